@@ -1,0 +1,109 @@
+//! The tables of the sharded database: columns, keys, and where each table's rows lie.
+
+pub mod load;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::keys::KeyType;
+
+/// What the configuration says about tables, names as written there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Table → sharding key column.
+    pub shard_keys: BTreeMap<String, String>,
+    pub reference_tables: BTreeSet<String>,
+}
+
+/// All tables of one database, as one shard shows them. Every shard has the same.
+#[derive(Clone, Debug, Default)]
+pub struct Schema {
+    pub(crate) database: String,
+    /// By lower-cased name: MySQL's names are case-sensitive or not depending on the server, and two tables
+    /// that differ in case only are refused when the schema is loaded.
+    pub(crate) tables: BTreeMap<String, Table>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub name: String,
+    pub kind: TableKind,
+    pub columns: Vec<TableColumn>,
+    /// Column names of the primary key in key order; empty if there is none.
+    pub primary_key: Vec<String>,
+}
+
+/// Where a table's rows lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TableKind {
+    /// By the slot of a key column.
+    Sharded { key: String, key_type: KeyType },
+    /// Whole on every shard.
+    Reference,
+    /// Whole on the home shard.
+    Unsharded,
+    /// Named in the configuration as sharded, but its key cannot serve: nothing may touch it.
+    Unusable { reason: String },
+    /// A view: the router does not look through it.
+    View,
+}
+
+#[derive(Clone, Debug)]
+pub struct TableColumn {
+    pub name: String,
+    /// `DATA_TYPE`, lower case.
+    pub data_type: String,
+    /// `COLUMN_TYPE`.
+    pub column_type: String,
+    pub collation: Option<String>,
+    pub nullable: bool,
+    pub has_default: bool,
+    pub auto_increment: bool,
+    pub generated: bool,
+    pub invisible: bool,
+    /// JSON, also MariaDB's, which is LONGTEXT with a check.
+    pub json: bool,
+}
+
+impl Schema {
+    pub fn new(database: &str, tables: Vec<Table>) -> Schema {
+        let by_name = tables.into_iter().map(|table| (table.name.to_lowercase(), table));
+        Schema { database: database.to_owned(), tables: by_name.collect() }
+    }
+
+    /// The database that every shard's DSN names.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.get(&name.to_lowercase())
+    }
+
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.values()
+    }
+
+    /// Whether a result column that comes from this table column holds JSON.
+    pub fn is_json(&self, table: &str, column: &str) -> bool {
+        self.table(table).and_then(|table| table.column(column)).is_some_and(|column| column.json)
+    }
+}
+
+impl Table {
+    pub fn column(&self, name: &str) -> Option<&TableColumn> {
+        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The sharding key's column and type, for a sharded table.
+    pub fn shard_key(&self) -> Option<(&str, KeyType)> {
+        match &self.kind {
+            TableKind::Sharded { key, key_type } => Some((key, *key_type)),
+            TableKind::Reference | TableKind::Unsharded | TableKind::Unusable { .. } | TableKind::View => None,
+        }
+    }
+}
+
+/// `name` as a quoted identifier.
+pub fn quote(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}

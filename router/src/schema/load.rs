@@ -1,0 +1,127 @@
+//! Reads the schema from a shard's information_schema.
+
+use std::collections::BTreeMap;
+
+use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{Executor, Row};
+
+use super::{Layout, Schema, Table, TableColumn, TableKind};
+use crate::keys::{KeyColumn, KeyType};
+
+const TABLES: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(TABLE_TYPE AS CHAR) FROM information_schema.TABLES \
+     WHERE TABLE_SCHEMA = DATABASE()";
+
+const COLUMNS: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(COLUMN_NAME AS CHAR), CAST(DATA_TYPE AS CHAR), \
+     CAST(COLUMN_TYPE AS CHAR), CAST(COLLATION_NAME AS CHAR), CAST(IS_NULLABLE AS CHAR), \
+     COLUMN_DEFAULT IS NOT NULL, CAST(EXTRA AS CHAR), CAST(DATETIME_PRECISION AS CHAR) \
+     FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME, ORDINAL_POSITION";
+
+const PRIMARY_KEYS: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(COLUMN_NAME AS CHAR) \
+     FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND INDEX_NAME = 'PRIMARY' \
+     ORDER BY TABLE_NAME, SEQ_IN_INDEX";
+
+/// MariaDB only: its JSON columns are LONGTEXT with exactly this check.
+const JSON_CHECKS: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(CHECK_CLAUSE AS CHAR) \
+     FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() \
+     AND CHECK_CLAUSE LIKE 'json_valid(%)'";
+
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    #[error("reading the schema failed")]
+    Database(#[from] sqlx::Error),
+    #[error("tables `{0}` and `{1}` differ in case only")]
+    CaseOnly(String, String),
+}
+
+/// All tables of the connection's database, each with its place by `layout`.
+pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<Schema, SchemaError> {
+    let database: String = connection.fetch_one(sqlx::raw_sql("SELECT DATABASE()")).await?.try_get(0)?;
+    let version: String = connection.fetch_one(sqlx::raw_sql("SELECT VERSION()")).await?.try_get(0)?;
+    let mut json_columns = Vec::new();
+    if version.contains("MariaDB") {
+        for row in connection.fetch_all(sqlx::raw_sql(JSON_CHECKS)).await? {
+            json_columns.push((text(&row, 0)?, text(&row, 1)?));
+        }
+    }
+    let mut columns: BTreeMap<String, Vec<(TableColumn, Option<u8>)>> = BTreeMap::new();
+    for row in connection.fetch_all(sqlx::raw_sql(COLUMNS)).await? {
+        let table = text(&row, 0)?;
+        let column = read_column(&row, |name| {
+            json_columns.iter().any(|(owner, check)| *owner == table && *check == format!("json_valid(`{name}`)"))
+        })?;
+        columns.entry(table).or_default().push(column);
+    }
+    let mut primary_keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in connection.fetch_all(sqlx::raw_sql(PRIMARY_KEYS)).await? {
+        primary_keys.entry(text(&row, 0)?).or_default().push(text(&row, 1)?);
+    }
+    let mut tables: Vec<Table> = Vec::new();
+    for row in connection.fetch_all(sqlx::raw_sql(TABLES)).await? {
+        let (name, table_type) = (text(&row, 0)?, text(&row, 1)?);
+        if let Some(twin) = tables.iter().find(|other| other.name.to_lowercase() == name.to_lowercase()) {
+            return Err(SchemaError::CaseOnly(twin.name.clone(), name));
+        }
+        let columns = columns.remove(&name).unwrap_or_default();
+        let kind = match table_type.as_str() {
+            "VIEW" | "SYSTEM VIEW" => TableKind::View,
+            _ => place(&name, &columns, layout),
+        };
+        tables.push(Table {
+            kind,
+            columns: columns.into_iter().map(|(column, _)| column).collect(),
+            primary_key: primary_keys.remove(&name).unwrap_or_default(),
+            name,
+        });
+    }
+    Ok(Schema::new(&database, tables))
+}
+
+fn place(name: &str, columns: &[(TableColumn, Option<u8>)], layout: &Layout) -> TableKind {
+    let configured = |candidate: &&String| candidate.eq_ignore_ascii_case(name);
+    if layout.reference_tables.iter().any(|table| configured(&table)) {
+        return TableKind::Reference;
+    }
+    let Some((_, key)) = layout.shard_keys.iter().find(|(table, _)| configured(table)) else {
+        return TableKind::Unsharded;
+    };
+    let Some((column, fraction_digits)) = columns.iter().find(|(column, _)| column.name.eq_ignore_ascii_case(key))
+    else {
+        return TableKind::Unusable {
+            reason: format!("it has no column `{key}`, its sharding key in table_shard_keys"),
+        };
+    };
+    let key_column = KeyColumn {
+        data_type: &column.data_type,
+        column_type: &column.column_type,
+        collation: column.collation.as_deref(),
+        fraction_digits: *fraction_digits,
+    };
+    match KeyType::of_column(&key_column) {
+        Ok(key_type) => TableKind::Sharded { key: column.name.clone(), key_type },
+        Err(reason) => TableKind::Unusable { reason: format!("its sharding key `{key}` is unsupported: {reason}") },
+    }
+}
+
+fn read_column(row: &MySqlRow, is_json: impl Fn(&str) -> bool) -> Result<(TableColumn, Option<u8>), sqlx::Error> {
+    let name = text(row, 1)?;
+    let data_type = text(row, 2)?.to_lowercase();
+    let extra = text(row, 7)?.to_lowercase();
+    let precision: Option<String> = row.try_get_unchecked(8)?;
+    let column = TableColumn {
+        json: data_type == "json" || is_json(&name),
+        name,
+        column_type: text(row, 3)?.to_lowercase(),
+        collation: row.try_get_unchecked(4)?,
+        nullable: text(row, 5)? == "YES",
+        has_default: row.try_get_unchecked::<i64, _>(6)? == 1,
+        auto_increment: extra.contains("auto_increment"),
+        generated: extra.contains("generated") && !extra.contains("default_generated"),
+        invisible: extra.contains("invisible"),
+        data_type,
+    };
+    Ok((column, precision.and_then(|digits| digits.parse().ok())))
+}
+
+fn text(row: &MySqlRow, index: usize) -> Result<String, sqlx::Error> {
+    row.try_get_unchecked(index)
+}

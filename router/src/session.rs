@@ -1,0 +1,36 @@
+//! A session on one server, set up so that every statement means the same everywhere.
+
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+
+use crate::endpoint::Endpoint;
+
+/// A session that behaves the same on every shard and as a plain client's with the server's stock settings:
+/// UTC, utf8mb4, and the stock sql_mode, whatever the server's own is set to, because the parser relies on it.
+pub async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, sqlx::Error> {
+    let mut connection = MySqlConnection::connect_with(&endpoint.connect_options()).await?;
+    let version: String = connection.fetch_one(sqlx::raw_sql("SELECT VERSION()")).await?.try_get(0)?;
+    let setup = format!(
+        "SET NAMES utf8mb4, SESSION time_zone = '+00:00', SESSION autocommit = 1, SESSION sql_mode = '{}'",
+        stock_sql_mode(&version)
+    );
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(setup))).await?;
+    Ok(connection)
+}
+
+/// The sql_mode that MariaDB 10.6+ and MySQL 8.4+ start with when nothing is configured.
+fn stock_sql_mode(version: &str) -> &'static str {
+    match version.contains("MariaDB") {
+        true => "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION",
+        false => {
+            "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,\
+             ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+        }
+    }
+}
+
+/// The server's error number, if the server answered with an error.
+pub fn errno(error: &sqlx::Error) -> Option<u16> {
+    let database_error = error.as_database_error()?;
+    Some(database_error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()?.number())
+}

@@ -1,0 +1,454 @@
+//! Who owns what: shards, endpoints, the slot map and the moves in progress, under one ever-rising epoch.
+//!
+//! A [`Topology`] is an immutable value. Changes make the next one, one epoch later; [`store`] writes it to the
+//! shards by compare-and-set.
+
+pub mod store;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::endpoint::Endpoint;
+use crate::slots::{self, Slot, SlotSet};
+
+/// The name of one database that owns part of the rows: letters, digits, `-`, `_` and `.`, at most 48 of them.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ShardId(String);
+
+impl ShardId {
+    pub fn new(name: impl Into<String>) -> Result<ShardId, TopologyError> {
+        let name = name.into();
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        match !name.is_empty() && name.len() <= 48 && name.chars().all(legal) {
+            true => Ok(ShardId(name)),
+            false => Err(TopologyError::ShardName(name)),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ShardId {
+    type Error = TopologyError;
+    fn try_from(name: String) -> Result<ShardId, TopologyError> {
+        ShardId::new(name)
+    }
+}
+
+impl From<ShardId> for String {
+    fn from(id: ShardId) -> String {
+        id.0
+    }
+}
+
+impl fmt::Display for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The version of a topology. The highest one wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Epoch(u64);
+
+impl Epoch {
+    pub const FIRST: Epoch = Epoch(1);
+
+    pub fn from_number(number: u64) -> Epoch {
+        Epoch(number)
+    }
+
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    pub fn next(self) -> Epoch {
+        Epoch(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The name of a move, `m7-1` for the first one announced in epoch 7. Unique in a cluster because epochs are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MoveId(String);
+
+impl MoveId {
+    fn new(epoch: Epoch, ordinal: usize) -> MoveId {
+        MoveId(format!("m{epoch}-{ordinal}"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MoveId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    pub id: ShardId,
+    #[serde(rename = "dsn")]
+    pub endpoint: Endpoint,
+}
+
+/// How far a move is, as far as readers must know.
+///
+/// ```text
+/// Announced ──cutover commits──▶ Switched ──moved rows deleted from the source──▶ (gone)
+///     └──────────aborted──────────────────────────────────────────────────────▶ (gone)
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MovePhase {
+    /// Rows are being copied; the source owns the slots.
+    Announced,
+    /// The target owns the slots; the source still holds copies that nobody may see.
+    Switched,
+}
+
+/// Slots on their way from one shard to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotMove {
+    pub id: MoveId,
+    pub source: ShardId,
+    pub target: ShardId,
+    pub slots: SlotSet,
+    pub phase: MovePhase,
+}
+
+/// One version of who owns what. Every slot has exactly one owner, by construction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Document", into = "Document")]
+pub struct Topology {
+    epoch: Epoch,
+    shards: Vec<Shard>,
+    /// For each slot the index of its owner in `shards`.
+    owners: Vec<u16>,
+    moves: Vec<SlotMove>,
+}
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum TopologyError {
+    #[error("`{0}` is not a shard id: use 1 to 48 letters, digits, `-`, `_` or `.`")]
+    ShardName(String),
+    #[error("a topology needs at least one shard")]
+    NoShards,
+    #[error("shard {0} appears twice")]
+    DuplicateShard(ShardId),
+    #[error("shard {0} is not part of the topology")]
+    UnknownShard(ShardId),
+    #[error("slot {0} has {1} owners instead of one")]
+    Owners(Slot, usize),
+    #[error("move {0} is not part of the topology")]
+    UnknownMove(MoveId),
+    #[error("shard {0} does not own every slot that is to leave it, or some are moving already")]
+    NotMovable(ShardId),
+}
+
+/// The slots that one shard is to give to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    pub source: ShardId,
+    pub target: ShardId,
+    pub slots: SlotSet,
+}
+
+impl Topology {
+    /// Epoch 1: `shards` in order, each with its slots.
+    pub fn first(shards: Vec<Shard>, slots: Vec<SlotSet>) -> Result<Topology, TopologyError> {
+        Topology::build(Epoch::FIRST, shards, slots, Vec::new())
+    }
+
+    fn build(
+        epoch: Epoch,
+        shards: Vec<Shard>,
+        slots: Vec<SlotSet>,
+        moves: Vec<SlotMove>,
+    ) -> Result<Topology, TopologyError> {
+        if shards.is_empty() {
+            return Err(TopologyError::NoShards);
+        }
+        for (i, shard) in shards.iter().enumerate() {
+            if shards[..i].iter().any(|other| other.id == shard.id) {
+                return Err(TopologyError::DuplicateShard(shard.id.clone()));
+            }
+        }
+        let owners = slots::all_slots()
+            .map(|slot| {
+                let mut holders = (0u16..).zip(&slots).filter(|(_, set)| set.contains(slot));
+                match (holders.next(), holders.count()) {
+                    (Some((index, _)), 0) => Ok(index),
+                    (first, more) => Err(TopologyError::Owners(slot, usize::from(first.is_some()) + more)),
+                }
+            })
+            .collect::<Result<Vec<u16>, _>>()?;
+        let topology = Topology { epoch, shards, owners, moves };
+        for SlotMove { source, target, .. } in &topology.moves {
+            topology.index(source)?;
+            topology.index(target)?;
+        }
+        Ok(topology)
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Every shard, also those that own nothing yet, in the order in which they joined.
+    pub fn shards(&self) -> &[Shard] {
+        &self.shards
+    }
+
+    pub fn shard(&self, id: &ShardId) -> Option<&Shard> {
+        self.shards.iter().find(|shard| shard.id == *id)
+    }
+
+    /// The shard of unsharded tables: the first one.
+    pub fn home(&self) -> &Shard {
+        &self.shards[0]
+    }
+
+    pub fn owner(&self, slot: Slot) -> &Shard {
+        &self.shards[usize::from(self.owners[usize::from(slot.number())])]
+    }
+
+    /// The slots that a shard owns; empty for a shard that is only joining.
+    pub fn owned(&self, id: &ShardId) -> SlotSet {
+        slots::all_slots().filter(|&slot| self.owner(slot).id == *id).collect()
+    }
+
+    /// The shards that own at least one slot, in shard order. Never empty.
+    pub fn owning_shards(&self) -> Vec<&Shard> {
+        let mut owning = vec![false; self.shards.len()];
+        self.owners.iter().for_each(|&index| owning[usize::from(index)] = true);
+        self.shards.iter().zip(owning).filter_map(|(shard, owns)| owns.then_some(shard)).collect()
+    }
+
+    pub fn moves(&self) -> &[SlotMove] {
+        &self.moves
+    }
+
+    /// The moves that a shard takes part in, as source or target.
+    pub fn moves_touching<'a>(&'a self, id: &'a ShardId) -> impl Iterator<Item = &'a SlotMove> {
+        self.moves.iter().filter(move |slot_move| slot_move.source == *id || slot_move.target == *id)
+    }
+
+    /// The next topology, in which a shard without slots has joined (a shard that is there already keeps its
+    /// place and takes the new endpoint).
+    pub fn with_shard(&self, shard: Shard) -> Topology {
+        let mut next = self.following();
+        match next.shards.iter_mut().find(|known| known.id == shard.id) {
+            Some(known) => *known = shard,
+            None => next.shards.push(shard),
+        }
+        next
+    }
+
+    /// The next topology, in which the transfers are announced as moves.
+    pub fn with_moves(&self, transfers: &[Transfer]) -> Result<Topology, TopologyError> {
+        let mut next = self.following();
+        for (ordinal, transfer) in (1..).zip(transfers) {
+            self.index(&transfer.target)?;
+            let owned = self.owned(&transfer.source);
+            let free = |slot| owned.contains(slot) && !next.moves.iter().any(|other| other.slots.contains(slot));
+            if !transfer.slots.iter().all(free) {
+                return Err(TopologyError::NotMovable(transfer.source.clone()));
+            }
+            next.moves.push(SlotMove {
+                id: MoveId::new(next.epoch, ordinal),
+                source: transfer.source.clone(),
+                target: transfer.target.clone(),
+                slots: transfer.slots.clone(),
+                phase: MovePhase::Announced,
+            });
+        }
+        Ok(next)
+    }
+
+    /// The next topology, in which a move's target owns its slots.
+    pub fn with_switched(&self, id: &MoveId) -> Result<Topology, TopologyError> {
+        let mut next = self.following();
+        let slot_move = next.moves.iter_mut().find(|slot_move| slot_move.id == *id);
+        let slot_move = slot_move.ok_or_else(|| TopologyError::UnknownMove(id.clone()))?;
+        slot_move.phase = MovePhase::Switched;
+        let target = self.index(&slot_move.target)?;
+        slot_move.slots.iter().for_each(|slot| next.owners[usize::from(slot.number())] = target);
+        Ok(next)
+    }
+
+    /// The next topology, without a move that is cleaned up (or, while still announced, withdrawn).
+    pub fn without_move(&self, id: &MoveId) -> Topology {
+        let mut next = self.following();
+        next.moves.retain(|slot_move| slot_move.id != *id);
+        next
+    }
+
+    /// The next topology, without a shard that owns nothing and takes part in no move.
+    pub fn without_shard(&self, id: &ShardId) -> Result<Topology, TopologyError> {
+        let index = self.index(id)?;
+        if self.owners.contains(&index) || self.moves_touching(id).next().is_some() {
+            return Err(TopologyError::NotMovable(id.clone()));
+        }
+        let mut next = self.following();
+        next.shards.remove(usize::from(index));
+        next.owners.iter_mut().filter(|owner| **owner > index).for_each(|owner| *owner -= 1);
+        Ok(next)
+    }
+
+    /// The document that `GET /topology` shows: without passwords.
+    pub fn to_public_json(&self) -> serde_json::Value {
+        let shards: Vec<_> = self
+            .shards
+            .iter()
+            .map(|shard| {
+                let owned = self.owned(&shard.id);
+                serde_json::json!({
+                    "id": shard.id, "endpoint": shard.endpoint.to_string(),
+                    "slots": owned, "slot_count": owned.len(),
+                })
+            })
+            .collect();
+        serde_json::json!({ "epoch": self.epoch, "shards": shards, "moves": self.moves })
+    }
+
+    fn following(&self) -> Topology {
+        Topology { epoch: self.epoch.next(), ..self.clone() }
+    }
+
+    fn index(&self, id: &ShardId) -> Result<u16, TopologyError> {
+        (0u16..)
+            .zip(&self.shards)
+            .find(|(_, shard)| shard.id == *id)
+            .map(|(index, _)| index)
+            .ok_or_else(|| TopologyError::UnknownShard(id.clone()))
+    }
+}
+
+/// The JSON form of a topology, as the shards store it.
+#[derive(Clone, Serialize, Deserialize)]
+struct Document {
+    epoch: Epoch,
+    shards: Vec<DocumentShard>,
+    moves: Vec<SlotMove>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct DocumentShard {
+    #[serde(flatten)]
+    shard: Shard,
+    slots: SlotSet,
+}
+
+impl From<Topology> for Document {
+    fn from(topology: Topology) -> Document {
+        let shards = topology
+            .shards
+            .iter()
+            .map(|shard| DocumentShard { shard: shard.clone(), slots: topology.owned(&shard.id) });
+        Document { epoch: topology.epoch, shards: shards.collect(), moves: topology.moves }
+    }
+}
+
+impl TryFrom<Document> for Topology {
+    type Error = TopologyError;
+
+    fn try_from(document: Document) -> Result<Topology, TopologyError> {
+        let (shards, slots) = document.shards.into_iter().map(|entry| (entry.shard, entry.slots)).unzip();
+        Topology::build(document.epoch, shards, slots, document.moves)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shard(number: u16) -> Shard {
+        Shard {
+            id: ShardId::new(format!("shard-{number}")).unwrap(),
+            endpoint: Endpoint::tcp("127.0.0.1", number, "u", "p w", "app"),
+        }
+    }
+
+    fn one_shard() -> Topology {
+        Topology::first(vec![shard(1)], slots::plan_even_spread(1)).unwrap()
+    }
+
+    fn moving_half() -> (Topology, MoveId) {
+        let joined = one_shard().with_shard(shard(2));
+        let transfer =
+            Transfer { source: shard(1).id, target: shard(2).id, slots: slots::plan_half(&joined.owned(&shard(1).id)) };
+        let announced = joined.with_moves(&[transfer]).unwrap();
+        let id = announced.moves()[0].id.clone();
+        (announced, id)
+    }
+
+    #[test]
+    fn a_move_changes_owners_only_at_its_switch() {
+        let (announced, id) = moving_half();
+        assert_eq!(announced.epoch().number(), 3);
+        assert_eq!(announced.owning_shards().len(), 1);
+        let switched = announced.with_switched(&id).unwrap();
+        assert_eq!(switched.owned(&shard(2).id).len(), 8192);
+        assert_eq!(switched.owning_shards().len(), 2);
+        let done = switched.without_move(&id);
+        assert!(done.moves().is_empty());
+        assert_eq!(done.epoch().number(), 5);
+    }
+
+    #[test]
+    fn a_topology_survives_its_json() {
+        let (announced, _) = moving_half();
+        let text = serde_json::to_string(&announced).unwrap();
+        assert_eq!(serde_json::from_str::<Topology>(&text).unwrap(), announced);
+        assert!(!announced.to_public_json().to_string().contains("p w"));
+        assert!(!announced.to_public_json().to_string().contains("p%20w"));
+    }
+
+    #[test]
+    fn a_slot_without_or_with_two_owners_is_refused() {
+        let all = slots::plan_even_spread(1).remove(0);
+        let refused = |sets| Topology::first(vec![shard(1), shard(2)], sets).unwrap_err();
+        assert_eq!(refused(vec![all.clone(), all]), TopologyError::Owners(Slot::new(0).unwrap(), 2));
+        assert_eq!(refused(vec![SlotSet::empty(), SlotSet::empty()]), TopologyError::Owners(Slot::new(0).unwrap(), 0));
+    }
+
+    #[test]
+    fn moving_slots_do_not_move_twice() {
+        let (announced, _) = moving_half();
+        let again = Transfer { source: shard(1).id, target: shard(2).id, slots: announced.moves()[0].slots.clone() };
+        assert_eq!(announced.with_moves(&[again]), Err(TopologyError::NotMovable(shard(1).id)));
+    }
+
+    #[test]
+    fn a_shard_leaves_only_when_it_owns_nothing() {
+        let joined = one_shard().with_shard(shard(2));
+        assert_eq!(joined.without_shard(&shard(1).id), Err(TopologyError::NotMovable(shard(1).id)));
+        assert_eq!(joined.without_shard(&shard(2).id).unwrap().shards().len(), 1);
+    }
+
+    #[test]
+    fn shard_names_are_checked() {
+        assert!(ShardId::new("shard-1").is_ok());
+        assert!(ShardId::new("").is_err());
+        assert!(ShardId::new("a/b").is_err());
+    }
+}
