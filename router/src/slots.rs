@@ -234,6 +234,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn a_set_survives_its_text(numbers in prop::collection::vec(0..SLOT_COUNT, 0..200)) {
             let set: SlotSet = numbers.iter().map(|&n| Slot(n)).collect();
