@@ -21,6 +21,7 @@ pub struct Schema {
     /// By lower-cased name: MySQL's names are case-sensitive or not depending on the server, and two tables
     /// that differ in case only are refused when the schema is loaded.
     pub(crate) tables: BTreeMap<String, Table>,
+    layout: Layout,
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +56,8 @@ pub struct TableColumn {
     /// `COLUMN_TYPE`.
     pub column_type: String,
     pub collation: Option<String>,
+    /// Digits after the second, for DATETIME, TIMESTAMP and TIME.
+    pub fraction_digits: Option<u8>,
     pub nullable: bool,
     pub has_default: bool,
     pub auto_increment: bool,
@@ -65,9 +68,9 @@ pub struct TableColumn {
 }
 
 impl Schema {
-    pub fn new(database: &str, tables: Vec<Table>) -> Schema {
+    pub fn new(database: &str, layout: &Layout, tables: Vec<Table>) -> Schema {
         let by_name = tables.into_iter().map(|table| (table.name.to_lowercase(), table));
-        Schema { database: database.to_owned(), tables: by_name.collect() }
+        Schema { database: database.to_owned(), tables: by_name.collect(), layout: layout.clone() }
     }
 
     /// The database that every shard's DSN names.
@@ -81,6 +84,17 @@ impl Schema {
 
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         self.tables.values()
+    }
+
+    /// The sharding key that the configuration gives a table, whether the table exists yet or not.
+    pub fn layout_key(&self, table: &str) -> Option<&str> {
+        let named = self.layout.shard_keys.iter().find(|(name, _)| name.eq_ignore_ascii_case(table));
+        named.map(|(_, key)| key.as_str())
+    }
+
+    /// Whether the configuration names a reference table of this name.
+    pub fn layout_reference(&self, table: &str) -> bool {
+        self.layout.reference_tables.iter().any(|name| name.eq_ignore_ascii_case(table))
     }
 
     /// Whether a result column that comes from this table column holds JSON.

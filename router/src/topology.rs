@@ -243,6 +243,10 @@ impl Topology {
         self.shards.iter().zip(owning).filter_map(|(shard, owns)| owns.then_some(shard)).collect()
     }
 
+    pub fn owning_shard_count(&self) -> usize {
+        self.owning_shards().len()
+    }
+
     pub fn moves(&self) -> &[SlotMove] {
         &self.moves
     }

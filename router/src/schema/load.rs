@@ -43,7 +43,7 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
             json_columns.push((text(&row, 0)?, text(&row, 1)?));
         }
     }
-    let mut columns: BTreeMap<String, Vec<(TableColumn, Option<u8>)>> = BTreeMap::new();
+    let mut columns: BTreeMap<String, Vec<TableColumn>> = BTreeMap::new();
     for row in connection.fetch_all(sqlx::raw_sql(COLUMNS)).await? {
         let table = text(&row, 0)?;
         let column = read_column(&row, |name| {
@@ -68,15 +68,15 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
         };
         tables.push(Table {
             kind,
-            columns: columns.into_iter().map(|(column, _)| column).collect(),
+            columns,
             primary_key: primary_keys.remove(&name).unwrap_or_default(),
             name,
         });
     }
-    Ok(Schema::new(&database, tables))
+    Ok(Schema::new(&database, layout, tables))
 }
 
-fn place(name: &str, columns: &[(TableColumn, Option<u8>)], layout: &Layout) -> TableKind {
+fn place(name: &str, columns: &[TableColumn], layout: &Layout) -> TableKind {
     let configured = |candidate: &&String| candidate.eq_ignore_ascii_case(name);
     if layout.reference_tables.iter().any(|table| configured(&table)) {
         return TableKind::Reference;
@@ -84,7 +84,7 @@ fn place(name: &str, columns: &[(TableColumn, Option<u8>)], layout: &Layout) -> 
     let Some((_, key)) = layout.shard_keys.iter().find(|(table, _)| configured(table)) else {
         return TableKind::Unsharded;
     };
-    let Some((column, fraction_digits)) = columns.iter().find(|(column, _)| column.name.eq_ignore_ascii_case(key))
+    let Some(column) = columns.iter().find(|column| column.name.eq_ignore_ascii_case(key))
     else {
         return TableKind::Unusable {
             reason: format!("it has no column `{key}`, its sharding key in table_shard_keys"),
@@ -94,7 +94,7 @@ fn place(name: &str, columns: &[(TableColumn, Option<u8>)], layout: &Layout) -> 
         data_type: &column.data_type,
         column_type: &column.column_type,
         collation: column.collation.as_deref(),
-        fraction_digits: *fraction_digits,
+        fraction_digits: column.fraction_digits,
     };
     match KeyType::of_column(&key_column) {
         Ok(key_type) => TableKind::Sharded { key: column.name.clone(), key_type },
@@ -102,12 +102,12 @@ fn place(name: &str, columns: &[(TableColumn, Option<u8>)], layout: &Layout) -> 
     }
 }
 
-fn read_column(row: &MySqlRow, is_json: impl Fn(&str) -> bool) -> Result<(TableColumn, Option<u8>), sqlx::Error> {
+fn read_column(row: &MySqlRow, is_json: impl Fn(&str) -> bool) -> Result<TableColumn, sqlx::Error> {
     let name = text(row, 1)?;
     let data_type = text(row, 2)?.to_lowercase();
     let extra = text(row, 7)?.to_lowercase();
     let precision: Option<String> = row.try_get_unchecked(8)?;
-    let column = TableColumn {
+    Ok(TableColumn {
         json: data_type == "json" || is_json(&name),
         name,
         column_type: text(row, 3)?.to_lowercase(),
@@ -117,9 +117,9 @@ fn read_column(row: &MySqlRow, is_json: impl Fn(&str) -> bool) -> Result<(TableC
         auto_increment: extra.contains("auto_increment"),
         generated: extra.contains("generated") && !extra.contains("default_generated"),
         invisible: extra.contains("invisible"),
+        fraction_digits: precision.and_then(|digits| digits.parse().ok()),
         data_type,
-    };
-    Ok((column, precision.and_then(|digits| digits.parse().ok())))
+    })
 }
 
 fn text(row: &MySqlRow, index: usize) -> Result<String, sqlx::Error> {

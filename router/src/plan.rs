@@ -1,0 +1,358 @@
+//! Decides, without IO, which shards a statement goes to, what each gets, and how the answers become one.
+
+mod change;
+mod place;
+mod scatter;
+
+use crate::schema::Schema;
+use crate::slots::Slot;
+use crate::sql::Sql;
+use crate::sql::statement::{Define, DefineKind, Opaque, Read, Statement, TableName, Unsupported};
+use crate::topology::{Epoch, ShardId, Topology};
+
+/// Where a statement goes, in the words that `/explain` uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// One shard by its sharding key, or because there is only one.
+    Single,
+    /// Some shards, by an IN list of keys.
+    Multi,
+    /// Every shard that owns rows.
+    Scatter,
+    /// Any shard: reference tables only.
+    Reference,
+    /// The home shard: unsharded tables.
+    Home,
+}
+
+impl Route {
+    pub const ALL: [Route; 5] = [Route::Single, Route::Multi, Route::Scatter, Route::Reference, Route::Home];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Route::Single => "single",
+            Route::Multi => "multi",
+            Route::Scatter => "scatter",
+            Route::Reference => "reference",
+            Route::Home => "home",
+        }
+    }
+}
+
+/// Everything about running a statement, with nothing left to choose.
+#[derive(Debug)]
+pub struct Plan {
+    pub route: Route,
+    /// Why this route, for people.
+    pub reason: String,
+    pub node: Node,
+    /// The topology that the plan was made for.
+    pub epoch: Epoch,
+}
+
+/// What to do; a tree, so that later nodes can feed on others.
+#[derive(Debug)]
+pub enum Node {
+    Read(ReadNode),
+    Write(WriteNode),
+    Define(DefineNode),
+}
+
+/// Rows from one shard or several.
+#[derive(Debug)]
+pub struct ReadNode {
+    pub parts: Vec<Part>,
+    pub merge: Merge,
+    /// Visible columns that are FLOAT columns read as DOUBLE: the text protocol rounds FLOAT to 6 digits.
+    pub float_columns: Vec<usize>,
+    /// Rows could change owner under the read: look at the shards' epochs again afterwards.
+    pub recheck: bool,
+}
+
+/// A write that one shard carries out.
+#[derive(Debug)]
+pub struct WriteNode {
+    pub part: Part,
+    /// The rows could change owner under the write: hold the fence while writing.
+    pub fenced: bool,
+}
+
+/// DDL for every shard.
+#[derive(Debug)]
+pub struct DefineNode {
+    pub shards: Vec<ShardId>,
+    pub sql: String,
+}
+
+/// One statement for one shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub shard: ShardId,
+    pub sql: String,
+}
+
+/// How the parts' rows become one answer.
+#[derive(Debug)]
+pub enum Merge {
+    /// One part, or the parts one after another in shard order, cut by the window.
+    Concatenate(Window),
+    Ordered { keys: Vec<MergeKey>, hidden: usize, window: Window },
+    Grouped(Grouping),
+}
+
+/// Groups of the parts joined into one.
+#[derive(Debug)]
+pub struct Grouping {
+    /// Group columns: those whose equal values make one group.
+    pub keys: Vec<MergeKey>,
+    /// For each column that the shards return, how its partial values become one.
+    pub columns: Vec<Combine>,
+    pub order: Vec<MergeKey>,
+    /// Columns at the end that the client did not ask for.
+    pub hidden: usize,
+    pub window: Window,
+}
+
+/// How partial values of one column become one. MIN and MAX learn how to compare when the type is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Combine {
+    First,
+    Count,
+    Sum,
+    Min { text: Option<TextOrder> },
+    Max { text: Option<TextOrder> },
+    Avg { sum: usize, count: usize },
+}
+
+/// LIMIT and OFFSET, applied after merging.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    pub offset: u64,
+    pub limit: Option<u64>,
+}
+
+/// A column to compare by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MergeKey {
+    pub column: Position,
+    pub descending: bool,
+    /// How text in it compares; `None`: text cannot be compared here.
+    pub text: Option<TextOrder>,
+}
+
+/// A column of the shards' answers. Wildcards make counting from the front impossible for hidden columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    FromStart(usize),
+    /// 1 is the last one.
+    FromEnd(usize),
+}
+
+/// Text whose order is that of its UTF-8 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextOrder {
+    /// Trailing blanks do not count.
+    PadSpace,
+    NoPad,
+}
+
+/// Why a statement is not run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("{} is not supported here", .0.construct)]
+    Unsupported(Unsupported),
+    /// What the server would answer itself; asking it could do harm.
+    #[error("Table '{database}.{table}' doesn't exist")]
+    NoSuchTable { database: String, table: String },
+    #[error("{table} cannot be used: {reason}")]
+    UnusableTable { table: String, reason: String },
+    #[error("{message}")]
+    BadKey { message: String, hint: String },
+    #[error("the schema cannot be changed while rows are moving")]
+    MoveInProgress,
+}
+
+impl Refusal {
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Refusal::Unsupported(unsupported) => unsupported.hint.as_deref(),
+            Refusal::BadKey { hint, .. } => Some(hint),
+            Refusal::MoveInProgress => Some("try again when the move is over (GET /topology shows it)"),
+            Refusal::NoSuchTable { .. } | Refusal::UnusableTable { .. } => None,
+        }
+    }
+}
+
+impl From<Unsupported> for Refusal {
+    fn from(unsupported: Unsupported) -> Refusal {
+        Refusal::Unsupported(unsupported)
+    }
+}
+
+/// What a plan is made from.
+#[derive(Clone, Copy)]
+pub struct Planner<'a> {
+    pub topology: &'a Topology,
+    pub schema: &'a Schema,
+}
+
+impl Planner<'_> {
+    /// Plans a statement for this topology and schema.
+    pub fn plan(&self, sql: &Sql, statement: &Statement) -> Result<Plan, Refusal> {
+        match statement {
+            Statement::Read(read) => self.plan_read(sql, read),
+            Statement::Insert(insert) => self.plan_insert(sql, insert),
+            Statement::Change(change) => self.plan_change(sql, change),
+            Statement::Define(define) => self.plan_define(sql, define),
+            Statement::Inspect => {
+                let reason = "every shard has the same tables; the home shard answers".to_owned();
+                Ok(self.read_from(Route::Home, &self.topology.home().id, sql.text.clone(), reason))
+            }
+            Statement::Opaque(opaque) => self.plan_opaque(sql, opaque),
+        }
+    }
+
+    fn plan_read(&self, sql: &Sql, read: &Read) -> Result<Plan, Refusal> {
+        let (text, float_columns) = self.read_floats(sql, read)?;
+        let mut plan = match self.place(&read.scopes)? {
+            place::Place::Any => {
+                let reason = "only reference tables, which every shard has whole".to_owned();
+                self.read_from(Route::Reference, &self.topology.home().id, text, reason)
+            }
+            place::Place::Home => {
+                let reason = "unsharded tables lie on the home shard".to_owned();
+                self.read_from(Route::Home, &self.topology.home().id, text, reason)
+            }
+            place::Place::Shard { shard, reason } => self.read_from(Route::Single, &shard, text, reason),
+            place::Place::Several(place) => return self.plan_scatter(read, place),
+        };
+        if let Node::Read(node) = &mut plan.node {
+            node.float_columns = float_columns;
+        }
+        Ok(plan)
+    }
+
+    fn plan_opaque(&self, sql: &Sql, opaque: &Opaque) -> Result<Plan, Refusal> {
+        match (self.only_owner(), opaque.writes) {
+            (Some(shard), false) => {
+                let reason = "one shard owns every row".to_owned();
+                Ok(self.read_from(Route::Single, &shard, sql.text.clone(), reason))
+            }
+            // While rows move, a write that is not understood could not be sent on to their new owner.
+            (Some(shard), true) if self.topology.moves().is_empty() => {
+                let reason = "one shard owns every row".to_owned();
+                Ok(self.write_to(Route::Single, shard, sql.text.clone(), true, reason))
+            }
+            (Some(_), true) | (None, _) => Err(opaque.why.clone().into()),
+        }
+    }
+
+    fn plan_define(&self, sql: &Sql, define: &Define) -> Result<Plan, Refusal> {
+        if !self.topology.moves().is_empty() {
+            return Err(Refusal::MoveInProgress);
+        }
+        let several = self.topology.shards().len() > 1;
+        if several && define.touches_rows {
+            let hint = "use DELETE with the sharding key, or INSERT … VALUES";
+            return Err(Unsupported::with_hint("DDL that writes or removes rows on several shards", hint).into());
+        }
+        for table in &define.tables {
+            self.own_schema(table)?;
+            self.check_definition(define, &table.name)?;
+        }
+        Ok(Plan {
+            route: if several { Route::Scatter } else { Route::Single },
+            reason: "every shard has every table".to_owned(),
+            node: Node::Define(DefineNode {
+                shards: self.topology.shards().iter().map(|shard| shard.id.clone()).collect(),
+                sql: sql.text.clone(),
+            }),
+            epoch: self.topology.epoch(),
+        })
+    }
+
+    fn check_definition(&self, define: &Define, table: &str) -> Result<(), Refusal> {
+        let Some(key) = self.schema.layout_key(table) else {
+            return match define.renames_table && self.schema.layout_reference(table) {
+                true => Err(renamed(table)),
+                false => Ok(()),
+            };
+        };
+        if define.renames_table {
+            return Err(renamed(table));
+        }
+        if define.altered_columns.iter().any(|column| column.eq_ignore_ascii_case(key)) {
+            let hint = "rows would lie on the wrong shards";
+            return Err(Unsupported::with_hint(format!("changing `{key}`, the sharding key of {table},"), hint).into());
+        }
+        if define.kind != DefineKind::CreateTable || define.created_columns.is_empty() {
+            return Ok(());
+        }
+        match define.created_columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
+            None => Err(Refusal::UnusableTable {
+                table: table.to_owned(),
+                reason: format!("it has no column `{key}`, its sharding key in table_shard_keys"),
+            }),
+            Some((_, type_name)) if !can_be_key(type_name) => Err(Refusal::UnusableTable {
+                table: table.to_owned(),
+                reason: format!("its sharding key `{key}` is unsupported: type {type_name} cannot be a sharding key"),
+            }),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The shard that owns every slot, if one does.
+    fn only_owner(&self) -> Option<ShardId> {
+        let first = self.topology.owner(Slot::OF_NULL);
+        (self.topology.owning_shard_count() == 1).then(|| first.id.clone())
+    }
+
+    fn read_from(&self, route: Route, shard: &ShardId, sql: String, reason: String) -> Plan {
+        let node = Node::Read(ReadNode {
+            parts: vec![Part { shard: shard.clone(), sql }],
+            merge: Merge::Concatenate(Window::default()),
+            float_columns: Vec::new(),
+            recheck: self.topology.moves_touching(shard).next().is_some(),
+        });
+        Plan { route, reason, node, epoch: self.topology.epoch() }
+    }
+
+    fn write_to(&self, route: Route, shard: ShardId, sql: String, moving: bool, reason: String) -> Plan {
+        let fenced = moving && self.topology.moves_touching(&shard).any(|slot_move| slot_move.source == shard);
+        Plan {
+            route,
+            reason,
+            node: Node::Write(WriteNode { part: Part { shard, sql }, fenced }),
+            epoch: self.topology.epoch(),
+        }
+    }
+
+    /// Refuses names in other databases than the sharded one.
+    fn own_schema(&self, table: &TableName) -> Result<(), Refusal> {
+        match &table.schema {
+            Some(schema) if schema != self.schema.database() => {
+                let hint = format!("the router serves database `{}`", self.schema.database());
+                Err(Unsupported::with_hint(format!("database `{schema}`"), hint).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn no_such_table(&self, table: &TableName) -> Refusal {
+        Refusal::NoSuchTable { database: self.schema.database().to_owned(), table: table.name.clone() }
+    }
+}
+
+fn renamed(table: &str) -> Refusal {
+    let hint = "its place is bound to its name in the configuration";
+    Unsupported::with_hint(format!("renaming {table}"), hint).into()
+}
+
+/// A first look at a type's name; the schema has the last word once the table exists.
+fn can_be_key(type_name: &str) -> bool {
+    const NEVER: [&str; 12] = [
+        "DECIMAL", "NUMERIC", "DEC", "FLOAT", "DOUBLE", "REAL", "ENUM", "SET", "JSON", "BIT", "TIME", "TIMESTAMP",
+    ];
+    let word: String = type_name.chars().take_while(char::is_ascii_alphabetic).collect();
+    !NEVER.contains(&word.to_uppercase().as_str())
+}

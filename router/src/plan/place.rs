@@ -1,0 +1,217 @@
+//! Which shards hold the rows that a statement's tables can contribute.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Planner, Refusal, Route};
+use crate::keys::{KeyColumn, KeyLiteral, KeySlot, KeyType};
+use crate::schema::{TableColumn, TableKind};
+use crate::slots::Slot;
+use crate::sql::statement::{ColumnRef, Condition, Operand, Scope, Unsupported};
+use crate::topology::ShardId;
+
+/// Where all rows lie that matter to a statement.
+pub(super) enum Place {
+    /// On every shard: reference tables, or no table at all.
+    Any,
+    Home,
+    Shard {
+        shard: ShardId,
+        reason: String,
+        /// The slots that the keys name; `None`: the shard is the only owner.
+        slots: Option<BTreeSet<Slot>>,
+    },
+    Several(Several),
+}
+
+/// A place on several shards.
+pub(super) struct Several {
+    /// In shard order.
+    pub shards: Vec<ShardId>,
+    pub route: Route,
+    pub reason: String,
+}
+
+/// A table use, by scope and position.
+type Use = (usize, usize);
+
+impl Planner<'_> {
+    pub(super) fn place(&self, scopes: &[Scope]) -> Result<Place, Refusal> {
+        if let Some(shard) = self.only_owner().filter(|shard| *shard == self.topology.home().id) {
+            return Ok(Place::Shard { shard, reason: "one shard owns every row".to_owned(), slots: None });
+        }
+        let mut sharded: Vec<(Use, &str, KeyType)> = Vec::new();
+        let mut unsharded = false;
+        for (scope_index, scope) in scopes.iter().enumerate() {
+            for (table_index, used) in scope.tables.iter().enumerate() {
+                self.own_schema(&used.table)?;
+                let table = self.schema.table(&used.table.name).ok_or_else(|| self.no_such_table(&used.table))?;
+                match &table.kind {
+                    TableKind::Sharded { key, key_type } => {
+                        sharded.push(((scope_index, table_index), key, *key_type));
+                    }
+                    TableKind::Reference => {}
+                    TableKind::Unsharded => unsharded = true,
+                    TableKind::Unusable { reason } => {
+                        return Err(Refusal::UnusableTable { table: table.name.clone(), reason: reason.clone() });
+                    }
+                    TableKind::View => {
+                        let hint = "select from its tables";
+                        return Err(Unsupported::with_hint(format!("the view {} over several shards", table.name), hint).into());
+                    }
+                }
+            }
+        }
+        if sharded.is_empty() {
+            return Ok(if unsharded { Place::Home } else { Place::Any });
+        }
+        let pins = self.pins(scopes);
+        let mut slots = BTreeSet::new();
+        for ((scope, table), key, key_type) in sharded {
+            match pins.get(&(scope, table, key.to_lowercase())).and_then(|literals| exact_slots(literals, key_type)) {
+                Some(found) => slots.extend(found),
+                None => return Ok(Place::Several(self.everywhere(&scopes[scope].tables[table].alias, key))),
+            }
+        }
+        Ok(self.place_of_slots(slots, unsharded))
+    }
+
+    fn everywhere(&self, alias: &str, key: &str) -> Several {
+        Several {
+            shards: self.topology.owning_shards().iter().map(|shard| shard.id.clone()).collect(),
+            route: Route::Scatter,
+            reason: format!("no condition pins `{key}`, the sharding key of {alias}, to exact values"),
+        }
+    }
+
+    fn place_of_slots(&self, slots: BTreeSet<Slot>, unsharded: bool) -> Place {
+        let mut owners: BTreeSet<&ShardId> = slots.iter().map(|&slot| &self.topology.owner(slot).id).collect();
+        if unsharded {
+            owners.insert(&self.topology.home().id);
+        }
+        let shards: Vec<ShardId> = self
+            .topology
+            .shards()
+            .iter()
+            .filter(|shard| owners.contains(&shard.id))
+            .map(|shard| shard.id.clone())
+            .collect();
+        match (&shards[..], &slots.iter().collect::<Vec<_>>()[..]) {
+            // Only NULL was asked for, which equals nothing: any shard answers that.
+            ([], _) => Place::Any,
+            ([shard], [slot]) => {
+                let reason = format!("the sharding key is in slot {slot}, which {shard} owns");
+                Place::Shard { shard: shard.clone(), reason, slots: Some(slots) }
+            }
+            ([shard], _) => {
+                let reason = format!("every sharding key named lies on {shard}");
+                Place::Shard { shard: shard.clone(), reason, slots: Some(slots) }
+            }
+            (several, _) => Place::Several(Several {
+                shards: several.to_vec(),
+                route: Route::Multi,
+                reason: format!("the sharding keys named lie on {} shards", several.len()),
+            }),
+        }
+    }
+
+    /// The literals to which columns are pinned, also through equalities between columns.
+    fn pins(&self, scopes: &[Scope]) -> BTreeMap<(usize, usize, String), Vec<KeyLiteral>> {
+        let mut pins: BTreeMap<(usize, usize, String), Vec<KeyLiteral>> = BTreeMap::new();
+        let mut equalities = Vec::new();
+        for (index, scope) in scopes.iter().enumerate() {
+            for condition in &scope.conditions {
+                let Some(column) = self.resolve(scopes, index, &condition.column) else { continue };
+                match &condition.operand {
+                    Operand::Literals(literals) if restricts(condition, index, (column.0, column.1)) => {
+                        pins.entry(column).or_insert_with(|| literals.clone());
+                    }
+                    Operand::Literals(_) => {}
+                    Operand::Column(other) => {
+                        let Some(other) = self.resolve(scopes, index, other) else { continue };
+                        if self.comparable(scopes, &column, &other) {
+                            equalities.push((index, condition, column, other));
+                        }
+                    }
+                }
+            }
+        }
+        // Each round carries literals over one more equality.
+        loop {
+            let mut learned = Vec::new();
+            for (index, condition, one, two) in &equalities {
+                for (from, to) in [(one, two), (two, one)] {
+                    // A subquery's conditions say nothing about the rows around it.
+                    let inward = to.0 == *index;
+                    if inward && restricts(condition, *index, (to.0, to.1)) && !pins.contains_key(to) {
+                        learned.extend(pins.get(from).map(|literals| (to.clone(), literals.clone())));
+                    }
+                }
+            }
+            if learned.is_empty() {
+                return pins;
+            }
+            pins.extend(learned);
+        }
+    }
+
+    /// The table use that a column belongs to, in its scope or in one around it.
+    fn resolve(&self, scopes: &[Scope], scope_index: usize, column: &ColumnRef) -> Option<(usize, usize, String)> {
+        let scope = &scopes[scope_index];
+        let has = |index: &usize| {
+            let used = &scope.tables[*index];
+            match &column.qualifier {
+                Some(qualifier) => used.alias.eq_ignore_ascii_case(qualifier),
+                None => self.schema.table(&used.table.name).is_some_and(|table| table.column(&column.name).is_some()),
+            }
+        };
+        let mut candidates = (0..scope.tables.len()).filter(has);
+        match (candidates.next(), candidates.next(), scope.parent) {
+            (Some(table), None, _) => Some((scope_index, table, column.name.to_lowercase())),
+            (None, _, Some(parent)) => self.resolve(scopes, parent, column),
+            (Some(_), Some(_), _) | (None, _, None) => None,
+        }
+    }
+
+    /// Whether two columns compare as their own types do, so that one's literal is the other's as well.
+    fn comparable(&self, scopes: &[Scope], one: &(usize, usize, String), two: &(usize, usize, String)) -> bool {
+        let column = |(scope, table, name): &(usize, usize, String)| {
+            self.schema.table(&scopes[*scope].tables[*table].table.name)?.column(name)
+        };
+        match (column(one), column(two)) {
+            (Some(one), Some(two)) => {
+                one.collation == two.collation && key_type(one).is_some() && key_type(one) == key_type(two)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn key_type(column: &TableColumn) -> Option<KeyType> {
+    KeyType::of_column(&KeyColumn {
+        data_type: &column.data_type,
+        column_type: &column.column_type,
+        collation: column.collation.as_deref(),
+        fraction_digits: column.fraction_digits,
+    })
+    .ok()
+}
+
+/// Whether a condition restricts the rows of a table use of its own scope.
+fn restricts(condition: &Condition, scope: usize, (of_scope, table): Use) -> bool {
+    scope == of_scope && condition.only.as_ref().is_none_or(|only| only.contains(&table))
+}
+
+/// The slots of literals under a key type; `None` if one of them does not convert exactly.
+fn exact_slots(literals: &[KeyLiteral], key_type: KeyType) -> Option<BTreeSet<Slot>> {
+    let mut slots = BTreeSet::new();
+    for literal in literals {
+        match key_type.slot_of(literal) {
+            KeySlot::Slot(slot) => {
+                slots.insert(slot);
+            }
+            KeySlot::Null => {}
+            KeySlot::Inexact => return None,
+        }
+    }
+    Some(slots)
+}

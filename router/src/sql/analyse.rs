@@ -1,0 +1,202 @@
+//! From a parsed statement to what the planner needs to know of it.
+
+use sqlparser::ast::{
+    self, AssignmentTarget, Expr, FromTable, ObjectName, OnInsert, SetExpr, TableFactor, TableObject, TableWithJoins,
+};
+
+use super::literal::literal_of;
+use super::scopes::{add_conjuncts, add_joined, collect, table_name};
+use super::shape::{select_list, shape};
+use super::statement::{
+    Change, Define, DefineKind, Insert, InsertCell, InsertRows, Opaque, Read, Scope, Statement, TableName, Unsupported,
+};
+use super::{Head, Sql, define};
+use crate::keys::KeyLiteral;
+
+/// Classifies a statement; refuses what no number of shards makes possible without a session.
+pub fn analyse(sql: &Sql) -> Result<Statement, Unsupported> {
+    refuse_session_state(sql)?;
+    let opaque = |writes, why| Ok(Statement::Opaque(Opaque { writes, why }));
+    match sql.head() {
+        Head::Session(what) => Err(Unsupported::with_hint(
+            format!("{what} without a session"),
+            "every statement is its own transaction; sessions (X-Session-Id) are not supported yet",
+        )),
+        Head::Other(word) => Err(Unsupported::new(format!("{word} statements"))),
+        Head::Select | Head::With | Head::Values | Head::Table => match &sql.statement {
+            Ok(ast::Statement::Query(query)) => read(sql, query).map(Statement::Read).or_else(|why| opaque(false, why)),
+            other => opaque(false, not_understood(other)),
+        },
+        Head::Insert | Head::Replace => match &sql.statement {
+            Ok(ast::Statement::Insert(tree)) => insert(tree).map(Statement::Insert).or_else(|why| opaque(true, why)),
+            other => opaque(true, not_understood(other)),
+        },
+        Head::Update => match &sql.statement {
+            Ok(ast::Statement::Update(tree)) => update(tree).map(Statement::Change).or_else(|why| opaque(true, why)),
+            other => opaque(true, not_understood(other)),
+        },
+        Head::Delete => match &sql.statement {
+            Ok(ast::Statement::Delete(tree)) => delete(tree).map(Statement::Change).or_else(|why| opaque(true, why)),
+            other => opaque(true, not_understood(other)),
+        },
+        Head::CreateTable => define::define(sql, DefineKind::CreateTable).map(Statement::Define),
+        Head::AlterTable => define::define(sql, DefineKind::AlterTable).map(Statement::Define),
+        Head::DropTable => define::define(sql, DefineKind::DropTable).map(Statement::Define),
+        Head::CreateIndex => define::define(sql, DefineKind::CreateIndex).map(Statement::Define),
+        Head::DropIndex => define::define(sql, DefineKind::DropIndex).map(Statement::Define),
+        Head::RenameTable | Head::Truncate | Head::CreateView | Head::DropView => {
+            define::define(sql, DefineKind::Other).map(Statement::Define)
+        }
+        Head::Show | Head::Describe if define::inspects_tables(sql) => Ok(Statement::Inspect),
+        Head::Show => opaque(false, Unsupported::new("this form of SHOW")),
+        Head::Describe => opaque(false, Unsupported::new("this form of DESCRIBE")),
+        Head::Explain => opaque(
+            false,
+            Unsupported::with_hint("EXPLAIN over several shards", "POST /explain shows where a statement goes"),
+        ),
+    }
+}
+
+/// What depends on a session would silently mean something else on a pooled connection.
+fn refuse_session_state(sql: &Sql) -> Result<(), Unsupported> {
+    const SESSION_FUNCTIONS: [&str; 8] = [
+        "last_insert_id", "found_rows", "row_count", "get_lock", "release_lock", "release_all_locks", "is_used_lock",
+        "lastval",
+    ];
+    let hint = "sessions (X-Session-Id) are not supported yet";
+    if let Some(variable) = sql.user_variable() {
+        return Err(Unsupported::with_hint(format!("the user variable {variable} without a session"), hint));
+    }
+    match sql.calls(&SESSION_FUNCTIONS) {
+        Some(function) => Err(Unsupported::with_hint(format!("{}() without a session", function.to_uppercase()), hint)),
+        None => Ok(()),
+    }
+}
+
+fn not_understood(statement: &Result<ast::Statement, String>) -> Unsupported {
+    match statement {
+        Ok(_) => Unsupported::new("this kind of statement"),
+        Err(message) => Unsupported::new(format!("this statement ({message})")),
+    }
+}
+
+fn read(sql: &Sql, query: &ast::Query) -> Result<Read, Unsupported> {
+    let scopes = collect(query, None)?;
+    let list = select_list(sql, query);
+    let shape = match sql.lock_in_share_mode {
+        true => Err(Unsupported::new("a locking SELECT")),
+        false => shape(sql, query, list.as_ref()),
+    };
+    Ok(Read { scopes, shape, list })
+}
+
+fn insert(tree: &ast::Insert) -> Result<Insert, Unsupported> {
+    let TableObject::TableName(name) = &tree.table else {
+        return Err(Unsupported::new("INSERT into something that is not a table"));
+    };
+    if tree.partitioned.is_some() || !tree.after_columns.is_empty() || tree.overwrite {
+        return Err(Unsupported::new("this form of INSERT"));
+    }
+    let table = table_name(name)?;
+    // The table itself is visited as a relation; what it stands in is an own scope without conditions.
+    let own = Scope {
+        tables: vec![super::statement::TableUse { alias: table.name.clone(), table: table.clone() }],
+        ..Scope::default()
+    };
+    let mut scopes = collect(tree, Some(own))?;
+    scopes.remove(0);
+    for scope in &mut scopes {
+        scope.parent = scope.parent.and_then(|parent| parent.checked_sub(1));
+    }
+    let updated_columns = match &tree.on {
+        None => Vec::new(),
+        Some(OnInsert::DuplicateKeyUpdate(assignments)) => assigned(assignments)?.into_iter().map(|(name, _)| name).collect(),
+        Some(_) => return Err(Unsupported::new("ON CONFLICT")),
+    };
+    let (columns, rows) = match (&tree.source, &tree.assignments[..]) {
+        (Some(source), []) => {
+            let columns = tree.columns.iter().map(column_name).collect::<Result<Vec<String>, _>>()?;
+            (columns, insert_rows(source))
+        }
+        (None, assignments) if !assignments.is_empty() => {
+            let pairs = assigned(assignments)?;
+            let cells = assignments.iter().map(|assignment| cell(&assignment.value)).collect();
+            (pairs.into_iter().map(|(name, _)| name).collect(), InsertRows::Values(vec![cells]))
+        }
+        // `INSERT INTO t () VALUES ()` and the like: every column takes its default.
+        _ => (Vec::new(), InsertRows::Values(vec![Vec::new()])),
+    };
+    Ok(Insert { table, columns, rows, updated_columns, scopes })
+}
+
+fn insert_rows(source: &ast::Query) -> InsertRows {
+    match &*source.body {
+        SetExpr::Values(values) => {
+            InsertRows::Values(values.rows.iter().map(|row| row.iter().map(cell).collect()).collect())
+        }
+        _ => InsertRows::Query,
+    }
+}
+
+fn cell(expr: &Expr) -> InsertCell {
+    match expr {
+        Expr::Identifier(name) if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default") => {
+            InsertCell::Default
+        }
+        _ => InsertCell::Literal(literal_of(expr)),
+    }
+}
+
+fn update(tree: &ast::Update) -> Result<Change, Unsupported> {
+    if tree.from.is_some() {
+        return Err(Unsupported::new("UPDATE … FROM"));
+    }
+    let scopes = change_scopes(tree, std::slice::from_ref(&tree.table), tree.selection.as_ref())?;
+    Ok(Change { scopes, assignments: assigned(&tree.assignments)? })
+}
+
+fn delete(tree: &ast::Delete) -> Result<Change, Unsupported> {
+    if !tree.tables.is_empty() || tree.using.is_some() {
+        return Err(Unsupported::new("a DELETE from several tables"));
+    }
+    let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &tree.from;
+    Ok(Change { scopes: change_scopes(tree, from, tree.selection.as_ref())?, assignments: Vec::new() })
+}
+
+fn change_scopes(
+    tree: &impl ast::Visit,
+    from: &[TableWithJoins],
+    selection: Option<&Expr>,
+) -> Result<Vec<Scope>, Unsupported> {
+    let [TableWithJoins { relation: TableFactor::Table { .. }, joins }] = from else {
+        return Err(Unsupported::new("a change of several tables"));
+    };
+    if !joins.is_empty() {
+        return Err(Unsupported::new("a change with a join"));
+    }
+    let mut own = Scope::default();
+    add_joined(&mut own, &from[0])?;
+    if let Some(selection) = selection {
+        add_conjuncts(&mut own, selection, None);
+    }
+    collect(tree, Some(own))
+}
+
+fn assigned(assignments: &[ast::Assignment]) -> Result<Vec<(String, KeyLiteral)>, Unsupported> {
+    let pair = |assignment: &ast::Assignment| match &assignment.target {
+        AssignmentTarget::ColumnName(name) => Ok((column_name(name)?, literal_of(&assignment.value))),
+        AssignmentTarget::Tuple(_) => Err(Unsupported::new("a tuple assignment")),
+    };
+    assignments.iter().map(pair).collect()
+}
+
+/// The column of `column`, `table.column` or `schema.table.column`.
+pub(super) fn column_name(name: &ObjectName) -> Result<String, Unsupported> {
+    let last = name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone());
+    last.ok_or_else(|| Unsupported::new(format!("the name `{name}`")))
+}
+
+/// The table of a name, for DDL.
+pub(super) fn named_table(name: &ObjectName) -> Result<TableName, Unsupported> {
+    table_name(name)
+}

@@ -1,0 +1,158 @@
+//! DDL and SHOW at token level: they are sent as written, so only the names in them matter.
+
+use sqlparser::ast;
+use sqlparser::tokenizer::Token;
+
+use super::Sql;
+use super::analyse::{column_name, named_table};
+use super::statement::{Define, DefineKind, TableName, Unsupported};
+
+/// Reads what a DDL statement does to which tables.
+pub(super) fn define(sql: &Sql, kind: DefineKind) -> Result<Define, Unsupported> {
+    let words = Words::of(sql);
+    if words.has("TEMPORARY") {
+        return Err(Unsupported::with_hint("temporary tables without a session", "use an ordinary table"));
+    }
+    let first_table = match kind {
+        DefineKind::CreateTable | DefineKind::AlterTable | DefineKind::DropTable => words.after("TABLE"),
+        DefineKind::CreateIndex | DefineKind::DropIndex => words.after("ON"),
+        DefineKind::Other => words.after("TABLE").or_else(|| words.after("VIEW")).or(Some(1)),
+    };
+    let first_table = first_table.ok_or_else(|| Unsupported::new("this form of DDL"))?;
+    let tables = match kind {
+        DefineKind::DropTable => words.name_list(first_table),
+        _ => words.name(first_table).map(|(table, _)| vec![table]),
+    };
+    let tables = tables.ok_or_else(|| Unsupported::new("this form of DDL"))?;
+    Ok(Define {
+        kind,
+        tables,
+        created_columns: created_columns(sql)?,
+        touches_rows: (kind == DefineKind::CreateTable && words.has("SELECT")) || words.at(0, "TRUNCATE"),
+        altered_columns: if kind == DefineKind::AlterTable { words.altered_columns() } else { Vec::new() },
+        renames_table: words.at(0, "RENAME") || (kind == DefineKind::AlterTable && words.renames_table()),
+    })
+}
+
+/// Whether a SHOW or DESCRIBE asks for tables, columns or indexes: every shard has the same.
+pub(super) fn inspects_tables(sql: &Sql) -> bool {
+    let words = Words::of(sql);
+    let subject = ["FULL", "EXTENDED"].iter().fold(1, |index, word| index + usize::from(words.at(index, word)));
+    match words.0.first() {
+        Some(Word::Bare(first)) if first == "SHOW" => {
+            let of_tables = ["TABLES", "COLUMNS", "FIELDS", "INDEX", "INDEXES", "KEYS"];
+            of_tables.iter().any(|word| words.at(subject, word))
+                || (words.at(1, "CREATE") && (words.at(2, "TABLE") || words.at(2, "VIEW")))
+        }
+        _ => words.0.len() <= 5 && !words.has("SELECT"),
+    }
+}
+
+fn created_columns(sql: &Sql) -> Result<Vec<(String, String)>, Unsupported> {
+    match &sql.statement {
+        Ok(ast::Statement::CreateTable(table)) => {
+            // The name is checked for its form only.
+            named_table(&table.name)?;
+            let name = |column: &ast::ColumnDef| column_name(&ast::ObjectName::from(vec![column.name.clone()]));
+            table.columns.iter().map(|column| Ok((name(column)?, column.data_type.to_string()))).collect()
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+enum Word {
+    /// Upper-cased.
+    Bare(String),
+    Quoted(String),
+    Mark(char),
+    Rest,
+}
+
+/// The statement's tokens as words.
+struct Words<'a>(Vec<Word>, Vec<&'a str>);
+
+impl<'a> Words<'a> {
+    fn of(sql: &'a Sql) -> Words<'a> {
+        let word = |token: &Token| match token {
+            Token::Word(word) if word.quote_style.is_none() => Word::Bare(word.value.to_uppercase()),
+            Token::Word(word) => Word::Quoted(word.value.clone()),
+            Token::Comma => Word::Mark(','),
+            Token::Period => Word::Mark('.'),
+            Token::LParen => Word::Mark('('),
+            _ => Word::Rest,
+        };
+        Words(
+            sql.tokens.iter().map(|lexeme| word(&lexeme.token)).collect(),
+            sql.tokens.iter().map(|lexeme| &sql.text[lexeme.range.clone()]).collect(),
+        )
+    }
+
+    fn at(&self, index: usize, expected: &str) -> bool {
+        matches!(self.0.get(index), Some(Word::Bare(word)) if word == expected)
+    }
+
+    fn has(&self, expected: &str) -> bool {
+        (0..self.0.len()).any(|index| self.at(index, expected))
+    }
+
+    /// The position of the name after the first `keyword`, past IF [NOT] EXISTS.
+    fn after(&self, keyword: &str) -> Option<usize> {
+        let mut index = (0..self.0.len()).find(|&index| self.at(index, keyword))? + 1;
+        for word in ["IF", "NOT", "EXISTS"] {
+            index += usize::from(self.at(index, word));
+        }
+        Some(index)
+    }
+
+    fn identifier(&self, index: usize) -> Option<String> {
+        match self.0.get(index)? {
+            Word::Bare(_) => Some(self.1[index].to_owned()),
+            Word::Quoted(name) => Some(name.clone()),
+            Word::Mark(_) | Word::Rest => None,
+        }
+    }
+
+    /// `table` or `schema.table` at a position, and where it ends.
+    fn name(&self, index: usize) -> Option<(TableName, usize)> {
+        let first = self.identifier(index)?;
+        match self.0.get(index + 1) {
+            Some(Word::Mark('.')) => {
+                let name = self.identifier(index + 2)?;
+                Some((TableName { schema: Some(first), name }, index + 3))
+            }
+            _ => Some((TableName { schema: None, name: first }, index + 1)),
+        }
+    }
+
+    fn name_list(&self, mut index: usize) -> Option<Vec<TableName>> {
+        let mut tables = Vec::new();
+        loop {
+            let (table, end) = self.name(index)?;
+            tables.push(table);
+            match self.0.get(end) {
+                Some(Word::Mark(',')) => index = end + 1,
+                _ => return Some(tables),
+            }
+        }
+    }
+
+    fn altered_columns(&self) -> Vec<String> {
+        let mut columns = Vec::new();
+        for index in 0..self.0.len() {
+            let alters = ["DROP", "MODIFY", "CHANGE", "ALTER"].iter().any(|verb| self.at(index, verb));
+            if alters || (self.at(index, "RENAME") && self.at(index + 1, "COLUMN")) {
+                let mut name = index + 1;
+                for word in ["COLUMN", "IF", "EXISTS"] {
+                    name += usize::from(self.at(name, word));
+                }
+                columns.extend(self.identifier(name));
+            }
+        }
+        columns
+    }
+
+    fn renames_table(&self) -> bool {
+        let within = ["COLUMN", "INDEX", "KEY", "CONSTRAINT"];
+        (0..self.0.len()).any(|i| self.at(i, "RENAME") && !within.iter().any(|word| self.at(i + 1, word)))
+    }
+}

@@ -1,0 +1,191 @@
+//! Finds every table that a statement reads, SELECT by SELECT, with the conditions that may pin its sharding key.
+
+use std::ops::{ControlFlow, Range};
+
+use sqlparser::ast::{
+    BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select, TableFactor, TableWithJoins,
+    Visit, Visitor,
+};
+
+use super::literal::literal_of;
+use super::statement::{ColumnRef, Condition, Operand, Scope, TableName, TableUse, Unsupported};
+
+/// The scopes of everything below `node`, outermost first. `outer` is the scope of the statement around it, if any.
+pub(super) fn collect(node: &impl Visit, outer: Option<Scope>) -> Result<Vec<Scope>, Unsupported> {
+    let mut collector = Collector::default();
+    if let Some(scope) = outer {
+        collector.open.push(0);
+        collector.relations_expected += scope.tables.len();
+        collector.scopes.push(scope);
+    }
+    if let ControlFlow::Break(unsupported) = node.visit(&mut collector) {
+        return Err(unsupported);
+    }
+    match collector.relations_seen == collector.relations_expected {
+        true => Ok(collector.scopes),
+        // A table in a place that no scope covers must not be overlooked.
+        false => Err(Unsupported::new("a table reference in this place")),
+    }
+}
+
+#[derive(Default)]
+struct Collector {
+    scopes: Vec<Scope>,
+    /// The scopes around the node being visited.
+    open: Vec<usize>,
+    ctes: Vec<String>,
+    relations_seen: usize,
+    relations_expected: usize,
+}
+
+impl Visitor for Collector {
+    type Break = Unsupported;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Unsupported> {
+        let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
+        self.ctes.extend(ctes.map(|cte| cte.alias.name.value.to_lowercase()));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Unsupported> {
+        let mut scope = Scope { parent: self.open.last().copied(), ..Scope::default() };
+        for joined in &select.from {
+            if let Err(unsupported) = add_joined(&mut scope, joined) {
+                return ControlFlow::Break(unsupported);
+            }
+        }
+        self.relations_expected += scope.tables.len();
+        scope.tables.retain(|used| used.table.schema.is_some() || !self.ctes.contains(&used.table.name.to_lowercase()));
+        if let Some(selection) = &select.selection {
+            add_conjuncts(&mut scope, selection, None);
+        }
+        self.open.push(self.scopes.len());
+        self.scopes.push(scope);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, _select: &Select) -> ControlFlow<Unsupported> {
+        self.open.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, _relation: &ObjectName) -> ControlFlow<Unsupported> {
+        self.relations_seen += 1;
+        ControlFlow::Continue(())
+    }
+}
+
+/// Adds a FROM element with its joins to a scope.
+pub(super) fn add_joined(scope: &mut Scope, joined: &TableWithJoins) -> Result<(), Unsupported> {
+    add_factor(scope, &joined.relation)?;
+    for join in &joined.joins {
+        let left = 0..scope.tables.len();
+        add_factor(scope, &join.relation)?;
+        let right = left.end..scope.tables.len();
+        add_join_conditions(scope, join, left, right)?;
+    }
+    Ok(())
+}
+
+fn add_factor(scope: &mut Scope, factor: &TableFactor) -> Result<(), Unsupported> {
+    match factor {
+        TableFactor::Table { name, alias, args: None, .. } => {
+            let table = table_name(name)?;
+            let alias = alias.as_ref().map_or_else(|| table.name.clone(), |alias| alias.name.value.clone());
+            scope.tables.push(TableUse { table, alias });
+            Ok(())
+        }
+        TableFactor::NestedJoin { table_with_joins, .. } => add_joined(scope, table_with_joins),
+        // Its own scope; the visitor comes by.
+        TableFactor::Derived { .. } => Ok(()),
+        TableFactor::JsonTable { .. } => Ok(()),
+        other => Err(Unsupported::new(format!("`{other}` in FROM"))),
+    }
+}
+
+fn add_join_conditions(
+    scope: &mut Scope,
+    join: &Join,
+    left: Range<usize>,
+    right: Range<usize>,
+) -> Result<(), Unsupported> {
+    let (constraint, only) = match &join.join_operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::CrossJoin(constraint)
+        | JoinOperator::StraightJoin(constraint) => (constraint, None),
+        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (constraint, Some(right.clone())),
+        // Its ON restricts the tables before it only; nothing is concluded from it.
+        JoinOperator::Right(_) | JoinOperator::RightOuter(_) => return Ok(()),
+        _ => return Err(Unsupported::new("this kind of join")),
+    };
+    match constraint {
+        JoinConstraint::On(on) => add_conjuncts(scope, on, only),
+        JoinConstraint::Using(columns) if left.len() == 1 && right.len() == 1 => {
+            for column in columns {
+                let name = table_name(column)?.name;
+                let of = |index: usize| ColumnRef {
+                    qualifier: Some(scope.tables[index].alias.clone()),
+                    name: name.clone(),
+                };
+                let condition =
+                    Condition { column: of(right.start), operand: Operand::Column(of(left.start)), only: only.clone() };
+                scope.conditions.push(condition);
+            }
+        }
+        JoinConstraint::Using(_) | JoinConstraint::Natural | JoinConstraint::None => {}
+    }
+    Ok(())
+}
+
+/// Adds the conjuncts of a condition that compare a column with literals or with another column.
+pub(super) fn add_conjuncts(scope: &mut Scope, condition: &Expr, only: Option<Range<usize>>) {
+    let mut rest = vec![condition];
+    while let Some(expr) = rest.pop() {
+        match expr {
+            Expr::Nested(inner) => rest.push(inner),
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => rest.extend([&**left, &**right]),
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+                let (column, operand) = match (column_of(left), column_of(right)) {
+                    (Some(column), Some(other)) => (column, Operand::Column(other)),
+                    (Some(column), None) => (column, Operand::Literals(vec![literal_of(right)])),
+                    (None, Some(column)) => (column, Operand::Literals(vec![literal_of(left)])),
+                    (None, None) => continue,
+                };
+                scope.conditions.push(Condition { column, operand, only: only.clone() });
+            }
+            Expr::InList { expr, list, negated: false } => {
+                if let Some(column) = column_of(expr) {
+                    let operand = Operand::Literals(list.iter().map(literal_of).collect());
+                    scope.conditions.push(Condition { column, operand, only: only.clone() });
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The column that an expression is, through parentheses.
+pub(super) fn column_of(expr: &Expr) -> Option<ColumnRef> {
+    match expr {
+        Expr::Nested(inner) => column_of(inner),
+        Expr::Identifier(name) => Some(ColumnRef { qualifier: None, name: name.value.clone() }),
+        Expr::CompoundIdentifier(parts) => match &parts[..] {
+            [qualifier, name] | [_, qualifier, name] => {
+                Some(ColumnRef { qualifier: Some(qualifier.value.clone()), name: name.value.clone() })
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `table` or `schema.table`.
+pub(super) fn table_name(name: &ObjectName) -> Result<TableName, Unsupported> {
+    let part = |index: usize| name.0.get(index).and_then(|part| part.as_ident()).map(|ident| ident.value.clone());
+    match (name.0.len(), part(0), part(1)) {
+        (1, Some(name), _) => Ok(TableName { schema: None, name }),
+        (2, Some(schema), Some(name)) => Ok(TableName { schema: Some(schema), name }),
+        _ => Err(Unsupported::new(format!("the name `{name}`"))),
+    }
+}

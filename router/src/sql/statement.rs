@@ -1,0 +1,238 @@
+//! What a statement means to the planner: a closed, small picture of sqlparser's tree.
+//!
+//! Only this folder knows that tree. The picture names tables, the conditions that may pin a sharding key, and, for
+//! a SELECT over one table, its parts as source text; it keeps everything else as the client wrote it.
+
+use std::ops::Range;
+
+use crate::keys::KeyLiteral;
+
+/// One statement, ready to be planned.
+#[derive(Debug)]
+pub enum Statement {
+    Read(Read),
+    Insert(Insert),
+    Change(Change),
+    Define(Define),
+    /// SHOW and DESCRIBE of tables and columns, the same on every shard.
+    Inspect,
+    /// Understood by a server perhaps, not by us: only a lone shard may get it.
+    Opaque(Opaque),
+}
+
+/// SELECT, UNION, WITH … SELECT, VALUES, TABLE.
+#[derive(Debug)]
+pub struct Read {
+    pub scopes: Vec<Scope>,
+    /// The parts of a SELECT over one table; else what makes it more than that.
+    pub shape: Result<Shape, Unsupported>,
+    /// The SELECT list of a lone SELECT, for what depends on column types; `None` for set operations.
+    pub list: Option<SelectList>,
+}
+
+/// INSERT, REPLACE, INSERT … ON DUPLICATE KEY UPDATE.
+#[derive(Debug)]
+pub struct Insert {
+    pub table: TableName,
+    /// Empty: all columns in table order.
+    pub columns: Vec<String>,
+    pub rows: InsertRows,
+    /// Columns that ON DUPLICATE KEY UPDATE assigns.
+    pub updated_columns: Vec<String>,
+    /// Tables read by subqueries and by INSERT … SELECT.
+    pub scopes: Vec<Scope>,
+}
+
+#[derive(Debug)]
+pub enum InsertRows {
+    /// For each row its cells, in the order of `columns`.
+    Values(Vec<Vec<InsertCell>>),
+    Query,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InsertCell {
+    Literal(KeyLiteral),
+    Default,
+}
+
+/// UPDATE or DELETE of one table.
+#[derive(Debug)]
+pub struct Change {
+    /// Scope 0 is the statement's own, with the changed table first; the others are its subqueries.
+    pub scopes: Vec<Scope>,
+    /// Columns that UPDATE assigns, each with its literal if it is one.
+    pub assignments: Vec<(String, KeyLiteral)>,
+}
+
+/// DDL that is the same on every shard.
+#[derive(Debug)]
+pub struct Define {
+    pub kind: DefineKind,
+    pub tables: Vec<TableName>,
+    /// CREATE TABLE with a column list: the columns' names and types as written.
+    pub created_columns: Vec<(String, String)>,
+    /// Rows are read or removed by it: CREATE TABLE … SELECT, TRUNCATE.
+    pub touches_rows: bool,
+    /// Columns that ALTER TABLE drops, renames or redefines.
+    pub altered_columns: Vec<String>,
+    pub renames_table: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefineKind {
+    CreateTable,
+    AlterTable,
+    DropTable,
+    CreateIndex,
+    DropIndex,
+    Other,
+}
+
+#[derive(Debug)]
+pub struct Opaque {
+    pub writes: bool,
+    pub why: Unsupported,
+}
+
+/// A construct that is not supported, by the name that the client knows, and what to do instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsupported {
+    pub construct: String,
+    pub hint: Option<String>,
+}
+
+impl Unsupported {
+    pub fn new(construct: impl Into<String>) -> Unsupported {
+        Unsupported { construct: construct.into(), hint: None }
+    }
+
+    pub fn with_hint(construct: impl Into<String>, hint: impl Into<String>) -> Unsupported {
+        Unsupported { construct: construct.into(), hint: Some(hint.into()) }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableName {
+    pub schema: Option<String>,
+    pub name: String,
+}
+
+/// One SELECT (or the body of an UPDATE or DELETE): its tables and the conditions that hold for every row that counts.
+#[derive(Debug, Default)]
+pub struct Scope {
+    /// The scope whose columns this one may name, for a subquery.
+    pub parent: Option<usize>,
+    pub tables: Vec<TableUse>,
+    pub conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TableUse {
+    pub table: TableName,
+    /// The name under which the scope's columns know it.
+    pub alias: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnRef {
+    pub qualifier: Option<String>,
+    pub name: String,
+}
+
+/// A conjunct that restricts which rows can influence the answer.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    pub column: ColumnRef,
+    pub operand: Operand,
+    /// From the ON of a LEFT JOIN: it restricts only these tables of the scope (its right side).
+    pub only: Option<Range<usize>>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Operand {
+    /// `= literal` or `IN (literals)`.
+    Literals(Vec<KeyLiteral>),
+    Column(ColumnRef),
+}
+
+/// The SELECT list, item by item.
+#[derive(Debug)]
+pub struct SelectList {
+    pub items: Vec<Item>,
+    /// Between SELECT and the first item: hints and modifiers that do not change the rows.
+    pub modifiers: String,
+    /// Everything after the list, as written.
+    pub rest: String,
+}
+
+#[derive(Debug)]
+pub struct Item {
+    /// The expression as written, without its alias.
+    pub text: String,
+    pub alias: Option<String>,
+    pub kind: ItemKind,
+}
+
+#[derive(Debug)]
+pub enum ItemKind {
+    /// `*` or `t.*`.
+    Wildcard { qualifier: Option<String> },
+    Column(ColumnRef),
+    Aggregate(Aggregate),
+    /// Any other expression without aggregates.
+    Expression,
+    /// An expression around aggregates.
+    OverAggregates,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aggregate {
+    pub function: AggregateFunction,
+    /// The argument as written; `*` for COUNT(*).
+    pub argument: String,
+    /// The argument, if it is just a column.
+    pub column: Option<ColumnRef>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AggregateFunction {
+    Count,
+    Sum,
+    Min,
+    Max,
+    Avg,
+}
+
+/// The parts of a SELECT over one table.
+#[derive(Debug)]
+pub struct Shape {
+    pub from: String,
+    pub where_: Option<String>,
+    pub group_by: Vec<Key>,
+    /// GROUP BY as written.
+    pub group_text: String,
+    pub order_by: Vec<(Key, Direction)>,
+    /// ORDER BY as written.
+    pub order_text: String,
+    pub limit: Option<u64>,
+    pub offset: u64,
+    /// Whether the SELECT has aggregates or GROUP BY.
+    pub grouped: bool,
+}
+
+/// What GROUP BY or ORDER BY names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// An item of the list, by ordinal, alias or the same expression.
+    Item(usize),
+    Column(ColumnRef, String),
+    Aggregate(Aggregate, String),
+    Expression(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Ascending,
+    Descending,
+}
