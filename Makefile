@@ -5,15 +5,16 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 # The lock file is part of the project: a build that would change it fails.
 CARGO := cargo --locked
+CARGO_DENY := 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build check test fmt deny clean packages mysql
+.PHONY: help demo build check test fmt deny clean packages mysql deny-installed
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: build ## Install what is missing, build, and watch a cluster scale from 1 to 3 shards
-	target/demo/sql-autoscaler demo
+demo: packages ## Install what is missing, build, and watch a cluster scale from 1 to 3 shards
+	$(CARGO) run --profile demo --package scaler --bin sql-autoscaler -- demo
 
 build: packages ## Build target/demo/sql-autoscaler, optimised but quick to build
 	$(CARGO) build --profile demo --package scaler --bin sql-autoscaler
@@ -24,8 +25,15 @@ check: ## Formatting and lints, without servers
 
 # The tests come last, so that their verdict is what the output ends with: documentation examples
 # before the rest, since a crate without any would close the output on "0 passed".
-test: packages mysql ## Install what is missing and run every check that CI runs
+# Advisories are left to `make deny`: they change from day to day and come from elsewhere.
+test: packages mysql $(if $(CI),deny-installed) ## Install what is missing and run every check that CI runs
 	$(MAKE) --no-print-directory check
+	@if cargo deny --version >/dev/null 2>&1; then \
+		echo "cargo deny --locked check bans licenses sources"; \
+		cargo deny --locked --log-level error check --hide-inclusion-graph bans licenses sources; \
+	else \
+		echo "make: no cargo-deny, licences and sources are not checked ('make deny' installs it)" >&2; \
+	fi
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 	$(CARGO) test --workspace --doc
 	$(CARGO) test --workspace --lib --bins --tests
@@ -33,8 +41,7 @@ test: packages mysql ## Install what is missing and run every check that CI runs
 fmt: ## Format the code
 	cargo fmt --all
 
-deny: ## Licences, advisories and duplicates of the dependencies (needs cargo-deny)
-	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
+deny: deny-installed ## Licences, sources and advisories of the dependencies (fetches the advisories)
 	cargo deny --locked check
 
 clean: ## Remove what was built
@@ -48,3 +55,7 @@ mysql: packages
 	@.ci/install-mysql >/dev/null || { \
 		echo "make: no MySQL for the tests, those that need it will be skipped" >&2; \
 		test -z "$$CI"; }
+
+# Compiled from source in 2 to 3 minutes, so only CI and those who ask for it wait for that.
+deny-installed: packages
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked --version $(CARGO_DENY) cargo-deny
