@@ -1,0 +1,61 @@
+# Entry points for people and for CI; `make` alone lists them.
+
+# An ordinary user's PATH on Debian lacks the folder of mariadbd, and make may run where the shell's
+# start-up files, which add cargo's folder, were not read.
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
+# The lock file is part of the project: a build that would change it fails.
+CARGO := cargo --locked
+CARGO_DENY := 0.20.2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build check test fmt deny clean packages mysql deny-installed
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: packages ## Install what is missing, build, and watch a cluster scale from 1 to 3 shards
+	$(CARGO) run --profile demo --package scaler --bin sql-autoscaler -- demo
+
+build: packages ## Build target/demo/sql-autoscaler, optimised but quick to build
+	$(CARGO) build --profile demo --package scaler --bin sql-autoscaler
+
+check: ## Formatting and lints, without servers
+	cargo fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+# The tests come last, so that their verdict is what the output ends with: documentation examples
+# before the rest, since a crate without any would close the output on "0 passed".
+# Advisories are left to `make deny`: they change from day to day and come from elsewhere.
+test: packages mysql $(if $(CI),deny-installed) ## Install what is missing and run every check that CI runs
+	$(MAKE) --no-print-directory check
+	@if cargo deny --version >/dev/null 2>&1; then \
+		echo "cargo deny --locked check bans licenses sources"; \
+		cargo deny --locked --log-level error check --hide-inclusion-graph bans licenses sources; \
+	else \
+		echo "make: no cargo-deny, licences and sources are not checked ('make deny' installs it)" >&2; \
+	fi
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+	$(CARGO) test --workspace --doc
+	$(CARGO) test --workspace --lib --bins --tests
+
+fmt: ## Format the code
+	cargo fmt --all
+
+deny: deny-installed ## Licences, sources and advisories of the dependencies (fetches the advisories)
+	cargo deny --locked check
+
+clean: ## Remove what was built
+	cargo clean
+
+packages:
+	@.ci/install-packages
+
+# CI must not pass without the MySQL tests; elsewhere they may be skipped, aloud.
+mysql: packages
+	@.ci/install-mysql >/dev/null || { \
+		echo "make: no MySQL for the tests, those that need it will be skipped" >&2; \
+		test -z "$$CI"; }
+
+# Compiled from source in 2 to 3 minutes, so only CI and those who ask for it wait for that.
+deny-installed: packages
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked --version $(CARGO_DENY) cargo-deny
