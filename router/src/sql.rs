@@ -1,9 +1,9 @@
 //! The front half of SQL understanding: one statement as tokens and, where sqlparser can, as a tree.
 //!
 //! The bytes that reach a shard must mean there exactly what they meant here. So this module lexes by
-//! MySQL's rules ([`lex`]), insists on exactly one statement, refuses by name what no client may send
-//! ([`gate`]), bounds what the tree may cost ([`size`]), and only then asks sqlparser, through a dialect
-//! with MySQL's operator precedence ([`dialect`]). Everything is pure: no IO and no clock.
+//! MySQL's rules (`lex`), insists on exactly one statement, refuses by name what no client may send
+//! (`gate`), bounds what the tree may cost (`size`), and only then asks sqlparser, through a dialect
+//! with MySQL's operator precedence (`dialect`). Everything is pure: no IO and no clock.
 //!
 //! The lexical rules are those of the pinned session: `utf8mb4`, backslash escapes on, `ANSI_QUOTES`,
 //! `PIPES_AS_CONCAT` and `HIGH_NOT_PRECEDENCE` off.
@@ -40,7 +40,10 @@ pub struct Sql {
     pub text: String,
     /// The tokens without whitespace and comments, in order of their ranges.
     pub tokens: Vec<Lexeme>,
-    /// The tree, or the parser's message if sqlparser cannot. Literals in it are raw: see [`decode_raw`].
+    /// The tree, or the parser's message if sqlparser cannot.
+    /// Strings in it are single-quoted and raw: decode them with [`decode_raw`] and `'`. Quoted names are raw, too:
+    /// a doubled backtick stays doubled. Spans in it lead back to the text: byte = column - 1.
+    /// Do not clone it whole: one as deep as [`OPERATOR_LIMIT`] overflows a small stack in a debug build.
     pub statement: Result<Statement, String>,
     /// An executable comment, `/*! … */` or `/*M! … */`, is present. Its content is in no token and the
     /// statement has no tree: what it means depends on the server that reads it.
@@ -70,7 +73,7 @@ pub enum SqlError {
     Malformed(String),
     #[error("{construct} is not allowed")]
     NotAllowed { construct: String, hint: String },
-    #[error("an expression of {operators} operators is above the limit of {limit}")]
+    #[error("an expression nests {operators} operators, above the limit of {limit}")]
     TooComplex { operators: usize, limit: usize },
     #[error("the query has {expected} placeholders but {got} params")]
     Params { expected: usize, got: usize },

@@ -97,9 +97,10 @@ fn clause_at(sql: &Sql, i: usize) -> Option<(Clause, usize)> {
         Some((Clause::OrderBy, 2))
     } else if found(&["LIMIT"]) {
         Some((Clause::Limit, 1))
-    } else if found(&["FOR", "UPDATE"]) || found(&["FOR", "SHARE"]) {
-        Some((Clause::Lock, 0))
-    } else if found(&["LOCK", "IN", "SHARE", "MODE"]) {
+    } else if found(&["FOR", "UPDATE"])
+        || found(&["FOR", "SHARE"])
+        || found(&["LOCK", "IN", "SHARE", "MODE"])
+    {
         Some((Clause::Lock, 0))
     } else {
         None

@@ -66,6 +66,24 @@ impl MariaDialect {
     }
 }
 
+/// `a LIKE b NOT LIKE c`, `a BETWEEN b AND c BETWEEN d AND e`: MariaDB nests such chains to the right, sqlparser to
+/// the left. Nobody needs them, and a wrong tree is worse than none.
+fn chain_error(parser: &Parser, left: &Expr) -> Option<ParserError> {
+    let Token::Word(word) = &parser.peek_token_ref().token else {
+        return None;
+    };
+    let chains = matches!(word.keyword, Keyword::NOT | Keyword::BETWEEN)
+        && matches!(
+            left,
+            Expr::Like { .. } | Expr::RLike { .. } | Expr::Between { .. }
+        );
+    chains.then(|| {
+        ParserError::ParserError(format!(
+            "expected parentheses around the left side of {word}"
+        ))
+    })
+}
+
 /// Looks ahead for the unit of the INTERVAL at the parser's position. Trying one parser and then the other
 /// would double the work for each level of nesting.
 fn has_composite_unit(parser: &Parser) -> bool {
@@ -199,6 +217,9 @@ impl Dialect for MariaDialect {
         expr: &Expr,
         precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
+        if let Some(error) = chain_error(parser, expr) {
+            return Some(Err(error));
+        }
         if !parser.parse_keyword(Keyword::MOD) {
             return STOCK.parse_infix(parser, expr, precedence);
         }

@@ -78,6 +78,7 @@ fn check_statement(sql: &Sql) -> Result<(), SqlError> {
         "CREATE" | "ALTER" | "DROP" | "RENAME" => check_definition(sql, start, &verb),
         "SET" => check_set(sql, start + 1),
         "SHOW" => check_show(sql, start + 1),
+        "EXPLAIN" | "DESCRIBE" | "DESC" => check_explain(sql, start + 1),
         "USE" => match sql.tokens.get(start + 1).map(|lexeme| &lexeme.token) {
             Some(Token::Word(word)) if is_closed_schema(word) => Err(closed_schema(word)),
             _ => Ok(()),
@@ -164,8 +165,14 @@ fn check_set(sql: &Sql, first: usize) -> Result<(), SqlError> {
         let Token::Word(Word { value, .. }) = &sql.tokens[i].token else {
             continue;
         };
-        let variable = value.trim_start_matches('@');
         let qualified = value.starts_with("@@");
+        if value.starts_with('@') && !qualified {
+            continue;
+        }
+        let variable = value.trim_start_matches('@');
+        if sql.is_word(i, "AUTHORIZATION") {
+            return Err(refuse("SET SESSION AUTHORIZATION", ADMIN_HINT));
+        }
         let scope = ["GLOBAL", "PERSIST", "PERSIST_ONLY"]
             .iter()
             .find(|scope| variable.eq_ignore_ascii_case(scope));
@@ -231,6 +238,23 @@ fn check_show(sql: &Sql, first: usize) -> Result<(), SqlError> {
     Ok(())
 }
 
+/// sqlparser parses EXPLAIN EXPLAIN EXPLAIN …, each on more stack, though no server takes it.
+fn check_explain(sql: &Sql, first: usize) -> Result<(), SqlError> {
+    const EXPLAINS: [&str; 3] = ["EXPLAIN", "DESCRIBE", "DESC"];
+    const EXPLAINED: [&str; 8] = [
+        "SELECT", "WITH", "VALUES", "TABLE", "INSERT", "REPLACE", "UPDATE", "DELETE",
+    ];
+    for i in first..sql.tokens.len() {
+        if EXPLAINS.iter().any(|word| sql.is_word(i, word)) {
+            return Err(SqlError::Malformed("EXPLAIN of an EXPLAIN".to_owned()));
+        }
+        if EXPLAINED.iter().any(|word| sql.is_word(i, word)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// What is refused wherever it stands, in subqueries and in statements that sqlparser cannot parse alike.
 fn check_anywhere(sql: &Sql, i: usize) -> Result<(), SqlError> {
     match &sql.tokens[i].token {
@@ -266,9 +290,11 @@ fn check_anywhere(sql: &Sql, i: usize) -> Result<(), SqlError> {
 }
 
 /// The servers that run the comment and those that skip it must both get a harmless statement, and so must every
-/// mix of several comments. So its content is held to plain words, none of which could be part of a refusal.
+/// mix of several comments. So its content is held to plain words, none of which can be part of a refusal, on either
+/// side of the comment's border.
 fn check_executable_comment(sql: &Sql, comment: &str) -> Result<(), SqlError> {
-    const WORDS: [&str; 10] = [
+    // These end a harmless start in harm, or start what a harmless word ends.
+    const ENDS: [&str; 9] = [
         "OUTFILE",
         "DUMPFILE",
         "LOAD",
@@ -278,39 +304,62 @@ fn check_executable_comment(sql: &Sql, comment: &str) -> Result<(), SqlError> {
         "PERSIST_ONLY",
         "DIRECTORY",
         "TABLESPACE",
-        "EXECUTE",
     ];
-    let construct = "this executable comment";
-    let content = comment.trim_start_matches("/*").trim_end_matches("*/");
-    if content.contains(['\'', '"', '`', '#', ';', '\\', '@'])
-        || content.contains("--")
-        || content.contains("/*")
-    {
-        return Err(refuse(construct, "take the code out of the comment"));
-    }
-    let words =
-        || content.split(|char: char| !(char.is_alphanumeric() || matches!(char, '_' | '$')));
-    let closed = |word: &str| {
-        WORDS
-            .iter()
-            .chain(&CLOSED_SCHEMAS)
-            .any(|closed| word.eq_ignore_ascii_case(closed))
+    // These make another statement of one that starts with CREATE, DROP, ALTER or the like.
+    const KINDS: [&str; 16] = [
+        "DATABASE",
+        "SCHEMA",
+        "USER",
+        "ROLE",
+        "FUNCTION",
+        "PROCEDURE",
+        "PACKAGE",
+        "TRIGGER",
+        "EVENT",
+        "SERVER",
+        "INSTANCE",
+        "SONAME",
+        "GRANTS",
+        "AUTHORIZATION",
+        "ENGINE",
+        "TYPE",
+    ];
+    let refusal = || {
+        Err(refuse(
+            "this executable comment",
+            "take the code out of the comment",
+        ))
     };
-    // The other half of such a pair may stand in plain sight: INTO /*! OUTFILE … */ or a comment that ends in `mysql`.
-    if words().any(closed) {
-        return Err(refuse(construct, "take the code out of the comment"));
+    let one_of =
+        |words: &[&str], word: &str| words.iter().any(|closed| word.eq_ignore_ascii_case(closed));
+
+    let content = comment.trim_start_matches("/*").trim_end_matches("*/");
+    let hides =
+        content.contains(['\'', '"', '`', '#', ';', '\\', '@', '?']) || content.contains("--");
+    if hides || content.contains("/*") {
+        return refusal();
     }
-    let plain_half = sql
+    let mut words =
+        content.split(|char: char| !(char.is_alphanumeric() || matches!(char, '_' | '$')));
+    let closed = [
+        &ENDS[..],
+        &KINDS[..],
+        &CLOSED_SCHEMAS[..],
+        &FOREIGN_ENGINES[..],
+    ];
+    if words.any(|word| closed.iter().any(|closed| one_of(closed, word))) {
+        return refusal();
+    }
+    let half_outside = sql
         .tokens
         .iter()
-        .any(|lexeme| spelled(&lexeme.token).is_some_and(closed));
-    // A comment ahead of the first word could make it another statement.
-    let leads = sql
-        .tokens
-        .first()
-        .is_none_or(|lexeme| sql.text[..lexeme.range.start].contains(comment));
-    if plain_half || leads {
-        return Err(refuse(construct, "take the code out of the comment"));
+        .filter_map(|lexeme| spelled(&lexeme.token))
+        .any(|word| one_of(&ENDS, word) || one_of(&CLOSED_SCHEMAS, word));
+    // Ahead of the first word it would make another statement; in SET it could assign anything.
+    let first = sql.tokens.first().map_or(0, |lexeme| lexeme.range.start);
+    let leads = sql.text[..first].contains(comment);
+    if half_outside || leads || sql.is_word(0, "SET") {
+        return refusal();
     }
     Ok(())
 }

@@ -215,11 +215,13 @@ impl Lexemes<'_> {
 
     /// `a@b` is two tokens in MySQL and `<@b` was cut before its `b`.
     fn push_word(&mut self, word: &str, mut range: Range<usize>) -> Result<(), SqlError> {
-        let at_sign = self
+        let cut_off = self
             .done
-            .pop_if(|last| last.token == Token::AtSign && last.range.end == range.start);
-        if let Some(at_sign) = at_sign {
+            .last()
+            .filter(|last| last.token == Token::AtSign && last.range.end == range.start);
+        if let Some(at_sign) = cut_off {
             range.start = at_sign.range.start;
+            self.done.pop();
         }
         let source = &self.text[range.clone()];
         let mut part_start = 0;
@@ -236,7 +238,10 @@ impl Lexemes<'_> {
                 .unwrap_or(part);
             let part_range = range.start + part_start..range.start + part_end;
             part_start = part_end;
-            if name.is_empty() || !name.chars().all(is_name_part) {
+            // `0@b` would leave a number that sqlparser took for a word.
+            let cut_number =
+                part != source && part.starts_with(|first: char| first.is_ascii_digit());
+            if name.is_empty() || cut_number || !name.chars().all(is_name_part) {
                 return Err(SqlError::Malformed(format!(
                     "unclear word {word:?}, at byte {}",
                     range.start
