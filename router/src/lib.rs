@@ -8,3 +8,4 @@ pub mod schema;
 pub mod session;
 pub mod slots;
 pub mod topology;
+pub mod sql;

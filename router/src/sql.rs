@@ -1,0 +1,268 @@
+//! The front half of SQL understanding: one statement as tokens and, where sqlparser can, as a tree.
+//!
+//! The bytes that reach a shard must mean there exactly what they meant here. So this module lexes by
+//! MySQL's rules (`lex`), insists on exactly one statement, refuses by name what no client may send
+//! (`gate`), bounds what the tree may cost (`size`), and only then asks sqlparser, through a dialect
+//! with MySQL's operator precedence (`dialect`). Everything is pure: no IO and no clock.
+//!
+//! The lexical rules are those of the pinned session: `utf8mb4`, backslash escapes on, `ANSI_QUOTES`,
+//! `PIPES_AS_CONCAT` and `HIGH_NOT_PRECEDENCE` off.
+
+mod bind;
+mod clauses;
+mod dialect;
+mod gate;
+mod head;
+mod lex;
+mod literal;
+mod scan;
+mod size;
+
+use std::ops::Range;
+
+use sqlparser::ast::Statement;
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
+
+pub use bind::Param;
+pub use clauses::{SelectClauses, select_clauses};
+pub use dialect::MariaDialect;
+pub use head::Head;
+pub use literal::{decode_raw, decode_string, quote_text};
+pub use size::OPERATOR_LIMIT;
+
+/// One statement as the client wrote it, with params bound, its tokens and (when sqlparser understands it) its tree.
+#[derive(Debug)]
+pub struct Sql {
+    /// The statement without a trailing `;`; params spliced in as literals, otherwise byte-for-byte the client's.
+    /// It may end in a comment: append only after a line break, or splice at the end of the last token.
+    pub text: String,
+    /// The tokens without whitespace and comments, in order of their ranges.
+    pub tokens: Vec<Lexeme>,
+    /// The tree, or the parser's message if sqlparser cannot.
+    /// Strings in it are single-quoted and raw: decode them with [`decode_raw`] and `'`. Quoted names are raw, too:
+    /// a doubled backtick stays doubled. Spans in it lead back to the text: byte = column - 1.
+    /// Do not clone it whole: one as deep as [`OPERATOR_LIMIT`] overflows a small stack in a debug build.
+    pub statement: Result<Statement, String>,
+    /// An executable comment, `/*! … */` or `/*M! … */`, is present. Its content is in no token and the
+    /// statement has no tree: what it means depends on the server that reads it.
+    pub executable_comment: bool,
+    /// `LOCK IN SHARE MODE` is present; sqlparser cannot parse it, so the tree lacks it.
+    pub lock_in_share_mode: bool,
+}
+
+/// One token with its place in the statement's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lexeme {
+    pub token: Token,
+    /// Bytes of the statement's text.
+    pub range: Range<usize>,
+    /// How many parentheses are open around it; a parenthesis itself counts as outside of its pair.
+    pub depth: u32,
+}
+
+/// Why a text is refused before anything is planned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SqlError {
+    #[error("the query holds no statement")]
+    Empty,
+    #[error("the query holds more than one statement")]
+    Several,
+    #[error("malformed SQL: {0}")]
+    Malformed(String),
+    #[error("{construct} is not allowed")]
+    NotAllowed { construct: String, hint: String },
+    #[error("an expression nests {operators} operators, above the limit of {limit}")]
+    TooComplex { operators: usize, limit: usize },
+    #[error("the query has {expected} placeholders but {got} params")]
+    Params { expected: usize, got: usize },
+}
+
+/// Reads exactly one statement and binds `params` to its `?` placeholders.
+///
+/// A statement that sqlparser cannot parse is not an error: its tree is `Err` and its tokens still hold.
+///
+/// # Errors
+/// Every variant of [`SqlError`]. Text whose strings, comments or `;` MySQL might see elsewhere than
+/// sqlparser does is `Malformed`, so that nothing hides from the checks.
+pub fn read(text: &str, params: &[Param]) -> Result<Sql, SqlError> {
+    let mut lexed = lex::lex(text)?;
+    let bound = bind::bind(text, &lexed.tokens, params)?;
+    if let Some(bound) = &bound {
+        lexed = lex::lex(bound)?;
+    }
+    let mut text = bound.unwrap_or_else(|| text.to_owned());
+
+    if let Some(semicolon) = lexed
+        .tokens
+        .iter()
+        .position(|lexeme| lexeme.token == Token::SemiColon)
+    {
+        let end = lexed.tokens[semicolon].range.start;
+        let code_follows = lexed.tokens.len() > semicolon + 1
+            || lexed
+                .executable_comments
+                .iter()
+                .any(|comment| comment.start > end);
+        if code_follows {
+            return Err(SqlError::Several);
+        }
+        lexed.tokens.truncate(semicolon);
+        text.truncate(end);
+    }
+    if lexed.tokens.is_empty() {
+        return Err(SqlError::Empty);
+    }
+
+    let mut sql = Sql {
+        text,
+        tokens: lexed.tokens,
+        statement: Err(String::new()),
+        executable_comment: !lexed.executable_comments.is_empty(),
+        lock_in_share_mode: false,
+    };
+    gate::check(&sql, &lexed.executable_comments)?;
+    size::check(&sql.tokens)?;
+    let (tokens, lock_in_share_mode) = parser_tokens(&sql.tokens);
+    sql.lock_in_share_mode = lock_in_share_mode;
+    sql.statement = if sql.executable_comment {
+        Err("an executable comment means different things to different servers".to_owned())
+    } else {
+        parse(tokens)
+    };
+    Ok(sql)
+}
+
+impl Sql {
+    /// The text of a byte range, as found in a [`Lexeme`] or in [`SelectClauses`].
+    pub fn slice(&self, range: Range<usize>) -> &str {
+        &self.text[range]
+    }
+
+    /// The keyword at token `i`; `None` if there is no such token, or it is no keyword or quoted.
+    pub fn keyword(&self, i: usize) -> Option<Keyword> {
+        self.word(i)
+            .map(|word| word.keyword)
+            .filter(|keyword| *keyword != Keyword::NoKeyword)
+    }
+
+    /// What kind of statement this is, told from its tokens alone: it holds without a tree, too.
+    pub fn head(&self) -> Head {
+        head::head(self)
+    }
+
+    /// The first user variable (`@name`), with its `@`.
+    pub fn user_variable(&self) -> Option<&str> {
+        (0..self.tokens.len())
+            .filter_map(|i| self.word(i))
+            .map(|word| word.value.as_str())
+            .find(|value| value.starts_with('@') && !value.starts_with("@@"))
+    }
+
+    /// The first call `name (…)` of one of `names` in any case, as the client spelled it.
+    pub fn calls(&self, names: &[&str]) -> Option<&str> {
+        self.tokens
+            .windows(2)
+            .find_map(|pair| match (&pair[0].token, &pair[1].token) {
+                (Token::Word(word), Token::LParen)
+                    if names
+                        .iter()
+                        .any(|name| word.value.eq_ignore_ascii_case(name)) =>
+                {
+                    Some(word.value.as_str())
+                }
+                _ => None,
+            })
+    }
+
+    /// The unquoted word at token `i`.
+    fn word(&self, i: usize) -> Option<&Word> {
+        match &self.tokens.get(i)?.token {
+            Token::Word(word) if word.quote_style.is_none() => Some(word),
+            _ => None,
+        }
+    }
+
+    /// Whether token `i` is this unquoted word, in any case.
+    fn is_word(&self, i: usize, expected: &str) -> bool {
+        self.word(i)
+            .is_some_and(|word| word.value.eq_ignore_ascii_case(expected))
+    }
+
+    /// Whether the tokens from `i` on are these unquoted words, in any case.
+    fn are_words(&self, i: usize, expected: &[&str]) -> bool {
+        expected
+            .iter()
+            .enumerate()
+            .all(|(offset, word)| self.is_word(i + offset, word))
+    }
+
+    fn is_token(&self, i: usize, expected: &Token) -> bool {
+        self.tokens
+            .get(i)
+            .is_some_and(|lexeme| lexeme.token == *expected)
+    }
+}
+
+/// The tokens as sqlparser is to see them, and whether `LOCK IN SHARE MODE` was taken out.
+///
+/// `||` and `&&` become the words they mean in MySQL, because sqlparser gives the symbols other meanings.
+/// `"…"` becomes `'…'`, because sqlparser joins adjacent literals without regard to their quotes.
+fn parser_tokens(lexemes: &[Lexeme]) -> (Vec<TokenWithSpan>, bool) {
+    let is_word = |i: usize, expected: &str| {
+        matches!(lexemes.get(i).map(|lexeme| &lexeme.token),
+            Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected))
+    };
+    let mut tokens = Vec::with_capacity(lexemes.len());
+    let mut lock_in_share_mode = false;
+    let mut i = 0;
+    while i < lexemes.len() {
+        if is_word(i, "LOCK")
+            && is_word(i + 1, "IN")
+            && is_word(i + 2, "SHARE")
+            && is_word(i + 3, "MODE")
+        {
+            lock_in_share_mode = true;
+            i += 4;
+            continue;
+        }
+        let Lexeme { token, range, .. } = &lexemes[i];
+        let token = match token {
+            Token::StringConcat => Token::make_keyword("OR"),
+            Token::Overlap => Token::make_keyword("AND"),
+            Token::DoubleQuotedString(raw) => {
+                Token::SingleQuotedString(literal::single_quoted(raw))
+            }
+            other => other.clone(),
+        };
+        // One "line" whose columns are byte offsets from 1: spans in the tree lead back to the text.
+        let span = Span::new(location(range.start), location(range.end));
+        tokens.push(TokenWithSpan::new(token, span));
+        i += 1;
+    }
+    (tokens, lock_in_share_mode)
+}
+
+fn location(byte: usize) -> Location {
+    Location::new(1, byte as u64 + 1)
+}
+
+fn parse(tokens: Vec<TokenWithSpan>) -> Result<Statement, String> {
+    let mut parser = Parser::new(&MariaDialect).with_tokens_with_locations(tokens);
+    let statement = parser
+        .parse_statement()
+        .map_err(|error| error.to_string())?;
+    let rest = parser.peek_token();
+    if rest.token == Token::EOF {
+        Ok(statement)
+    } else {
+        Err(format!(
+            "expected the end of the statement, found {}",
+            rest.token
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,391 @@
+//! What no client may send, whatever its role: refused on the tokens, whether or not sqlparser understands them.
+//!
+//! It asks three questions: does the statement reach files, accounts, the server's own schemas or its settings;
+//! does it hide code from this gate; does it change how later text is read.
+
+use std::ops::Range;
+
+use sqlparser::tokenizer::{Token, Word};
+
+use super::head::{first_word, object_kind};
+use super::{Sql, SqlError};
+
+/// Schemas of the server and of this program.
+const CLOSED_SCHEMAS: [&str; 4] = ["mysql", "sys", "_autoscaler", "performance_schema"];
+
+/// Session variables that decide how SQL text is read: with another value this module reads it wrongly.
+const LEXICAL_VARIABLES: [&str; 7] = [
+    "sql_mode",
+    "character_set_client",
+    "character_set_connection",
+    "collation_connection",
+    "character_set_results",
+    "character_set_filesystem",
+    "old_mode",
+];
+
+/// Engines whose tables are files or other servers of the client's choice.
+const FOREIGN_ENGINES: [&str; 6] = [
+    "federated",
+    "federatedx",
+    "connect",
+    "spider",
+    "s3",
+    "oqgraph",
+];
+
+pub(super) fn check(sql: &Sql, executable_comments: &[Range<usize>]) -> Result<(), SqlError> {
+    check_statement(sql)?;
+    for i in 0..sql.tokens.len() {
+        check_anywhere(sql, i)?;
+    }
+    for comment in executable_comments {
+        check_executable_comment(sql, &sql.text[comment.clone()])?;
+    }
+    Ok(())
+}
+
+fn refuse(construct: impl Into<String>, hint: &str) -> SqlError {
+    SqlError::NotAllowed {
+        construct: construct.into(),
+        hint: hint.to_owned(),
+    }
+}
+
+const ADMIN_HINT: &str = "do it on the shard itself, as an administrator";
+const HIDDEN_HINT: &str = "send the statement itself, with params";
+
+/// What the first words tell.
+fn check_statement(sql: &Sql) -> Result<(), SqlError> {
+    let start = first_word(sql);
+    let Some(word) = sql.word(start) else {
+        return Ok(());
+    };
+    let verb = word.value.to_ascii_uppercase();
+    match verb.as_str() {
+        "GRANT" | "REVOKE" | "INSTALL" | "UNINSTALL" | "SHUTDOWN" | "RESTART" | "KILL"
+        | "FLUSH" | "RESET" | "PURGE" | "CHANGE" | "STOP" | "CLONE" | "BINLOG" | "BACKUP"
+        | "CACHE" => Err(refuse(verb, ADMIN_HINT)),
+        "LOAD" | "IMPORT" => Err(refuse(verb, "insert the rows with INSERT")),
+        "PREPARE" | "EXECUTE" | "DEALLOCATE" | "CALL" => Err(refuse(verb, HIDDEN_HINT)),
+        "XA" => Err(refuse(verb, "the router runs its own two-phase commit")),
+        "START" if !sql.is_word(start + 1, "TRANSACTION") => {
+            Err(refuse("START of replication", ADMIN_HINT))
+        }
+        "LOCK" | "UNLOCK" if sql.is_word(start + 1, "INSTANCE") => {
+            Err(refuse("LOCK INSTANCE", ADMIN_HINT))
+        }
+        "CREATE" | "ALTER" | "DROP" | "RENAME" => check_definition(sql, start, &verb),
+        "SET" => check_set(sql, start + 1),
+        "SHOW" => check_show(sql, start + 1),
+        "EXPLAIN" | "DESCRIBE" | "DESC" => check_explain(sql, start + 1),
+        "USE" => match sql.tokens.get(start + 1).map(|lexeme| &lexeme.token) {
+            Some(Token::Word(word)) if is_closed_schema(word) => Err(closed_schema(word)),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn check_definition(sql: &Sql, start: usize, verb: &str) -> Result<(), SqlError> {
+    let construct = |kind: &str| format!("{verb} {kind}");
+    match object_kind(sql, start + 1).as_deref() {
+        Some("TABLE" | "TABLES" | "INDEX" | "VIEW" | "SEQUENCE") => {
+            check_table_options(sql, start, verb)
+        }
+        // Their bodies run later, where this gate does not see them.
+        Some(
+            kind @ ("FUNCTION" | "PROCEDURE" | "TRIGGER" | "EVENT" | "PACKAGE" | "LIBRARY"
+            | "PREPARE"),
+        ) => Err(refuse(
+            construct(kind),
+            "stored code would run unseen by the router",
+        )),
+        Some(kind) => Err(refuse(construct(kind), ADMIN_HINT)),
+        None => Err(refuse(
+            verb,
+            "only tables, indexes, views and sequences can be defined here",
+        )),
+    }
+}
+
+fn check_table_options(sql: &Sql, start: usize, verb: &str) -> Result<(), SqlError> {
+    for i in start..sql.tokens.len() {
+        let directory = sql.is_word(i + 1, "DIRECTORY");
+        if directory && (sql.is_word(i, "DATA") || sql.is_word(i, "INDEX")) {
+            return Err(refuse(
+                "DATA DIRECTORY",
+                "tables lie in the shard's own folder",
+            ));
+        }
+        let swaps_file = sql.is_word(i, "DISCARD") || sql.is_word(i, "IMPORT");
+        if verb == "ALTER"
+            && swaps_file
+            && sql
+                .tokens
+                .iter()
+                .any(|lexeme| is_name(&lexeme.token, "TABLESPACE"))
+        {
+            return Err(refuse("DISCARD or IMPORT TABLESPACE", ADMIN_HINT));
+        }
+        if sql.is_word(i, "ENGINE") || sql.is_word(i, "TYPE") {
+            let value = i + 1 + usize::from(sql.is_token(i + 1, &Token::Eq));
+            let engine = sql
+                .tokens
+                .get(value)
+                .and_then(|lexeme| spelled(&lexeme.token))
+                .unwrap_or_default();
+            if FOREIGN_ENGINES
+                .iter()
+                .any(|foreign| engine.eq_ignore_ascii_case(foreign))
+            {
+                return Err(refuse(
+                    format!("ENGINE {engine}"),
+                    "its rows lie outside of the shard",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_set(sql: &Sql, first: usize) -> Result<(), SqlError> {
+    for (word, hint) in [
+        ("PASSWORD", ADMIN_HINT),
+        ("ROLE", ADMIN_HINT),
+        ("DEFAULT", ADMIN_HINT),
+        ("RESOURCE", ADMIN_HINT),
+        ("STATEMENT", "send the statement by itself"),
+    ] {
+        if sql.is_word(first, word) {
+            return Err(refuse(format!("SET {word}"), hint));
+        }
+    }
+    for i in first..sql.tokens.len() {
+        let Token::Word(Word { value, .. }) = &sql.tokens[i].token else {
+            continue;
+        };
+        let qualified = value.starts_with("@@");
+        if value.starts_with('@') && !qualified {
+            continue;
+        }
+        let variable = value.trim_start_matches('@');
+        if sql.is_word(i, "AUTHORIZATION") {
+            return Err(refuse("SET SESSION AUTHORIZATION", ADMIN_HINT));
+        }
+        let scope = ["GLOBAL", "PERSIST", "PERSIST_ONLY"]
+            .iter()
+            .find(|scope| variable.eq_ignore_ascii_case(scope));
+        if let Some(scope) = scope {
+            if qualified || sql.word(i).is_some() {
+                return Err(refuse(format!("SET {scope}"), ADMIN_HINT));
+            }
+        }
+        if LEXICAL_VARIABLES
+            .iter()
+            .any(|lexical| variable.eq_ignore_ascii_case(lexical))
+            && assigned(sql, i + 1)
+        {
+            return Err(refuse(
+                format!("SET {variable}"),
+                "the router pins it, to read SQL as the shard does",
+            ));
+        }
+        let charset = sql.are_words(i, &["CHARACTER", "SET"]) || sql.is_word(i, "CHARSET");
+        if charset && starts_assignment(sql, first, i) {
+            return Err(refuse("SET CHARACTER SET", "the connection speaks utf8mb4"));
+        }
+        if sql.is_word(i, "NAMES") && starts_assignment(sql, first, i) {
+            let charset = sql
+                .tokens
+                .get(i + 1)
+                .and_then(|lexeme| spelled(&lexeme.token))
+                .unwrap_or_default();
+            if !charset.eq_ignore_ascii_case("utf8mb4") {
+                return Err(refuse(
+                    format!("SET NAMES {charset}"),
+                    "the connection speaks utf8mb4",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn assigned(sql: &Sql, i: usize) -> bool {
+    sql.is_token(i, &Token::Eq) || sql.is_token(i, &Token::Assignment)
+}
+
+fn starts_assignment(sql: &Sql, first: usize, i: usize) -> bool {
+    i == first || sql.is_token(i - 1, &Token::Comma)
+}
+
+fn check_show(sql: &Sql, first: usize) -> Result<(), SqlError> {
+    if sql.is_word(first, "GRANTS") || sql.are_words(first, &["CREATE", "USER"]) {
+        return Err(refuse("SHOW of accounts", ADMIN_HINT));
+    }
+    for i in first..sql.tokens.len().saturating_sub(1) {
+        let names_schema = ["FROM", "IN", "DATABASE", "SCHEMA", "EXISTS"]
+            .iter()
+            .any(|word| sql.is_word(i, word));
+        match &sql.tokens[i + 1].token {
+            Token::Word(word) if names_schema && is_closed_schema(word) => {
+                return Err(closed_schema(word));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// sqlparser parses EXPLAIN EXPLAIN EXPLAIN …, each on more stack, though no server takes it.
+fn check_explain(sql: &Sql, first: usize) -> Result<(), SqlError> {
+    const EXPLAINS: [&str; 3] = ["EXPLAIN", "DESCRIBE", "DESC"];
+    const EXPLAINED: [&str; 8] = [
+        "SELECT", "WITH", "VALUES", "TABLE", "INSERT", "REPLACE", "UPDATE", "DELETE",
+    ];
+    for i in first..sql.tokens.len() {
+        if EXPLAINS.iter().any(|word| sql.is_word(i, word)) {
+            return Err(SqlError::Malformed("EXPLAIN of an EXPLAIN".to_owned()));
+        }
+        if EXPLAINED.iter().any(|word| sql.is_word(i, word)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What is refused wherever it stands, in subqueries and in statements that sqlparser cannot parse alike.
+fn check_anywhere(sql: &Sql, i: usize) -> Result<(), SqlError> {
+    match &sql.tokens[i].token {
+        // `@`, with no name behind it, and what sqlparser makes of `@>` and `@?`.
+        Token::AtSign | Token::AtAt | Token::AtArrow | Token::AtQuestion | Token::AtDashAt => {
+            Err(refuse(
+                "a quoted user variable",
+                "write its name without quotes, as in @name",
+            ))
+        }
+        Token::Word(word) if is_closed_schema(word) && sql.is_token(i + 1, &Token::Period) => {
+            Err(closed_schema(word))
+        }
+        // MariaDB and MySQL find a native function under a quoted name, too.
+        Token::Word(word)
+            if word.value.eq_ignore_ascii_case("LOAD_FILE")
+                && sql.is_token(i + 1, &Token::LParen) =>
+        {
+            Err(refuse("LOAD_FILE", "files of the shard are out of reach"))
+        }
+        Token::Word(_) if sql.is_word(i, "INTO") => match ["OUTFILE", "DUMPFILE"]
+            .iter()
+            .find(|w| sql.is_word(i + 1, w))
+        {
+            Some(word) => Err(refuse(
+                format!("INTO {word}"),
+                "read the rows from the answer",
+            )),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// The servers that run the comment and those that skip it must both get a harmless statement, and so must every
+/// mix of several comments. So its content is held to plain words, none of which can be part of a refusal, on either
+/// side of the comment's border.
+fn check_executable_comment(sql: &Sql, comment: &str) -> Result<(), SqlError> {
+    // These end a harmless start in harm, or start what a harmless word ends.
+    const ENDS: [&str; 9] = [
+        "OUTFILE",
+        "DUMPFILE",
+        "LOAD",
+        "LOAD_FILE",
+        "GLOBAL",
+        "PERSIST",
+        "PERSIST_ONLY",
+        "DIRECTORY",
+        "TABLESPACE",
+    ];
+    // These make another statement of one that starts with CREATE, DROP, ALTER or the like.
+    const KINDS: [&str; 16] = [
+        "DATABASE",
+        "SCHEMA",
+        "USER",
+        "ROLE",
+        "FUNCTION",
+        "PROCEDURE",
+        "PACKAGE",
+        "TRIGGER",
+        "EVENT",
+        "SERVER",
+        "INSTANCE",
+        "SONAME",
+        "GRANTS",
+        "AUTHORIZATION",
+        "ENGINE",
+        "TYPE",
+    ];
+    let refusal = || {
+        Err(refuse(
+            "this executable comment",
+            "take the code out of the comment",
+        ))
+    };
+    let one_of =
+        |words: &[&str], word: &str| words.iter().any(|closed| word.eq_ignore_ascii_case(closed));
+
+    let content = comment.trim_start_matches("/*").trim_end_matches("*/");
+    let hides =
+        content.contains(['\'', '"', '`', '#', ';', '\\', '@', '?']) || content.contains("--");
+    if hides || content.contains("/*") {
+        return refusal();
+    }
+    let mut words =
+        content.split(|char: char| !(char.is_alphanumeric() || matches!(char, '_' | '$')));
+    let closed = [
+        &ENDS[..],
+        &KINDS[..],
+        &CLOSED_SCHEMAS[..],
+        &FOREIGN_ENGINES[..],
+    ];
+    if words.any(|word| closed.iter().any(|closed| one_of(closed, word))) {
+        return refusal();
+    }
+    let half_outside = sql
+        .tokens
+        .iter()
+        .filter_map(|lexeme| spelled(&lexeme.token))
+        .any(|word| one_of(&ENDS, word) || one_of(&CLOSED_SCHEMAS, word));
+    // Ahead of the first word it would make another statement; in SET it could assign anything.
+    let first = sql.tokens.first().map_or(0, |lexeme| lexeme.range.start);
+    let leads = sql.text[..first].contains(comment);
+    if half_outside || leads || sql.is_word(0, "SET") {
+        return refusal();
+    }
+    Ok(())
+}
+
+fn is_closed_schema(word: &Word) -> bool {
+    CLOSED_SCHEMAS
+        .iter()
+        .any(|schema| word.value.eq_ignore_ascii_case(schema))
+}
+
+fn closed_schema(word: &Word) -> SqlError {
+    refuse(
+        format!("the schema {}", word.value.to_ascii_lowercase()),
+        "it belongs to the server or to the autoscaler",
+    )
+}
+
+fn is_name(token: &Token, expected: &str) -> bool {
+    matches!(token, Token::Word(word) if word.value.eq_ignore_ascii_case(expected))
+}
+
+/// A name or string as it stands between its quotes.
+fn spelled(token: &Token) -> Option<&str> {
+    match token {
+        Token::Word(word) => Some(&word.value),
+        Token::SingleQuotedString(raw) | Token::DoubleQuotedString(raw) => Some(raw),
+        _ => None,
+    }
+}
