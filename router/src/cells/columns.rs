@@ -11,10 +11,7 @@ use super::{Column, Kind};
 /// LONGTEXT with a CHECK, and the protocol says nothing more. It is asked only about text that comes straight from
 /// a column; the table is the original name (not the alias), without its schema.
 pub fn columns_of(row: &MySqlRow, is_json: impl Fn(&str, &str) -> bool) -> Vec<Column> {
-    row.columns()
-        .iter()
-        .map(|column| describe(column, &is_json))
-        .collect()
+    row.columns().iter().map(|column| describe(column, &is_json)).collect()
 }
 
 fn describe(column: &MySqlColumn, is_json: &impl Fn(&str, &str) -> bool) -> Column {
@@ -24,12 +21,7 @@ fn describe(column: &MySqlColumn, is_json: &impl Fn(&str, &str) -> bool) -> Colu
     if kind == Kind::Text && comes_from_json(column, is_json) {
         (kind, type_name) = (Kind::Json, "JSON");
     }
-    Column {
-        name: column.name().to_owned(),
-        kind,
-        type_name: type_name.to_owned(),
-        nullable: !flags.not_null,
-    }
+    Column { name: column.name().to_owned(), kind, type_name: type_name.to_owned(), nullable: !flags.not_null }
 }
 
 /// sqlx names string types by the BINARY flag, which the server also sets for text with a `_bin` collation. Whether
@@ -87,10 +79,7 @@ fn comes_from_json(column: &MySqlColumn, is_json: &impl Fn(&str, &str) -> bool) 
         return false;
     };
     // sqlx gives `schema.table`; a dot in a schema's name is not supported by the config's DSNs either.
-    let table = origin
-        .table
-        .split_once('.')
-        .map_or(&*origin.table, |(_, table)| table);
+    let table = origin.table.split_once('.').map_or(&*origin.table, |(_, table)| table);
     is_json(table, &origin.name)
 }
 

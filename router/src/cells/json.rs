@@ -55,9 +55,7 @@ impl RowWriter {
     /// # Panics
     /// When the row has fewer cells than there are columns.
     pub fn write_object_row(&self, out: &mut Vec<u8>, row: &impl Row) -> Result<(), RowError> {
-        self.write(out, row, b'{', b'}', |out, field| {
-            out.extend_from_slice(&field.prefix)
-        })
+        self.write(out, row, b'{', b'}', |out, field| out.extend_from_slice(&field.prefix))
     }
 
     /// Appends `[value,…]`; otherwise as [`RowWriter::write_object_row`].
@@ -82,10 +80,7 @@ impl RowWriter {
             write_prefix(out, field);
             if let Err(source) = write_cell(out, field.kind, row.cell(index)) {
                 out.truncate(start);
-                return Err(RowError {
-                    column: field.name.clone(),
-                    source,
-                });
+                return Err(RowError { column: field.name.clone(), source });
             }
         }
         out.push(close);
@@ -98,21 +93,14 @@ impl Field {
         let mut prefix = Vec::with_capacity(column.name.len() + 3);
         write_string(&mut prefix, &column.name);
         prefix.push(b':');
-        Self {
-            name: column.name.clone(),
-            prefix,
-            kind: column.kind,
-        }
+        Self { name: column.name.clone(), prefix, kind: column.kind }
     }
 }
 
 /// A name that two columns share, which an object row could not tell apart.
 pub fn duplicate_name(columns: &[Column]) -> Option<&str> {
     let mut seen = std::collections::HashSet::with_capacity(columns.len());
-    columns
-        .iter()
-        .map(|column| column.name.as_str())
-        .find(|name| !seen.insert(*name))
+    columns.iter().map(|column| column.name.as_str()).find(|name| !seen.insert(*name))
 }
 
 /// Appends one cell as a JSON value. On an error part of the value may have been written.
@@ -125,17 +113,9 @@ pub fn write_cell(out: &mut Vec<u8>, kind: Kind, cell: Option<&[u8]>) -> Result<
         Kind::Integer | Kind::Unsigned | Kind::Decimal => write_exact_number(out, cell)?,
         Kind::Float => write_float(out, parse_finite(cell, |value: &f32| value.is_finite())?),
         Kind::Double => write_double(out, parse_finite(cell, |value: &f64| value.is_finite())?),
-        Kind::Text
-        | Kind::Enum
-        | Kind::Set
-        | Kind::Date
-        | Kind::Time
-        | Kind::DateTime
-        | Kind::Year
-        | Kind::Null => write_string(
-            out,
-            std::str::from_utf8(cell).map_err(|_| CellError::NotUtf8)?,
-        ),
+        Kind::Text | Kind::Enum | Kind::Set | Kind::Date | Kind::Time | Kind::DateTime | Kind::Year | Kind::Null => {
+            write_string(out, std::str::from_utf8(cell).map_err(|_| CellError::NotUtf8)?)
+        }
         Kind::Binary | Kind::Bit | Kind::Geometry => write_base64(out, cell),
         Kind::Json => write_json(out, cell)?,
     }
@@ -148,44 +128,30 @@ fn write_exact_number(out: &mut Vec<u8>, cell: &[u8]) -> Result<(), CellError> {
         Some(digits) => (&b"-"[..], digits),
         None => (&b""[..], cell),
     };
-    let whole_len = digits
-        .iter()
-        .position(|&byte| byte == b'.')
-        .unwrap_or(digits.len());
+    let whole_len = digits.iter().position(|&byte| byte == b'.').unwrap_or(digits.len());
     let (whole, rest) = digits.split_at(whole_len);
     let is_number = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     if !is_number(whole) || !(rest.is_empty() || is_number(&rest[1..])) {
         return Err(CellError::NotANumber);
     }
-    let leading_zeros = whole
-        .iter()
-        .take(whole.len() - 1)
-        .take_while(|&&byte| byte == b'0')
-        .count();
+    let leading_zeros = whole.iter().take(whole.len() - 1).take_while(|&&byte| byte == b'0').count();
     out.extend_from_slice(sign);
     out.extend_from_slice(&whole[leading_zeros..]);
     out.extend_from_slice(rest);
     Ok(())
 }
 
-fn parse_finite<T: std::str::FromStr>(
-    cell: &[u8],
-    is_finite: impl Fn(&T) -> bool,
-) -> Result<T, CellError> {
+fn parse_finite<T: std::str::FromStr>(cell: &[u8], is_finite: impl Fn(&T) -> bool) -> Result<T, CellError> {
     let text = std::str::from_utf8(cell).map_err(|_| CellError::NotANumber)?;
-    text.parse()
-        .ok()
-        .filter(is_finite)
-        .ok_or(CellError::NotANumber)
+    text.parse().ok().filter(is_finite).ok_or(CellError::NotANumber)
 }
 
 fn write_base64(out: &mut Vec<u8>, cell: &[u8]) {
     out.push(b'"');
     let start = out.len();
     out.resize(start + cell.len().div_ceil(3) * 4, 0);
-    let written = STANDARD
-        .encode_slice(cell, &mut out[start..])
-        .expect("four characters for every three bytes are enough");
+    let written =
+        STANDARD.encode_slice(cell, &mut out[start..]).expect("four characters for every three bytes are enough");
     debug_assert_eq!(written, out.len() - start);
     out.push(b'"');
 }
@@ -203,11 +169,7 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let bytes = text.as_bytes();
     // Most cells need no escape. Looking at whole chunks without leaving early lets the compiler use wide registers.
-    let needs_escape = bytes.chunks(64).any(|chunk| {
-        chunk
-            .iter()
-            .fold(false, |any, &byte| any | is_special(byte))
-    });
+    let needs_escape = bytes.chunks(64).any(|chunk| chunk.iter().fold(false, |any, &byte| any | is_special(byte)));
     if needs_escape {
         write_escaped(out, bytes);
     } else {

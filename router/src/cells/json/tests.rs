@@ -13,24 +13,13 @@ fn error(kind: Kind, cell: &[u8]) -> CellError {
 }
 
 fn column(name: &str, kind: Kind) -> Column {
-    Column {
-        name: name.to_owned(),
-        kind,
-        type_name: String::new(),
-        nullable: true,
-    }
+    Column { name: name.to_owned(), kind, type_name: String::new(), nullable: true }
 }
 
 #[test]
 fn numbers_keep_every_digit() {
-    assert_eq!(
-        json(Kind::Integer, b"-9223372036854775808"),
-        "-9223372036854775808"
-    );
-    assert_eq!(
-        json(Kind::Unsigned, b"18446744073709551615"),
-        "18446744073709551615"
-    );
+    assert_eq!(json(Kind::Integer, b"-9223372036854775808"), "-9223372036854775808");
+    assert_eq!(json(Kind::Unsigned, b"18446744073709551615"), "18446744073709551615");
     assert_eq!(json(Kind::Unsigned, b"00042"), "42");
     assert_eq!(json(Kind::Unsigned, b"00000"), "0");
     assert_eq!(json(Kind::Decimal, b"12.50"), "12.50");
@@ -42,21 +31,11 @@ fn numbers_keep_every_digit() {
 
 #[test]
 fn numbers_that_mysql_never_prints_are_refused() {
-    for text in [
-        "", "-", ".5", "5.", "+5", "1e3", "1.2.3", "abc", "--1", " 1",
-    ] {
-        assert_eq!(
-            error(Kind::Decimal, text.as_bytes()),
-            CellError::NotANumber,
-            "{text}"
-        );
+    for text in ["", "-", ".5", "5.", "+5", "1e3", "1.2.3", "abc", "--1", " 1"] {
+        assert_eq!(error(Kind::Decimal, text.as_bytes()), CellError::NotANumber, "{text}");
     }
     for text in ["", "nan", "inf", "1e999", "x"] {
-        assert_eq!(
-            error(Kind::Double, text.as_bytes()),
-            CellError::NotANumber,
-            "{text}"
-        );
+        assert_eq!(error(Kind::Double, text.as_bytes()), CellError::NotANumber, "{text}");
     }
 }
 
@@ -75,10 +54,7 @@ fn floating_point_is_shortest() {
 fn text_is_escaped_and_checked() {
     assert_eq!(json(Kind::Text, b"plain"), r#""plain""#);
     assert_eq!(json(Kind::Text, b""), r#""""#);
-    assert_eq!(
-        json(Kind::Text, b"a\"b\\c\n\r\t\0\x1f\x7f"),
-        "\"a\\\"b\\\\c\\n\\r\\t\\u0000\\u001f\x7f\""
-    );
+    assert_eq!(json(Kind::Text, b"a\"b\\c\n\r\t\0\x1f\x7f"), "\"a\\\"b\\\\c\\n\\r\\t\\u0000\\u001f\x7f\"");
     assert_eq!(json(Kind::Text, "Grüße 🎉".as_bytes()), "\"Grüße 🎉\"");
     assert_eq!(error(Kind::Text, b"\xff"), CellError::NotUtf8);
     assert_eq!(error(Kind::Enum, b"\xe4"), CellError::NotUtf8);
@@ -88,14 +64,8 @@ fn text_is_escaped_and_checked() {
 #[test]
 fn dates_are_strings_as_printed() {
     assert_eq!(json(Kind::Date, b"0000-00-00"), r#""0000-00-00""#);
-    assert_eq!(
-        json(Kind::Time, b"-838:59:59.000000"),
-        r#""-838:59:59.000000""#
-    );
-    assert_eq!(
-        json(Kind::DateTime, b"2024-02-29 12:00:00.120"),
-        r#""2024-02-29 12:00:00.120""#
-    );
+    assert_eq!(json(Kind::Time, b"-838:59:59.000000"), r#""-838:59:59.000000""#);
+    assert_eq!(json(Kind::DateTime, b"2024-02-29 12:00:00.120"), r#""2024-02-29 12:00:00.120""#);
     assert_eq!(json(Kind::Year, b"2024"), r#""2024""#);
 }
 
@@ -131,36 +101,21 @@ fn rows_are_objects_or_arrays() {
     let mut out = Vec::new();
     writer.write_object_row(&mut out, &row).unwrap();
     writer.write_array_row(&mut out, &row).unwrap();
-    assert_eq!(
-        String::from_utf8(out).unwrap(),
-        r#"{"id":7,"a\"b":null}[7,null]"#
-    );
+    assert_eq!(String::from_utf8(out).unwrap(), r#"{"id":7,"a\"b":null}[7,null]"#);
 }
 
 #[test]
 fn a_refused_row_leaves_nothing_behind() {
     let writer = RowWriter::new(&[column("id", Kind::Integer), column("name", Kind::Text)]);
     let mut out = b"[".to_vec();
-    let error = writer
-        .write_object_row(&mut out, &vec![Some(b"7".to_vec()), Some(b"\xff".to_vec())])
-        .unwrap_err();
-    assert_eq!(
-        error,
-        RowError {
-            column: "name".to_owned(),
-            source: CellError::NotUtf8
-        }
-    );
+    let error = writer.write_object_row(&mut out, &vec![Some(b"7".to_vec()), Some(b"\xff".to_vec())]).unwrap_err();
+    assert_eq!(error, RowError { column: "name".to_owned(), source: CellError::NotUtf8 });
     assert_eq!(out, b"[");
 }
 
 #[test]
 fn duplicate_names_are_found() {
-    let columns = [
-        column("id", Kind::Integer),
-        column("ID", Kind::Integer),
-        column("id", Kind::Text),
-    ];
+    let columns = [column("id", Kind::Integer), column("ID", Kind::Integer), column("id", Kind::Text)];
     assert_eq!(duplicate_name(&columns), Some("id"));
     assert_eq!(duplicate_name(&columns[..2]), None);
 }
