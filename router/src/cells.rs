@@ -7,6 +7,8 @@
 mod columns;
 mod json;
 mod number;
+#[cfg(test)]
+pub(crate) mod test_server;
 
 pub use columns::columns_of;
 pub use json::{CellError, RowError, RowWriter, duplicate_name, write_cell};

@@ -10,6 +10,8 @@ use super::{Column, Kind};
 /// `is_json` tells, by table and column name, whether a text column is declared as JSON: MariaDB's JSON is a
 /// LONGTEXT with a CHECK, and the protocol says nothing more. It is asked only about text that comes straight from
 /// a column; the table is the original name (not the alias), without its schema.
+///
+/// Servers send all BLOB and TEXT types as one, so their names come out as `BLOB` and `TEXT`.
 pub fn columns_of(row: &MySqlRow, is_json: impl Fn(&str, &str) -> bool) -> Vec<Column> {
     row.columns().iter().map(|column| describe(column, &is_json)).collect()
 }

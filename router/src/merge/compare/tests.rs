@@ -1,6 +1,10 @@
+use std::collections::HashSet;
+
 use proptest::prelude::*;
+use sqlx::{AssertSqlSafe, Executor};
 
 use super::*;
+use crate::cells::test_server::Server;
 
 /// Checks that each cell sorts before the next one, and that this agrees with the group keys.
 fn check_ascending(compare: Compare, cells: &[&str]) {
@@ -148,6 +152,55 @@ fn what_cannot_be_compared_here_has_no_comparison() {
     assert_eq!(compare_for(Kind::Text, Some(Pad::Space)), Some(Compare::BinPadSpace));
     assert_eq!(compare_for(Kind::Text, Some(Pad::None)), Some(Compare::BinNoPad));
     assert_eq!(compare_for(Kind::Year, None), Some(Compare::Integer));
+}
+
+/// Sorts and counts distinct values of each type on a real server, and checks that both agree with ours.
+#[tokio::test]
+async fn a_real_server_orders_and_groups_the_same() {
+    let Some(server) = Server::start() else { return };
+    let mut connection = server.connect().await.unwrap();
+    connection.execute(sqlx::raw_sql("CREATE DATABASE d; USE d; SET sql_mode = ''")).await.unwrap();
+    let bin_values = "CONCAT(CHAR(FLOOR(RAND(1) * 40) USING utf8mb4), ELT(1 + seq % 5, '', ' ', '  ', 'ä', '🎉'))";
+    for (column, compare, values) in [
+        ("BIGINT", Compare::Integer, "FLOOR((RAND(1) - 0.5) * POW(10, seq % 18))"),
+        ("BIGINT UNSIGNED ZEROFILL", Compare::Integer, "18446744073709551615 >> (seq % 64)"),
+        ("DECIMAL(40,6)", Compare::Decimal, "(RAND(1) - 0.5) * POW(10, seq % 12 - 6e0)"),
+        ("DOUBLE", Compare::Double, "(RAND(1) - 0.5) * POW(10, seq % 40 - 20e0)"),
+        ("DOUBLE", Compare::Double, "(RAND(1) - 0.5) * 0e0 * (seq % 3)"),
+        ("DATE", Compare::Temporal, "IF(seq % 50 = 0, '0000-00-00', '1000-01-01' + INTERVAL RAND(1) * 3000000 DAY)"),
+        ("DATETIME(6)", Compare::Temporal, "FROM_UNIXTIME(RAND(1) * 10) + INTERVAL seq % 3 * 500000 MICROSECOND"),
+        ("TIME(6)", Compare::Time, "SEC_TO_TIME((RAND(1) - 0.5) * POW(10, seq % 8))"),
+        ("YEAR", Compare::Integer, "IF(seq % 50 = 0, 0, 1901 + RAND(1) * 250)"),
+        ("BIT(64)", Compare::Bytes, "FLOOR(RAND(1) * POW(10, seq % 18))"),
+        ("VARBINARY(20)", Compare::Bytes, "LEFT(UNHEX(MD5(seq)), seq % 3)"),
+        ("BINARY(2)", Compare::Bytes, "LEFT(UNHEX(MD5(seq)), seq % 3)"),
+        ("VARCHAR(20) COLLATE utf8mb4_bin", Compare::BinPadSpace, bin_values),
+        ("TEXT COLLATE utf8mb4_bin", Compare::BinPadSpace, bin_values),
+        ("VARCHAR(20) COLLATE utf8mb4_nopad_bin", Compare::BinNoPad, bin_values),
+    ] {
+        let fill = format!(
+            "CREATE OR REPLACE TABLE t (c {column}) CHARACTER SET utf8mb4;
+             INSERT INTO t SELECT IF(seq = 1, NULL, {values}) FROM seq_1_to_2000"
+        );
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(fill))).await.unwrap();
+        for (direction, descending) in [("ASC", false), ("DESC", true)] {
+            let sorted = format!("SELECT c FROM t ORDER BY c {direction}");
+            let rows = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sorted))).await.unwrap();
+            let key = [OrderKey { index: 0, compare, descending }];
+            for pair in rows.windows(2) {
+                let cells = (pair[0].cell(0), pair[1].cell(0));
+                assert_ne!(
+                    compare_rows(&key, &pair[0], &pair[1]),
+                    Ordering::Greater,
+                    "{column} {direction}: {cells:?}"
+                );
+            }
+        }
+        let grouped = connection.fetch_all(sqlx::raw_sql("SELECT c FROM t GROUP BY c")).await.unwrap();
+        let all = connection.fetch_all(sqlx::raw_sql("SELECT c FROM t")).await.unwrap();
+        let ours: HashSet<_> = all.iter().map(|row| group_key(&[(0, compare)], row)).collect();
+        assert_eq!(ours.len(), grouped.len(), "{column}");
+    }
 }
 
 proptest! {
