@@ -18,7 +18,8 @@ pub enum Aggregate {
     ///
     /// A shard prints its SUM rounded to the scale of the type. That loses nothing for columns, their sums,
     /// differences and products; but a division carries digits that are not printed, so SUM and AVG of one cannot
-    /// be put together from parts: SUM(d/3) over three ones in three shards would give 0.99999 instead of 1.00000.
+    /// be put together from parts: SUM(d/3) over three ones in three shards would give 0.99999, where one MariaDB
+    /// gives 1.00000.
     Sum {
         index: usize,
     },
@@ -47,7 +48,7 @@ pub enum MergeError {
     TooManyRows { limit: usize },
     #[error("column {index} of a shard's answer is not a number")]
     NotANumber { index: usize },
-    /// No server defines what comes then: MariaDB 10.11 prints more digits or 65 nines, by execution plan.
+    /// No server defines what comes then: both print more digits or 65 nines, by execution plan.
     #[error("the sum in column {index} is out of the range of its type")]
     OutOfRange { index: usize },
 }

@@ -79,7 +79,8 @@ fn averages_are_the_servers() {
 }
 
 #[test]
-fn mysql_caps_the_scale_at_30() {
+fn mysql_differs_in_the_largest_scale_and_in_the_sign_of_zero() {
+    assert_eq!(average("-0.00001", 300000, Division::MYSQL), "0.000000000");
     let sum = "0.000000000000000000000000000010";
     assert_eq!(average(sum, 4, Division::MARIADB), "0.0000000000000000000000000000025000");
     assert_eq!(average(sum, 4, Division::MYSQL), "0.000000000000000000000000000003");
