@@ -80,7 +80,8 @@ fn comes_from_json(column: &MySqlColumn, is_json: &impl Fn(&str, &str) -> bool) 
     let Some(origin) = origin.table_column() else {
         return false;
     };
-    // sqlx gives `schema.table`; a dot in a schema's name is not supported by the config's DSNs either.
+    // sqlx gives `schema.table` unquoted. With a dot in the schema's name the table is not found, and the cell stays
+    // text.
     let table = origin.table.split_once('.').map_or(&*origin.table, |(_, table)| table);
     is_json(table, &origin.name)
 }
