@@ -9,3 +9,5 @@ pub mod session;
 pub mod slots;
 pub mod topology;
 pub mod sql;
+pub mod cells;
+pub mod merge;
