@@ -112,11 +112,8 @@ pub enum ProvisionError {
     #[error("{id} is half-made; repeat its create or destroy it")]
     HalfMade { id: InstanceId },
 
-    #[error("{id} does not run")]
-    NotRunning { id: InstanceId },
-
-    #[error("{what} is in use by another call since {waited:?}")]
-    Busy { what: String, waited: Duration },
+    #[error("another call held {} for {waited:?}", .path.display())]
+    Busy { path: PathBuf, waited: Duration },
 
     #[error("pid {pid} of {what} did not end after SIGKILL")]
     WouldNotDie { what: String, pid: u32 },
@@ -177,9 +174,7 @@ impl ProvisionError {
             | ProvisionError::SpecChanged { .. }
             | ProvisionError::Foreign { .. }
             | ProvisionError::AlreadyRunning { .. } => ErrorClass::Conflict,
-            ProvisionError::Busy { .. } | ProvisionError::NotRunning { .. } => {
-                ErrorClass::Transient
-            }
+            ProvisionError::Busy { .. } => ErrorClass::Transient,
             ProvisionError::DiskFull { .. } => ErrorClass::Quota,
             ProvisionError::NotFound { .. }
             | ProvisionError::HalfMade { .. }

@@ -8,10 +8,12 @@
 //! [`ProcessProvisioner`] runs servers as child processes of this machine, and
 //! [`MemoryProvisioner`] runs nothing: it is the smallest example, and what tests use.
 
-#![cfg_attr(test, allow(clippy::unwrap_used))]
-
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod instance;
+mod memory;
+mod process;
 
 use async_trait::async_trait;
 
@@ -20,6 +22,8 @@ pub use instance::{
     Address, Capabilities, DataFate, Instance, InstanceId, InstanceName, InstanceSpec,
     InstanceState, InvalidName, Limits, Login, OperationId, Owner, ProvisionerInfo, Secret, Usage,
 };
+pub use memory::{Call, Fault, MemoryProvisioner};
+pub use process::{ProcessConfig, ProcessProvisioner, Program, ProgramCommand, find_program};
 
 /// A way of running database instances for one owner.
 ///
@@ -73,6 +77,7 @@ pub trait Provisioner: Send + Sync {
         data: DataFate,
     ) -> Result<(), ProvisionError>;
 
-    /// What a running instance uses, and of how much.
+    /// What an instance uses, and of how much. Of one that does not run CPU and memory are
+    /// unknown.
     async fn usage(&self, id: &InstanceId) -> Result<Usage, ProvisionError>;
 }
