@@ -206,7 +206,7 @@ fn class_of_io(error: &io::Error) -> ErrorClass {
         io::ErrorKind::PermissionDenied
         | io::ErrorKind::NotADirectory
         | io::ErrorKind::ReadOnlyFilesystem
-        | io::ErrorKind::InvalidFilename => ErrorClass::Permanent,
+        | io::ErrorKind::InvalidInput => ErrorClass::Permanent,
         io::ErrorKind::AddrInUse => ErrorClass::Port,
         _ => ErrorClass::Transient,
     }

@@ -35,6 +35,7 @@ use crate::{
     Login, OperationId, Owner, ProvisionError, Provisioner, ProvisionerInfo, Secret, Usage,
 };
 use discover::ServerProgram;
+use files::Lock;
 use store::{InstanceFolder, InstanceRecord, Phase, Store, Wanted};
 
 /// How and where servers run.
@@ -177,12 +178,16 @@ impl ProcessProvisioner {
     }
 
     /// Makes the server of this record run and answer, from wherever it is.
-    async fn bring_up(&self, record: &mut InstanceRecord) -> Result<(), ProvisionError> {
+    async fn bring_up(
+        &self,
+        record: &mut InstanceRecord,
+        lock: Lock,
+    ) -> Result<(), ProvisionError> {
         let folder = self.store.instance(&record.id);
         if record.phase == Phase::Copying {
             let server = self.server().await?;
             let template = template::data_folder(&self.store.templates(), server).await?;
-            folder.copy_data(template).await?;
+            folder.copy_data(template, lock).await?;
             record.phase = Phase::Initialising;
         }
         record.wanted = Wanted::Running;
@@ -190,11 +195,15 @@ impl ProcessProvisioner {
 
         let mut attempt = 1;
         loop {
-            let program = match Program::adopt(folder.path(), server::PROGRAM_NAME)? {
+            let adopted = Program::adopt(folder.path(), server::PROGRAM_NAME)?;
+            let was_adopted = adopted.is_some();
+            let program = match adopted {
                 Some(running) => running,
                 None => self.launch(&folder, record).await?,
             };
             match self.wait_until_ready(&program, record).await {
+                // It was on its way out when it was found.
+                Err(ProvisionError::ServerStopped { .. }) if was_adopted => {}
                 Err(error) if error.class() == ErrorClass::Port && attempt < PORT_ATTEMPTS => {
                     attempt += 1;
                     tracing::warn!(instance = %record.id, port = record.port, "somebody else took the port");
@@ -381,9 +390,9 @@ impl Provisioner for ProcessProvisioner {
         check_database(spec)?;
         // Before the record: a machine without the program gets no half-made instance.
         self.server().await?;
-        let _lock = self.store.lock(&id).await?;
+        let lock = self.store.lock(&id).await?;
         let mut record = self.begin(operation, spec, id)?;
-        self.bring_up(&mut record).await?;
+        self.bring_up(&mut record, lock.clone()).await?;
         self.observe(record).await
     }
 
@@ -402,12 +411,12 @@ impl Provisioner for ProcessProvisioner {
     }
 
     async fn start(&self, id: &InstanceId) -> Result<Instance, ProvisionError> {
-        let _lock = self.store.lock(id).await?;
+        let lock = self.store.lock(id).await?;
         let mut record = self.own_record(id)?;
         if record.phase != Phase::Complete {
             return Err(ProvisionError::HalfMade { id: id.clone() });
         }
-        self.bring_up(&mut record).await?;
+        self.bring_up(&mut record, lock.clone()).await?;
         self.observe(record).await
     }
 

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -145,9 +146,10 @@ pub(super) fn disk_usage_bytes(folder: &Path) -> u64 {
         .sum()
 }
 
-/// An exclusive lock between all processes, let go when dropped.
-#[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "held for its drop")] Flock<File>);
+/// An exclusive lock between all processes, let go when its last clone is dropped: work that goes
+/// on in a thread after its caller is gone holds one too.
+#[derive(Debug, Clone)]
+pub(super) struct Lock(#[expect(dead_code, reason = "held for its drop")] Arc<Flock<File>>);
 
 impl Lock {
     /// Waits for the lock, as another call may be about the same thing, but not for ever.
@@ -162,7 +164,7 @@ impl Lock {
             .map_err(ProvisionError::io("open", &path))?;
         loop {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => return Ok(Self(lock)),
+                Ok(lock) => return Ok(Self(Arc::new(lock))),
                 Err((same_file, nix::errno::Errno::EWOULDBLOCK)) => file = same_file,
                 Err((_, errno)) => return Err(ProvisionError::io("lock", path)(errno.into())),
             }

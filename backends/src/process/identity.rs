@@ -34,9 +34,12 @@ impl Identity {
     }
 
     /// Whether its command line ends with these arguments. What comes before them is the program,
-    /// or an interpreter and its script.
+    /// or an interpreter and its script. A process that is exiting has no command line any more
+    /// and is given the benefit of the doubt.
     pub(super) fn was_started_with(&self, args: &[String]) -> bool {
-        command_line(self.pid).is_some_and(|line| line.len() > args.len() && line.ends_with(args))
+        command_line(self.pid).is_some_and(|line| {
+            line.is_empty() || (line.len() > args.len() && line.ends_with(args))
+        })
     }
 
     pub(super) fn signal(&self, signal: Signal) {
@@ -78,10 +81,9 @@ fn has_in_environment(pid: u32, variable: &str) -> bool {
 
 fn command_line(pid: u32) -> Option<Vec<String>> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let line = line.strip_suffix(&[0]).unwrap_or(&line);
+    let args = line.split_inclusive(|b| *b == 0);
     Some(
-        line.split(|b| *b == 0)
-            .map(|arg| String::from_utf8_lossy(arg).into_owned())
+        args.map(|arg| String::from_utf8_lossy(arg.strip_suffix(&[0]).unwrap_or(arg)).into_owned())
             .collect(),
     )
 }
@@ -104,11 +106,13 @@ impl Stat {
     /// See proc_pid_stat(5). The program's name comes second, in brackets, and may hold anything.
     fn parse(line: &str) -> Option<Self> {
         let mut after_name = line.rsplit_once(')')?.1.split_ascii_whitespace();
+        // Fields 3, 20 and 22 of the line.
         let state = after_name.next()?;
-        // Field 22 of the line; the state was field 3.
-        let start_ticks = after_name.nth(18)?.parse().ok()?;
+        let threads: u32 = after_name.nth(16)?.parse().ok()?;
+        let start_ticks = after_name.nth(1)?.parse().ok()?;
         Some(Self {
-            is_dead: matches!(state, "Z" | "X" | "x"),
+            // The first thread is a zombie already while others still hold files and ports.
+            is_dead: matches!(state, "Z" | "X" | "x") && threads <= 1,
             start_ticks,
         })
     }
@@ -125,6 +129,8 @@ mod tests {
         assert_eq!(stat.start_ticks, 4711);
         assert!(!stat.is_dead);
         assert!(Stat::parse(&line.replace(") S", ") Z")).unwrap().is_dead);
+        let exiting = line.replace(") S", ") Z").replace("20 0 1 0", "20 0 7 0");
+        assert!(!Stat::parse(&exiting).unwrap().is_dead);
         assert!(Stat::parse("7 (a) S 1").is_none());
     }
 

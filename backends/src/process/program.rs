@@ -137,7 +137,9 @@ impl Program {
             record,
             process,
         };
-        Ok(program.is_running().then_some(program))
+        let is_ours =
+            program.is_running() && program.process.was_started_with(&program.record.args);
+        Ok(is_ours.then_some(program))
     }
 
     pub fn pid(&self) -> u32 {
@@ -145,7 +147,7 @@ impl Program {
     }
 
     pub fn is_running(&self) -> bool {
-        self.process.is_running() && self.process.was_started_with(&self.record.args)
+        self.process.is_running()
     }
 
     /// Asks it to end with SIGTERM, kills it and what it started after `grace`, and takes it off

@@ -78,7 +78,7 @@ impl Store {
             .map_err(ProvisionError::io("find the folder", directory))?;
         if absolute.to_str().is_none() {
             let not_text = std::io::Error::new(
-                std::io::ErrorKind::InvalidFilename,
+                std::io::ErrorKind::InvalidInput,
                 "its path is not UTF-8 and cannot be on record",
             );
             return Err(ProvisionError::io("use the folder", absolute)(not_text));
@@ -186,9 +186,16 @@ impl InstanceFolder {
     }
 
     /// Fills the data folder from the template, afresh if an earlier copy was cut short.
-    pub(super) async fn copy_data(&self, template: PathBuf) -> Result<(), ProvisionError> {
+    ///
+    /// The copy goes on when this future is dropped, so it holds the instance's lock itself.
+    pub(super) async fn copy_data(
+        &self,
+        template: PathBuf,
+        lock: Lock,
+    ) -> Result<(), ProvisionError> {
         let (data, unfinished) = (self.data(), self.0.join("data.new"));
         let copied = tokio::task::spawn_blocking(move || {
+            let _lock = lock;
             files::remove(&data)?;
             files::remove(&unfinished)?;
             files::copy_tree(&template, &unfinished)?;

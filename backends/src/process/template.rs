@@ -53,6 +53,7 @@ pub(super) async fn data_folder(
     files::remove(&unfinished)?;
     files::create_private_dir(&unfinished)?;
     lay_out(server, &unfinished, &files::with_suffix(&template, ".log")).await?;
+    files::remove(&temporary_folder(&unfinished))?;
     for name in NOT_TO_SHARE {
         files::remove(&unfinished.join(name))?;
     }
@@ -72,6 +73,8 @@ async fn lay_out(
     folder: &Path,
     log_file: &Path,
 ) -> Result<(), ProvisionError> {
+    let tmp = temporary_folder(folder);
+    files::create_private_dir(&tmp)?;
     let mut command = match server.flavor {
         Flavor::MariaDb => {
             let mut command = Command::new(server.install_program()?);
@@ -94,6 +97,8 @@ async fn lay_out(
     };
     command
         .arg(format!("--datadir={}", folder.display()))
+        // In a shared /tmp servers that start at once delete each other's temporary tables.
+        .arg(format!("--tmpdir={}", tmp.display()))
         .args(server::run_as());
     let program = PathBuf::from(command.as_std().get_program());
     files::write_whole(log_file, b"")?;
@@ -119,14 +124,35 @@ async fn lay_out(
         Ok(Ok(_)) | Err(_) => Err(ProvisionError::ProgramFailed {
             program,
             doing: "laying out a data folder",
-            log_tail: program::log_tail(log_file, 0, server::LOG_TAIL_LINES),
+            log_tail: errors_in(&program::log_tail(log_file, 0, usize::MAX)),
         }),
+    }
+}
+
+/// Beside the data folder, which must be empty for MySQL.
+fn temporary_folder(data: &Path) -> PathBuf {
+    files::with_suffix(data, ".tmp")
+}
+
+/// The errors alone where there are any: mariadb-install-db ends with a page of general advice.
+fn errors_in(log: &str) -> String {
+    let errors: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    if errors.is_empty() {
+        log.to_owned()
+    } else {
+        errors.join("\n")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_are_picked_out_of_advice() {
+        assert_eq!(errors_in("a\n[ERROR] no room\nadvice"), "[ERROR] no room");
+        assert_eq!(errors_in("a\nb"), "a\nb");
+    }
 
     #[test]
     fn a_template_belongs_to_one_program_and_version() {
