@@ -33,13 +33,11 @@ impl Identity {
                 .is_some_and(|stat| stat.start_ticks == self.start_ticks && !stat.is_dead)
     }
 
-    /// Whether its command line ends with these arguments. What comes before them is the program,
-    /// or an interpreter and its script. A process that is exiting has no command line any more
-    /// and is given the benefit of the doubt.
+    /// Whether these arguments are all in its command line, in this order. A script that becomes
+    /// the program may have put more between them. A process that is exiting has no command line
+    /// any more and is given the benefit of the doubt.
     pub(super) fn was_started_with(&self, args: &[String]) -> bool {
-        command_line(self.pid).is_some_and(|line| {
-            line.is_empty() || (line.len() > args.len() && line.ends_with(args))
-        })
+        command_line(self.pid).is_some_and(|line| line.is_empty() || is_within(args, &line))
     }
 
     pub(super) fn signal(&self, signal: Signal) {
@@ -71,6 +69,11 @@ pub(super) fn find_by_marker(marker: &str, args: &[String]) -> Option<Identity> 
         .filter(|pid| has_in_environment(*pid, marker))
         .filter_map(Identity::of)
         .find(|process| process.is_running() && process.was_started_with(args))
+}
+
+fn is_within(args: &[String], line: &[String]) -> bool {
+    let mut rest = line.iter();
+    args.iter().all(|arg| rest.any(|other| other == arg))
 }
 
 fn has_in_environment(pid: u32, variable: &str) -> bool {
@@ -151,7 +154,19 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_must_end_with_all_arguments() {
+    fn the_command_line_must_have_all_arguments_in_order() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let line = words("ld.so mysqld --no-defaults --basedir=/x --datadir=/a --port=1");
+        assert!(is_within(
+            &words("--no-defaults --datadir=/a --port=1"),
+            &line
+        ));
+        assert!(!is_within(
+            &words("--no-defaults --datadir=/b --port=1"),
+            &line
+        ));
+        assert!(!is_within(&words("--port=1 --datadir=/a"), &line));
+
         let me = Identity::of(std::process::id()).unwrap();
         let args: Vec<String> = std::env::args().skip(1).collect();
         assert!(me.was_started_with(&args));
