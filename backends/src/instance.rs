@@ -254,8 +254,7 @@ pub struct Login {
 }
 
 /// Text that must not reach logs: `Debug` and `Display` print `***`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {

@@ -94,13 +94,13 @@ impl Program {
 
         let mut child = start(&record, &command.env, &marker)?;
         let identity = child.id().and_then(Identity::of);
-        // Without reaping it would stay a zombie for as long as we live. The task ends with the
-        // program or with the runtime, and then init reaps it.
         record.process = identity.clone();
         let written = files::write_record(&record_path, &record);
         if written.is_err() {
             let _ = child.start_kill();
         }
+        // Without reaping it would stay a zombie for as long as we live. The task ends with the
+        // program or with the runtime, and then init reaps it.
         tokio::spawn(async move { child.wait().await });
         written?;
         let process = identity.ok_or_else(|| ProvisionError::ProgramFailed {

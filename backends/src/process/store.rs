@@ -35,6 +35,7 @@ pub(super) struct InstanceRecord {
     pub(super) database: String,
     pub(super) limits: Limits,
     pub(super) user: String,
+    #[serde(with = "exposed")]
     pub(super) password: Secret,
     /// Kept for the instance also while it is stopped.
     pub(super) port: u16,
@@ -64,6 +65,21 @@ pub(super) enum Wanted {
 impl InstanceRecord {
     pub(super) fn is_of_spec(&self, spec: &InstanceSpec) -> bool {
         self.name == spec.name && self.database == spec.database && self.limits == spec.limits
+    }
+}
+
+/// Secrets do not serialise by themselves; the record, which only we can read, is the exception.
+mod exposed {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::Secret;
+
+    pub(super) fn serialize<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(secret.expose())
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Secret, D::Error> {
+        String::deserialize(from).map(Secret::new)
     }
 }
 
@@ -142,12 +158,14 @@ impl Store {
     }
 
     /// Removes what was discarded, also by a call that was killed over it.
-    pub(super) fn empty_trash(&self) -> Result<(), ProvisionError> {
+    pub(super) async fn empty_trash(&self) -> Result<(), ProvisionError> {
         let trash = self.directory.join("trash");
-        for name in files::entries(&trash)? {
-            files::remove(&trash.join(name))?;
-        }
-        Ok(())
+        let emptied = tokio::task::spawn_blocking(move || {
+            files::entries(&trash)?
+                .iter()
+                .try_for_each(|name| files::remove(&trash.join(name)))
+        });
+        emptied.await.expect("removing files does not panic")
     }
 }
 

@@ -45,21 +45,33 @@ pub(super) async fn data_folder(
         return Ok(template);
     }
     files::create_private_dir(templates)?;
-    let _lock = Lock::take(files::with_suffix(&template, ".lock"), DEADLINE).await?;
+    let lock = Lock::take(files::with_suffix(&template, ".lock"), DEADLINE).await?;
     if template.exists() {
         return Ok(template);
     }
-    let unfinished = files::with_suffix(&template, ".new");
+    // A task of its own, with the lock: if our caller is dropped the server that lays out the
+    // folder would go on, and the next one would find it writing there.
+    let (server, made) = (server.clone(), template.clone());
+    let making = tokio::spawn(async move {
+        let _lock = lock;
+        make(&server, &made).await
+    });
+    making.await.expect("making a template does not panic")?;
+    Ok(template)
+}
+
+async fn make(server: &ServerProgram, template: &Path) -> Result<(), ProvisionError> {
+    let unfinished = files::with_suffix(template, ".new");
     files::remove(&unfinished)?;
     files::create_private_dir(&unfinished)?;
-    lay_out(server, &unfinished, &files::with_suffix(&template, ".log")).await?;
+    lay_out(server, &unfinished, &files::with_suffix(template, ".log")).await?;
     files::remove(&temporary_folder(&unfinished))?;
     for name in NOT_TO_SHARE {
         files::remove(&unfinished.join(name))?;
     }
-    files::rename(&unfinished, &template)?;
+    files::rename(&unfinished, template)?;
     tracing::info!(server = %server.path.display(), version = server.version, "made a template data folder");
-    Ok(template)
+    Ok(())
 }
 
 fn file_name(server: &ServerProgram) -> String {
