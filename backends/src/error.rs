@@ -203,7 +203,8 @@ fn class_of_io(error: &io::Error) -> ErrorClass {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::OutOfMemory => {
             ErrorClass::Quota
         }
-        io::ErrorKind::PermissionDenied
+        io::ErrorKind::NotFound
+        | io::ErrorKind::PermissionDenied
         | io::ErrorKind::NotADirectory
         | io::ErrorKind::ReadOnlyFilesystem
         | io::ErrorKind::InvalidInput => ErrorClass::Permanent,

@@ -26,7 +26,7 @@ struct Machine {
     usage: BTreeMap<InstanceId, Usage>,
     faults: Vec<(Call, Fault)>,
     calls: Vec<Call>,
-    half_creations: Vec<ErrorClass>,
+    half_creations: VecDeque<ErrorClass>,
     endpoints: VecDeque<(Address, Login)>,
     created: u16,
 }
@@ -80,7 +80,7 @@ impl MemoryProvisioner {
 
     /// Makes the next `create` fail half-way: its instance is there and not ready.
     pub fn leave_half_made(&self, class: ErrorClass) {
-        self.machine().half_creations.push(class);
+        self.machine().half_creations.push_back(class);
     }
 
     /// Gives the next instance that is created this address and login instead of invented ones,
@@ -91,10 +91,11 @@ impl MemoryProvisioner {
 
     /// The server of a running instance dies.
     pub fn crash(&self, id: &InstanceId) {
-        if let Some(instance) = self.machine().instances.get_mut(id)
-            && instance.state == InstanceState::Ready
-        {
-            instance.state = InstanceState::Failed;
+        match self.machine().instances.get_mut(id) {
+            Some(instance) if instance.state == InstanceState::Ready => {
+                instance.state = InstanceState::Failed;
+            }
+            Some(_) | None => {}
         }
     }
 
@@ -259,7 +260,7 @@ impl Provisioner for MemoryProvisioner {
         let id = InstanceId::of(&spec.owner, &spec.name);
         self.check_owner(&id, &spec.owner)?;
         self.perform(Call::Create, |machine| {
-            let leave_half_made = machine.half_creations.pop();
+            let leave_half_made = machine.half_creations.pop_front();
             let instance = machine.begin(operation, spec)?;
             if let Some(class) = leave_half_made {
                 return Err(ProvisionError::Injected { class });

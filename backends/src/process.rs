@@ -170,6 +170,18 @@ impl ProcessProvisioner {
         Ok(record)
     }
 
+    fn check_disk(&self) -> Result<(), ProvisionError> {
+        let needed_bytes = self.config.min_free_bytes;
+        match usage::free_bytes(self.store.directory()) {
+            Some(free_bytes) if free_bytes < needed_bytes => Err(ProvisionError::DiskFull {
+                path: self.store.directory().to_owned(),
+                free_bytes,
+                needed_bytes,
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn choose_port(&self) -> Result<u16, ProvisionError> {
         let on_record: HashSet<u16> = self.store.records()?.iter().map(|r| r.port).collect();
         ports::choose(&self.config.ports, &on_record)
@@ -248,15 +260,7 @@ impl Provisioner for ProcessProvisioner {
             });
         }
         self.choose_port()?;
-        if let Some(free_bytes) = usage::free_bytes(self.store.directory())
-            && free_bytes < self.config.min_free_bytes
-        {
-            return Err(ProvisionError::DiskFull {
-                path: self.store.directory().to_owned(),
-                free_bytes,
-                needed_bytes: self.config.min_free_bytes,
-            });
-        }
+        self.check_disk()?;
         template::data_folder(&self.store.templates(), self.server().await?).await?;
         Ok(())
     }

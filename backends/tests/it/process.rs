@@ -304,6 +304,22 @@ async fn kept_data_is_set_aside() {
 }
 
 #[tokio::test]
+async fn preflight_refuses_what_create_could_not_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = ProcessConfig::new(owner(), folder.path().join("backend"));
+    config.min_free_bytes = u64::MAX;
+    let provisioner = ProcessProvisioner::new(config).unwrap();
+    let full = provisioner.preflight(&spec("shard-1")).await.unwrap_err();
+    assert_eq!(full.class(), ErrorClass::Quota, "{full}");
+    let quoted = InstanceSpec {
+        database: "a`b".into(),
+        ..spec("shard-1")
+    };
+    let error = provisioner.preflight(&quoted).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Permanent, "{error}");
+}
+
+#[tokio::test]
 async fn a_missing_program_leaves_no_instance_behind() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = ProcessConfig::new(owner(), folder.path().join("backend"));
