@@ -4,3 +4,5 @@
 
 pub mod prometheus;
 pub mod rules;
+
+pub mod policy;
