@@ -363,6 +363,19 @@ fn two_additions_that_do_not_help_are_enough() {
 }
 
 #[test]
+fn an_addition_that_failed_proves_nothing() {
+    let mut sim = Sim::new(1);
+    let hot = [rows(&[("shard-1", 104.0)])];
+    for _ in 0..5 {
+        assert!(sim.acts(&hot));
+        sim.state.action_failed("no free port", sim.now);
+        // One on command succeeds, and is not taken for the one that failed.
+        sim.state.action_ended(sim.now);
+        sim.now += Duration::from_secs(60);
+    }
+}
+
+#[test]
 fn a_load_that_goes_on_growing_was_helped_nonetheless() {
     let mut sim = Sim::new(1);
     sim.policy.max_shards = 99;

@@ -128,9 +128,9 @@ impl Signals {
     }
 
     /// Counted by the scaler itself, which drops the series of a shard that it cannot read; so the exporter need
-    /// not be asked whether the shard is alive.
+    /// not be asked whether the shard is alive. Right for one series per shard and for one per table.
     fn rows(&self) -> Signal {
-        let rows = "max by (shard) (sql_autoscaler_shard_rows)";
+        let rows = "sum by (shard) (max by (shard, table) (sql_autoscaler_shard_rows))";
         self.mean(format!("{rows} and on (shard) ({})", self.fresh("sql_autoscaler_shard_rows")))
     }
 
@@ -185,7 +185,7 @@ mod tests {
         qps above 1000 per second for 60s
           (sum by (shard) (rate(sql_autoscaler_router_backend_queries_total[60s]))) and on (shard) (max by (shard) (mysql_up) == 1) and on (shard) (time() - max by (shard) (timestamp(mysql_up)) < 60)
         rows above 100 for 0ns
-          max by (shard) (sql_autoscaler_shard_rows) and on (shard) (time() - max by (shard) (timestamp(sql_autoscaler_shard_rows)) < 60)
+          sum by (shard) (max by (shard, table) (sql_autoscaler_shard_rows)) and on (shard) (time() - max by (shard) (timestamp(sql_autoscaler_shard_rows)) < 60)
         ");
     }
 
@@ -202,7 +202,7 @@ mod tests {
         qps above 1000 per second and shard for 60s
           avg((sum by (shard) (rate(sql_autoscaler_router_backend_queries_total[60s]))) and on (shard) (max by (shard) (mysql_up) == 1) and on (shard) (time() - max by (shard) (timestamp(mysql_up)) < 60))
         rows above 100 per shard for 0ns
-          avg(max by (shard) (sql_autoscaler_shard_rows) and on (shard) (time() - max by (shard) (timestamp(sql_autoscaler_shard_rows)) < 60))
+          avg(sum by (shard) (max by (shard, table) (sql_autoscaler_shard_rows)) and on (shard) (time() - max by (shard) (timestamp(sql_autoscaler_shard_rows)) < 60))
         ");
         for (cold, hot) in cold.iter().zip(rules(Scope::Hot, Duration::from_secs(10))) {
             assert_eq!(cold.coverage(), Some(hot.expr()));
