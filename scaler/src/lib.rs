@@ -1,1 +1,8 @@
+//! The control plane: observe the shards, decide, plan, execute.
+//!
+//! Each round reads `prometheus → rules → policy`. See ARCHITECTURE.md.
 
+pub mod prometheus;
+pub mod rules;
+
+pub mod policy;

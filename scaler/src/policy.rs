@@ -1,0 +1,370 @@
+//! Whether to act: from readings, state and limits to a decision with its reasons.
+//!
+//! Pure: no clock, no IO. The caller passes the time and keeps the state between rounds.
+//!
+//! One (rule, shard) pair goes through these states, evaluated anew in each round:
+//!
+//! ```text
+//!             above                  held for `for`
+//! inactive ──────────▶ pending ───────────────────────▶ firing ──▶ may act
+//!     ▲                 │   ▲ clock goes on                │
+//!     └──not above──────┴───┼──────────────────────────────┘
+//!                           │ back within one `for`
+//!   any ──no value──▶ unknown ──back later──▶ warming up ──a lookback later──▶ inactive or pending
+//!   any ──action ended──▶ settling ──lookback and two rounds later──▶ inactive or pending
+//! ```
+
+mod decision;
+mod state;
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use router::topology::{ShardId, Topology};
+use serde::{Deserialize, Serialize};
+
+pub use self::decision::{Action, Breach, Cause, Decision, Reason, RuleState, RuleStatus};
+pub use self::state::PolicyState;
+use self::state::{Addition, Phase};
+use crate::prometheus::Unknown;
+use crate::rules::{Rule, RuleReading, Scope, Values};
+
+/// Additions in a row that may fail to lower the load before adding stops.
+const FUTILE_ADDITIONS: u32 = 2;
+
+/// What the scaler does with what it decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    #[default]
+    Auto,
+    /// Decides and tells, and acts only on command.
+    Recommend,
+    Off,
+}
+
+/// The limits of deciding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    mode: Mode,
+    min_shards: usize,
+    max_shards: usize,
+    cooldown: Duration,
+    interval: Duration,
+}
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PolicyError {
+    #[error("min_shards must be at least 1")]
+    NoShards,
+    #[error("min_shards {min} exceeds max_shards {max}")]
+    Bounds { min: usize, max: usize },
+    #[error("the time between two rounds must be above 0")]
+    Interval,
+}
+
+impl Policy {
+    /// `cooldown` counts from the end of an action; `interval` is the time between two rounds.
+    pub fn new(
+        mode: Mode,
+        min_shards: usize,
+        max_shards: usize,
+        cooldown: Duration,
+        interval: Duration,
+    ) -> Result<Policy, PolicyError> {
+        if min_shards == 0 {
+            return Err(PolicyError::NoShards);
+        }
+        if min_shards > max_shards {
+            return Err(PolicyError::Bounds { min: min_shards, max: max_shards });
+        }
+        if interval.is_zero() {
+            return Err(PolicyError::Interval);
+        }
+        Ok(Policy { mode, min_shards, max_shards, cooldown, interval })
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+}
+
+/// The cluster as the topology and the journal know it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterView {
+    /// In the topology's order.
+    pub shards: Vec<ShardView>,
+    /// The action that runs, as a noun for people.
+    pub action_in_progress: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShardView {
+    pub id: ShardId,
+    pub slots: usize,
+    /// Why no rows can move to or from it, such as `unreachable`.
+    pub trouble: Option<String>,
+}
+
+impl ClusterView {
+    /// A move in the topology counts as an action even where the journal knows none: it may be another scaler's.
+    pub fn new(
+        topology: &Topology,
+        troubles: &BTreeMap<ShardId, String>,
+        action_in_progress: Option<String>,
+    ) -> ClusterView {
+        let shard = |shard: &router::topology::Shard| ShardView {
+            id: shard.id.clone(),
+            slots: topology.owned(&shard.id).len(),
+            trouble: troubles.get(&shard.id).cloned(),
+        };
+        let unfinished = topology.moves().first().map(|unfinished| format!("move {}", unfinished.id));
+        ClusterView {
+            shards: topology.shards().iter().map(shard).collect(),
+            action_in_progress: action_in_progress.or(unfinished),
+        }
+    }
+}
+
+/// Decides one round.
+///
+/// `readings` holds every rule once; the clock of a rule that is left out starts anew. The caller keeps the state,
+/// carries the action out and tells the state when it has ended.
+pub fn decide(
+    policy: &Policy,
+    mut state: PolicyState,
+    readings: &[RuleReading],
+    cluster: &ClusterView,
+    now: Timestamp,
+) -> (Decision, PolicyState) {
+    state.forget_the_future(now);
+    let observations: Vec<_> = readings.iter().flat_map(|reading| observe(reading, cluster)).collect();
+    let mut evaluated = Evaluated::default();
+    for observation in &observations {
+        evaluated.take(policy, &mut state, observation, now);
+    }
+    state.timers = std::mem::take(&mut evaluated.timers);
+
+    let mut blockers = blockers(policy, &state, cluster, now);
+    let (proposal, obstacles) = propose(policy, &evaluated.firing, cluster);
+    blockers.extend(obstacles);
+    if let Some(proposal) = &proposal {
+        if cluster.shards.len() >= policy.max_shards {
+            blockers.push(Reason::MaxShards { max: policy.max_shards });
+        }
+        if policy.mode == Mode::Recommend {
+            blockers.push(Reason::Recommended { source: proposal.source.clone() });
+        }
+        if blockers.is_empty() {
+            state.judge_last_addition();
+            blockers.extend(futility(&state));
+        }
+    }
+
+    let mut reasons = Vec::new();
+    let action = match proposal {
+        Some(Proposal { cause, source }) if blockers.is_empty() => {
+            state.addition = Addition::expected(&cause, source.as_ref(), cluster.shards.len() + 1);
+            reasons.push(Reason::ScaleOut { cause: cause.clone(), source: source.clone() });
+            Action::ScaleOut { source, cause }
+        }
+        proposal => {
+            reasons.extend(proposal.map(|proposal| Reason::Wanted(proposal.cause)));
+            reasons.append(&mut blockers);
+            Action::Hold
+        }
+    };
+    reasons.extend(strangers(readings, cluster));
+    reasons.append(&mut evaluated.reasons(readings));
+    if reasons.is_empty() {
+        reasons.push(Reason::Calm { rules: readings.len() });
+    }
+    (Decision { at: now, action, reasons, rules: evaluated.statuses }, state)
+}
+
+/// One value of one rule, or why there is none. `shard` is `None` for the cluster.
+struct Observation<'a> {
+    rule: &'a Rule,
+    shard: Option<&'a ShardId>,
+    value: Result<f64, Unknown>,
+}
+
+/// A hot rule is observed on every shard of the topology, whatever Prometheus has; a cold rule once.
+fn observe<'a>(reading: &'a RuleReading, cluster: &'a ClusterView) -> Vec<Observation<'a>> {
+    let rule = &reading.rule;
+    match (rule.scope(), &reading.values) {
+        (Scope::Hot, values) => {
+            let value = |shard: &ShardId| match values {
+                Ok(Values::PerShard(values)) => values.get(shard).cloned().unwrap_or(Err(Unknown::NoSeries)),
+                Ok(Values::Cluster { .. }) => Err(Unknown::SeveralSeries(1)),
+                Err(reason) => Err(reason.clone()),
+            };
+            let observed = |shard: &'a ShardView| Observation { rule, shard: Some(&shard.id), value: value(&shard.id) };
+            cluster.shards.iter().map(observed).collect()
+        }
+        (Scope::Cold, values) => {
+            let value = match values {
+                Ok(Values::Cluster { value, covered }) => {
+                    let ids = cluster.shards.iter().map(|shard| &shard.id);
+                    let missing: Vec<_> = ids.filter(|id| !covered.contains(id)).cloned().collect();
+                    if missing.is_empty() { Ok(*value) } else { Err(Unknown::NotCovered { missing }) }
+                }
+                Ok(Values::PerShard(values)) => Err(Unknown::SeveralSeries(values.len())),
+                Err(reason) => Err(reason.clone()),
+            };
+            vec![Observation { rule, shard: None, value }]
+        }
+    }
+}
+
+/// What a round's observations came to.
+#[derive(Default)]
+struct Evaluated {
+    timers: Vec<state::Timer>,
+    statuses: Vec<RuleStatus>,
+    firing: Vec<Breach>,
+    waiting: Vec<Reason>,
+    unknown: Vec<(String, Reason)>,
+}
+
+impl Evaluated {
+    fn take(&mut self, policy: &Policy, state: &mut PolicyState, observation: &Observation<'_>, now: Timestamp) {
+        let Observation { rule, shard, value } = observation;
+        let shard = shard.cloned();
+        let settled_at = state.settled_at(rule, policy.interval);
+        let mut timer = state.timer(rule, shard.as_ref());
+        let phase = timer.advance(rule, value.as_ref().ok().copied(), policy.interval, settled_at, now);
+        if let Ok(value) = value {
+            state.note_effect(rule, shard.as_ref(), *value);
+            let breach = Breach::new(rule, shard.clone(), *value);
+            match phase {
+                Phase::Firing { .. } => self.firing.push(breach),
+                Phase::Pending { held, .. } => self.waiting.push(Reason::Pending { breach, held, hold: rule.hold() }),
+                Phase::WarmingUp { until } => {
+                    self.waiting.push(Reason::WarmingUp { rule: rule.name().to_owned(), shard: shard.clone(), until });
+                }
+                Phase::Settling { until } => {
+                    let reason = Reason::Settling { rule: rule.name().to_owned(), until };
+                    if !self.waiting.contains(&reason) {
+                        self.waiting.push(reason);
+                    }
+                }
+                Phase::Inactive | Phase::Unknown { .. } => {}
+            }
+        }
+        if let Err(why) = value {
+            let name = rule.name().to_owned();
+            let reason = Reason::Unknown { rule: name.clone(), shard: shard.clone(), why: why.clone() };
+            self.unknown.push((name, reason));
+        }
+        self.statuses.push(RuleStatus::new(rule, shard, value, &phase));
+        self.timers.push(timer);
+    }
+
+    /// What waits and what is unknown. A rule that failed as a whole is told once and not for each shard.
+    fn reasons(&mut self, readings: &[RuleReading]) -> Vec<Reason> {
+        let failed = |name: &str| {
+            let reading = readings.iter().find(|reading| reading.rule.name() == name)?;
+            let why = reading.values.as_ref().err()?.clone();
+            Some(Reason::Unknown { rule: name.to_owned(), shard: None, why })
+        };
+        let mut reasons = std::mem::take(&mut self.waiting);
+        for (name, reason) in self.unknown.drain(..) {
+            let reason = failed(&name).unwrap_or(reason);
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        reasons
+    }
+}
+
+/// What to do if nothing forbids it.
+struct Proposal {
+    cause: Cause,
+    source: Option<ShardId>,
+}
+
+/// The breach that lies furthest above its threshold, among those that a new shard can relieve; else the lower
+/// bound; else a breach that has to wait, with what stands in its way.
+fn propose(policy: &Policy, firing: &[Breach], cluster: &ClusterView) -> (Option<Proposal>, Vec<Reason>) {
+    let mut ordered: Vec<&Breach> = firing.iter().collect();
+    // Stable, so that equals stay in the order of rules and shards.
+    ordered.sort_by(|a, b| b.severity().partial_cmp(&a.severity()).unwrap_or(Ordering::Equal));
+    let because = |breach: &Breach| Proposal { cause: Cause::Rule(breach.clone()), source: breach.shard.clone() };
+    if let Some(free) = ordered.iter().find(|breach| obstacle(breach, cluster).is_none()) {
+        return (Some(because(free)), Vec::new());
+    }
+    let shards = cluster.shards.len();
+    if shards < policy.min_shards {
+        let cause = Cause::MinShards { shards, min: policy.min_shards };
+        let obstacle = cluster.shards.iter().find_map(troubled);
+        return (Some(Proposal { cause, source: None }), obstacle.into_iter().collect());
+    }
+    let obstacles = ordered.iter().filter_map(|breach| obstacle(breach, cluster)).collect();
+    (ordered.first().map(|worst| because(worst)), obstacles)
+}
+
+/// Why the rows that a breach wants moved cannot move.
+fn obstacle(breach: &Breach, cluster: &ClusterView) -> Option<Reason> {
+    match &breach.shard {
+        // Every shard gives, so every shard must be able to.
+        None => cluster.shards.iter().find_map(troubled),
+        Some(id) => {
+            let shard = cluster.shards.iter().find(|shard| shard.id == *id)?;
+            let unsplittable = || Reason::Unsplittable { shard: id.clone() };
+            troubled(shard).or_else(|| (shard.slots < 2).then(unsplittable))
+        }
+    }
+}
+
+fn troubled(shard: &ShardView) -> Option<Reason> {
+    let trouble = shard.trouble.clone()?;
+    Some(Reason::Troubled { shard: shard.id.clone(), trouble })
+}
+
+/// What forbids every action in this round, whatever the rules say.
+fn blockers(policy: &Policy, state: &PolicyState, cluster: &ClusterView, now: Timestamp) -> Vec<Reason> {
+    let mut blockers = Vec::new();
+    if policy.mode == Mode::Off {
+        blockers.push(Reason::Off);
+    }
+    if state.paused {
+        blockers.push(Reason::Paused);
+    }
+    if let Some(action) = &cluster.action_in_progress {
+        blockers.push(Reason::InProgress { action: action.clone() });
+    }
+    if let Some(failure) = state.failure.as_ref().filter(|failure| failure.retry_at > now) {
+        blockers.push(Reason::Backoff { what: failure.what.clone(), until: failure.retry_at });
+    }
+    if let Some(until) = state.cooldown_until(policy.cooldown).filter(|&until| until > now) {
+        blockers.push(Reason::Cooldown { until });
+    }
+    blockers.extend(futility(state));
+    blockers
+}
+
+fn futility(state: &PolicyState) -> Option<Reason> {
+    let futility = state.futility.as_ref().filter(|futility| futility.additions >= FUTILE_ADDITIONS)?;
+    let (rule, shard) = (futility.rule.clone(), futility.shard.clone());
+    Some(Reason::Futile { additions: futility.additions, rule, shard })
+}
+
+/// Shards that Prometheus knows and the topology does not.
+fn strangers(readings: &[RuleReading], cluster: &ClusterView) -> Vec<Reason> {
+    let known = |id: &ShardId| cluster.shards.iter().any(|shard| shard.id == *id);
+    let of_reading = |reading: &RuleReading| match &reading.values {
+        Ok(Values::PerShard(values)) => {
+            let shards: Vec<_> = values.keys().filter(|id| !known(id)).cloned().collect();
+            (!shards.is_empty()).then(|| Reason::Strangers { rule: reading.rule.name().to_owned(), shards })
+        }
+        Ok(Values::Cluster { .. }) | Err(_) => None,
+    };
+    readings.iter().filter_map(of_reading).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! What a decision remembers from one round to the next.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use router::topology::ShardId;
+use serde::{Deserialize, Serialize};
+
+use super::decision::Cause;
+use crate::rules::Rule;
+
+/// Rounds that may be missed before a value counts as unknown in between: a slow query is no gap.
+const MISSED_ROUNDS: u32 = 3;
+
+/// The smallest relative fall that counts as help: below the half of what an even split brings, above noise.
+const HELPFUL_FALL: f64 = 0.1;
+
+/// Clocks, rests and stops. The catalogue keeps it, so that a restart forgets none of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PolicyState {
+    pub(super) paused: bool,
+    pub(super) timers: Vec<Timer>,
+    pub(super) last_action_ended: Option<Timestamp>,
+    pub(super) failure: Option<Failure>,
+    pub(super) addition: Option<Addition>,
+    pub(super) futility: Option<Futility>,
+}
+
+impl PolicyState {
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    pub fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// Ends a pause, and gives adding another chance where it had stopped for not helping.
+    pub fn resume(&mut self) {
+        self.paused = false;
+        self.futility = None;
+    }
+
+    /// An action is complete, its rebalance included: the cooldown begins. Actions on command count as well.
+    pub fn action_ended(&mut self, now: Timestamp) {
+        self.last_action_ended = Some(now);
+        self.failure = None;
+        if let Some(addition) = &mut self.addition {
+            addition.ended = true;
+        }
+    }
+
+    /// An action failed and was undone. It moved nothing, so there is no cooldown, only a rest before the next try.
+    pub fn action_failed(&mut self, what: impl Into<String>, retry_at: Timestamp) {
+        self.failure = Some(Failure { what: what.into(), retry_at });
+        self.addition = None;
+    }
+
+    /// When the cooldown ends, also where that lies in the past.
+    pub fn cooldown_until(&self, cooldown: Duration) -> Option<Timestamp> {
+        self.last_action_ended.map(|ended| after(ended, cooldown))
+    }
+
+    /// When a rule's values tell only of the time after the last action: a lookback and two scrapes after its end.
+    pub(super) fn settled_at(&self, rule: &Rule, interval: Duration) -> Option<Timestamp> {
+        self.last_action_ended.map(|ended| after(ended, rule.lookback() + interval * 2))
+    }
+
+    /// The timer of a rule on a shard, a new one if there is none yet.
+    pub(super) fn timer(&self, rule: &Rule, shard: Option<&ShardId>) -> Timer {
+        let found = self.timers.iter().find(|timer| timer.rule == rule.name() && timer.shard.as_ref() == shard);
+        found.cloned().unwrap_or_else(|| Timer {
+            rule: rule.name().to_owned(),
+            shard: shard.cloned(),
+            seen: None,
+            unknown_since: None,
+            warm_at: None,
+            above: None,
+        })
+    }
+
+    /// Moments after now come from a clock that was set back; without this a rest could last for years.
+    pub(super) fn forget_the_future(&mut self, now: Timestamp) {
+        self.last_action_ended = self.last_action_ended.map(|ended| ended.min(now));
+        for timer in &mut self.timers {
+            timer.seen = timer.seen.map(|seen| seen.min(now));
+            timer.unknown_since = timer.unknown_since.map(|since| since.min(now));
+            if let Some(above) = &mut timer.above {
+                above.since = above.since.min(now);
+            }
+        }
+    }
+
+    /// Watches what the last addition did to the value that asked for it.
+    pub(super) fn note_effect(&mut self, rule: &Rule, shard: Option<&ShardId>, value: f64) {
+        if let Some(addition) = &mut self.addition {
+            if addition.ended && addition.rule == rule.name() && addition.shard.as_ref() == shard {
+                addition.lowest = Some(addition.lowest.map_or(value, |lowest| lowest.min(value)));
+            }
+        }
+    }
+
+    /// Called before the next addition: the last one has had its cooldown by then.
+    pub(super) fn judge_last_addition(&mut self) {
+        let Some(addition) = self.addition.take() else { return };
+        match addition.helped() {
+            Some(true) => self.futility = None,
+            Some(false) => {
+                let additions = self.futility.as_ref().map_or(0, |futility| futility.additions) + 1;
+                self.futility = Some(Futility { additions, rule: addition.rule, shard: addition.shard });
+            }
+            // Nothing was read since, which proves nothing.
+            None => {}
+        }
+    }
+}
+
+/// The clock of one rule on one shard, or on the cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Timer {
+    rule: String,
+    shard: Option<ShardId>,
+    /// The last round with a value.
+    seen: Option<Timestamp>,
+    unknown_since: Option<Timestamp>,
+    /// After a long gap: when the expression's window is full again.
+    warm_at: Option<Timestamp>,
+    above: Option<Above>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Above {
+    since: Timestamp,
+    /// The time above the threshold, without the gaps in which nothing was known.
+    held: Duration,
+}
+
+/// Where a timer stands after a round.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Phase {
+    Inactive,
+    Pending { since: Timestamp, held: Duration },
+    Firing { since: Timestamp },
+    Unknown { since: Timestamp },
+    WarmingUp { until: Timestamp },
+    Settling { until: Timestamp },
+}
+
+impl Timer {
+    /// Takes one round's value, `None` where it is unknown.
+    pub fn advance(
+        &mut self,
+        rule: &Rule,
+        value: Option<f64>,
+        interval: Duration,
+        settled_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Phase {
+        let gap = self.seen.or(self.unknown_since).map_or(Duration::ZERO, |last| elapsed(last, now));
+        let interrupted = self.unknown_since.is_some() || gap > interval * MISSED_ROUNDS;
+        let long_gap = interrupted && gap > rule.hold();
+        if long_gap {
+            self.above = None;
+        }
+        let Some(value) = value else {
+            return Phase::Unknown { since: *self.unknown_since.get_or_insert(now) };
+        };
+        if long_gap {
+            self.warm_at = Some(after(now, rule.lookback()));
+        }
+        self.seen = Some(now);
+        self.unknown_since = None;
+        self.warm_at = self.warm_at.filter(|&until| until > now);
+        if let Some(until) = settled_at.filter(|&until| until > now) {
+            self.above = None;
+            return Phase::Settling { until };
+        }
+        if let Some(until) = self.warm_at {
+            self.above = None;
+            return Phase::WarmingUp { until };
+        }
+        if value <= rule.threshold() {
+            self.above = None;
+            return Phase::Inactive;
+        }
+        let above = self.above.get_or_insert(Above { since: now, held: Duration::ZERO });
+        if above.since < now && !interrupted {
+            above.held += gap;
+        }
+        match above.held >= rule.hold() {
+            true => Phase::Firing { since: above.since },
+            false => Phase::Pending { since: above.since, held: above.held },
+        }
+    }
+}
+
+/// An addition that a rule asked for, until it is known whether it helped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Addition {
+    rule: String,
+    shard: Option<ShardId>,
+    /// The value that asked for it.
+    value: f64,
+    shards_after: usize,
+    ended: bool,
+    /// The lowest value since its end. Not the latest: a load that goes on growing was helped nonetheless.
+    lowest: Option<f64>,
+}
+
+impl Addition {
+    /// `None` where no value asked for it, so none can tell whether it helped.
+    pub fn expected(cause: &Cause, source: Option<&ShardId>, shards_after: usize) -> Option<Addition> {
+        let Cause::Rule(breach) = cause else { return None };
+        let (rule, shard, value) = (breach.rule.clone(), source.cloned(), breach.value);
+        Some(Addition { rule, shard, value, shards_after, ended: false, lowest: None })
+    }
+
+    fn helped(&self) -> Option<bool> {
+        // A split halves a hot shard; over the cluster, one of n shards takes an nth.
+        let even_fall = match self.shard {
+            Some(_) => 0.5,
+            None => 1.0 / self.shards_after as f64,
+        };
+        let enough = HELPFUL_FALL.min(even_fall / 2.0);
+        self.lowest.map(|lowest| lowest <= self.value * (1.0 - enough))
+    }
+}
+
+/// Additions in a row that did not help, and what they were to help.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Futility {
+    pub additions: u32,
+    pub rule: String,
+    pub shard: Option<ShardId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Failure {
+    pub what: String,
+    pub retry_at: Timestamp,
+}
+
+fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
+}
+
+fn after(moment: Timestamp, duration: Duration) -> Timestamp {
+    moment.checked_add(duration).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,584 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::prometheus::Sample;
+use crate::prometheus::fake::per_shard;
+use crate::rules::{Direction, RuleSpec, Unit};
+
+/// A cluster under a policy, driven round by round.
+struct Sim {
+    policy: Policy,
+    state: PolicyState,
+    cluster: ClusterView,
+    now: Timestamp,
+}
+
+const INTERVAL: Duration = Duration::from_secs(10);
+
+fn id(number: usize) -> ShardId {
+    ShardId::new(format!("shard-{number}")).unwrap()
+}
+
+fn shard(number: usize) -> ShardView {
+    ShardView { id: id(number), slots: 100, trouble: None }
+}
+
+fn policy(mode: Mode) -> Policy {
+    Policy::new(mode, 1, 4, Duration::from_secs(60), INTERVAL).unwrap()
+}
+
+fn rule(name: &str, scope: Scope, expr: &str, threshold: f64, hold: u64, unit: Unit) -> Rule {
+    let for_ = Duration::from_secs(hold);
+    let coverage = (scope == Scope::Cold).then(|| "up".to_owned());
+    let (name, expr, direction) = (name.to_owned(), expr.to_owned(), Direction::Out);
+    Rule::new(RuleSpec { name, scope, direction, expr, coverage, threshold, for_, unit }).unwrap()
+}
+
+fn rows(values: &[(&str, f64)]) -> RuleReading {
+    RuleReading::new(rule("rows", Scope::Hot, "rows", 100.0, 0, Unit::Count), per_shard(values), None)
+}
+
+fn cpu(values: &[(&str, f64)]) -> RuleReading {
+    RuleReading::new(cpu_rule(), per_shard(values), None)
+}
+
+fn cpu_rule() -> Rule {
+    rule("cpu", Scope::Hot, "rate(cpu[60s])", 70.0, 30, Unit::Percent)
+}
+
+fn lost(rule: Rule) -> RuleReading {
+    let why = Unknown::Unreachable { server: "127.0.0.1:9091".to_owned(), cause: "connection refused".to_owned() };
+    RuleReading::new(rule, Err(why), None)
+}
+
+fn cold(value: f64, covered: &[(&str, f64)]) -> RuleReading {
+    let rule = rule("rows", Scope::Cold, "avg(rows)", 100.0, 0, Unit::CountPerShard);
+    RuleReading::new(rule, Ok(vec![Sample::new(BTreeMap::new(), value)]), Some(per_shard(covered)))
+}
+
+impl Sim {
+    fn new(shards: usize) -> Sim {
+        let cluster = ClusterView { shards: (1..=shards).map(shard).collect(), action_in_progress: None };
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        Sim { policy: policy(Mode::Auto), state: PolicyState::default(), cluster, now }
+    }
+
+    /// One round now, then the clock goes on by one interval. The state goes through its JSON, as in the catalogue.
+    fn round(&mut self, readings: &[RuleReading]) -> Decision {
+        let (decision, state) = decide(&self.policy, self.state.clone(), readings, &self.cluster, self.now);
+        self.state = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+        self.now += INTERVAL;
+        decision
+    }
+
+    fn told(&mut self, readings: &[RuleReading]) -> String {
+        let decision = self.round(readings);
+        let reasons = decision.reasons.iter().map(|reason| format!("\n- {reason}"));
+        let action = if matches!(decision.action, Action::Hold) { "hold" } else { "scale out" };
+        format!("{action}{}", reasons.collect::<String>())
+    }
+
+    fn acts(&mut self, readings: &[RuleReading]) -> bool {
+        matches!(self.round(readings).action, Action::ScaleOut { .. })
+    }
+
+    /// Lets the action that was decided happen, and rests until its cooldown is over.
+    fn add_shard_and_rest(&mut self) {
+        self.cluster.shards.push(shard(self.cluster.shards.len() + 1));
+        self.state.action_ended(self.now);
+        self.now += Duration::from_secs(60);
+    }
+}
+
+#[test]
+fn a_breach_scales_out_and_splits_the_hot_shard() {
+    let mut sim = Sim::new(2);
+    let decision = sim.round(&[rows(&[("shard-1", 104.0), ("shard-2", 40.0)])]);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&decision).unwrap(), @r#"
+    {
+      "at": "2026-03-01T12:00:00Z",
+      "action": {
+        "kind": "scale_out",
+        "source": "shard-1",
+        "cause": {
+          "kind": "rule",
+          "rule": "rows",
+          "shard": "shard-1",
+          "value": 104.0,
+          "threshold": 100.0,
+          "unit": "count"
+        }
+      },
+      "reasons": [
+        {
+          "code": "scale_out",
+          "text": "rows on shard-1 are 104, above 100; scaling out: shard-1 will be split"
+        }
+      ],
+      "rules": [
+        {
+          "rule": "rows",
+          "shard": "shard-1",
+          "value": 104.0,
+          "threshold": 100.0,
+          "unit": "count",
+          "state": "firing",
+          "since": "2026-03-01T12:00:00Z",
+          "detail": "above the threshold"
+        },
+        {
+          "rule": "rows",
+          "shard": "shard-2",
+          "value": 40.0,
+          "threshold": 100.0,
+          "unit": "count",
+          "state": "inactive",
+          "since": null,
+          "detail": ""
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn the_threshold_itself_is_no_breach() {
+    insta::assert_snapshot!(Sim::new(1).told(&[rows(&[("shard-1", 100.0)])]), @"
+    hold
+    - no rule is above its threshold
+    ");
+    insta::assert_snapshot!(Sim::new(1).told(&[]), @"
+    hold
+    - there are no rules
+    ");
+}
+
+#[test]
+fn a_breach_must_hold() {
+    let mut sim = Sim::new(1);
+    insta::assert_snapshot!(sim.told(&[cpu(&[("shard-1", 82.4)])]), @"
+    hold
+    - cpu on shard-1 is 82.4 %, above 70 %, for 0 s of 30 s so far
+    ");
+    assert!(!sim.acts(&[cpu(&[("shard-1", 75.0)])]));
+    insta::assert_snapshot!(sim.told(&[cpu(&[("shard-1", 75.0)])]), @"
+    hold
+    - cpu on shard-1 is 75 %, above 70 %, for 20 s of 30 s so far
+    ");
+    insta::assert_snapshot!(sim.told(&[cpu(&[("shard-1", 82.4)])]), @"
+    scale out
+    - cpu on shard-1 is 82.4 %, above 70 %; scaling out: shard-1 will be split
+    ");
+}
+
+#[test]
+fn a_value_below_starts_the_clock_anew() {
+    let mut sim = Sim::new(1);
+    for value in [82.0, 82.0, 60.0, 82.0, 82.0, 82.0] {
+        assert!(!sim.acts(&[cpu(&[("shard-1", value)])]));
+    }
+    assert!(sim.acts(&[cpu(&[("shard-1", 82.0)])]));
+}
+
+#[test]
+fn a_short_gap_pauses_the_clock() {
+    let mut sim = Sim::new(1);
+    let hot = [cpu(&[("shard-1", 82.0)])];
+    assert!(!sim.acts(&hot));
+    assert!(!sim.acts(&hot), "10 s");
+    insta::assert_snapshot!(sim.told(&[lost(cpu_rule())]), @"
+    hold
+    - no value for cpu: prometheus at 127.0.0.1:9091 cannot be reached: connection refused
+    ");
+    insta::assert_snapshot!(sim.told(&hot), @"
+    hold
+    - cpu on shard-1 is 82 %, above 70 %, for 10 s of 30 s so far
+    ");
+    assert!(!sim.acts(&hot), "20 s");
+    assert!(sim.acts(&hot), "30 s");
+}
+
+#[test]
+fn after_a_long_gap_a_full_window_must_pass_first() {
+    let mut sim = Sim::new(1);
+    let hot = [cpu(&[("shard-1", 82.0)])];
+    sim.round(&hot);
+    for _ in 0..4 {
+        assert!(!sim.acts(&[lost(cpu_rule())]));
+    }
+    insta::assert_snapshot!(sim.told(&hot), @"
+    hold
+    - rule cpu had no value on shard-1 for a while; it is trusted again from 2026-03-01T12:01:50Z
+    ");
+    // 60 s until the range holds no gap, then 30 s of `for`.
+    let waited = (1..).find(|_| sim.acts(&hot)).unwrap();
+    assert_eq!(waited, 9);
+}
+
+#[test]
+fn a_scaler_that_was_away_does_not_count_the_time() {
+    let mut sim = Sim::new(1);
+    let hot = [cpu(&[("shard-1", 82.0)])];
+    sim.round(&hot);
+    sim.now += Duration::from_secs(3600);
+    assert!(!sim.acts(&hot));
+}
+
+#[test]
+fn unknown_rules_do_not_hinder_the_others() {
+    let mut sim = Sim::new(2);
+    insta::assert_snapshot!(sim.told(&[lost(cpu_rule()), rows(&[("shard-1", 104.0)])]), @"
+    scale out
+    - rows on shard-1 are 104, above 100; scaling out: shard-1 will be split
+    - no value for cpu: prometheus at 127.0.0.1:9091 cannot be reached: connection refused
+    - no value for rows on shard-2: prometheus has no data for this shard
+    ");
+    let readings = [cpu(&[("shard-1", f64::NAN), ("shard-2", 20.0), ("shard-9", 99.0)])];
+    insta::assert_snapshot!(Sim::new(2).told(&readings), @"
+    hold
+    - cpu has values of shards that the topology does not have, which are ignored: shard-9
+    - no value for cpu on shard-1: its value is NaN
+    ");
+}
+
+#[test]
+fn a_cold_rule_needs_every_shard() {
+    insta::assert_snapshot!(Sim::new(2).told(&[cold(104.0, &[("shard-1", 104.0)])]), @"
+    hold
+    - no value for rows: no data from shard-2, so an aggregate would be wrong
+    ");
+    insta::assert_snapshot!(Sim::new(2).told(&[cold(104.0, &[("shard-1", 104.0), ("shard-2", 104.0)])]), @"
+    scale out
+    - rows across the cluster are 104 per shard, above 100 per shard; scaling out: every shard will give a part of its slots to a new one
+    ");
+    let mut sim = Sim::new(2);
+    sim.cluster.shards[1].trouble = Some("unreachable".to_owned());
+    insta::assert_snapshot!(sim.told(&[cold(104.0, &[("shard-1", 104.0), ("shard-2", 104.0)])]), @"
+    hold
+    - rows across the cluster are 104 per shard, above 100 per shard
+    - no rows can move while shard-2 is unreachable
+    ");
+}
+
+#[test]
+fn the_worst_breach_that_can_be_helped_wins() {
+    let mut sim = Sim::new(3);
+    let readings = [rows(&[("shard-1", 104.0), ("shard-2", 300.0), ("shard-3", 200.0)])];
+    sim.cluster.shards[1].slots = 1;
+    let Action::ScaleOut { source, .. } = sim.round(&readings).action else { panic!("nothing was done") };
+    assert_eq!(source, Some(id(3)));
+    insta::assert_snapshot!(sim.told(&[rows(&[("shard-1", 4.0), ("shard-2", 300.0), ("shard-3", 20.0)])]), @"
+    hold
+    - rows on shard-2 are 300, above 100
+    - shard-2 has fewer than two slots, so it cannot be split
+    ");
+}
+
+#[test]
+fn what_forbids_acting_is_told() {
+    let hot = [rows(&[("shard-1", 104.0)])];
+    let told = |change: fn(&mut Sim)| {
+        let mut sim = Sim::new(1);
+        change(&mut sim);
+        sim.told(&hot)
+    };
+    insta::assert_snapshot!(told(|sim| sim.policy = policy(Mode::Off)), @"
+    hold
+    - rows on shard-1 are 104, above 100
+    - mode is off: nothing is done automatically
+    ");
+    insta::assert_snapshot!(told(|sim| sim.policy = policy(Mode::Recommend)), @"
+    hold
+    - rows on shard-1 are 104, above 100
+    - mode is recommend: run `sql-autoscaler scale-out` to do it (shard-1 will be split)
+    ");
+    insta::assert_snapshot!(told(|sim| sim.state.pause()), @"
+    hold
+    - rows on shard-1 are 104, above 100
+    - scaling is paused; `sql-autoscaler resume` ends the pause
+    ");
+    insta::assert_snapshot!(told(|sim| sim.cluster.action_in_progress = Some("adding shard-2".to_owned())), @"
+    hold
+    - rows on shard-1 are 104, above 100
+    - one action at a time: adding shard-2 is in progress
+    ");
+    insta::assert_snapshot!(told(|sim| sim.policy.max_shards = 1), @"
+    hold
+    - rows on shard-1 are 104, above 100
+    - max_shards is 1, and all of them are in use
+    ");
+    insta::assert_snapshot!(told(|sim| sim.state.action_ended(sim.now - Duration::from_secs(30))), @"
+    hold
+    - rows on shard-1 are 104, above 100
+    - cooling down after the last action until 2026-03-01T12:00:30Z
+    ");
+    insta::assert_snapshot!(told(|sim| sim.state.action_failed("no free port", sim.now + INTERVAL)), @"
+    hold
+    - rows on shard-1 are 104, above 100
+    - the last try failed (no free port); the next one is due at 2026-03-01T12:00:10Z
+    ");
+}
+
+#[test]
+fn a_rule_rests_for_its_own_window_however_short_the_cooldown() {
+    let mut sim = Sim::new(2);
+    sim.policy.cooldown = Duration::from_secs(5);
+    sim.state.action_ended(sim.now);
+    sim.now += INTERVAL;
+    let hot = [cpu(&[("shard-1", 82.0), ("shard-2", 1.0)])];
+    insta::assert_snapshot!(sim.told(&hot), @"
+    hold
+    - rule cpu still looks back before the end of the last action, until 2026-03-01T12:01:20Z
+    ");
+    // The rest of 60 s of range and two rounds, then 30 s of `for`.
+    let waited = (1..).find(|_| sim.acts(&hot)).unwrap();
+    assert_eq!(waited, 10);
+    // Rows have no window, so they need the two rounds only.
+    let mut sim = Sim::new(1);
+    sim.policy.cooldown = Duration::from_secs(5);
+    sim.state.action_ended(sim.now);
+    let waited = (0..).find(|_| sim.acts(&[rows(&[("shard-1", 104.0)])])).unwrap();
+    assert_eq!(waited, 2);
+}
+
+#[test]
+fn two_additions_that_do_not_help_are_enough() {
+    let mut sim = Sim::new(1);
+    sim.policy.max_shards = 9;
+    let hot = [rows(&[("shard-1", 104.0)])];
+    for _ in 0..2 {
+        assert!(sim.acts(&hot));
+        sim.add_shard_and_rest();
+        sim.cluster.shards.truncate(1);
+    }
+    insta::assert_snapshot!(sim.told(&hot), @"
+    hold
+    - rows on shard-1 are 104, above 100
+    - the last 2 shards did not lower rows on shard-1, so another one would not either: look for a single key that carries the load, then `sql-autoscaler resume`
+    ");
+    sim.state.resume();
+    assert!(sim.acts(&hot));
+}
+
+#[test]
+fn an_addition_that_failed_proves_nothing() {
+    let mut sim = Sim::new(1);
+    let hot = [rows(&[("shard-1", 104.0)])];
+    for _ in 0..5 {
+        assert!(sim.acts(&hot));
+        sim.state.action_failed("no free port", sim.now);
+        // One on command succeeds, and is not taken for the one that failed.
+        sim.state.action_ended(sim.now);
+        sim.now += Duration::from_secs(60);
+    }
+}
+
+#[test]
+fn a_load_that_goes_on_growing_was_helped_nonetheless() {
+    let mut sim = Sim::new(1);
+    sim.policy.max_shards = 99;
+    for _ in 0..5 {
+        assert!(sim.acts(&[rows(&[("shard-1", 104.0)])]));
+        sim.state.action_ended(sim.now);
+        assert!(!sim.acts(&[rows(&[("shard-1", 52.0)])]));
+        sim.now += Duration::from_secs(60);
+    }
+}
+
+#[test]
+fn too_few_shards_are_a_reason_by_themselves() {
+    let mut sim = Sim::new(1);
+    sim.policy.min_shards = 3;
+    insta::assert_snapshot!(sim.told(&[lost(cpu_rule())]), @"
+    scale out
+    - the cluster has 1 of at least 3 shards; scaling out: every shard will give a part of its slots to a new one
+    - no value for cpu: prometheus at 127.0.0.1:9091 cannot be reached: connection refused
+    ");
+    sim.add_shard_and_rest();
+    assert!(sim.acts(&[]));
+    sim.add_shard_and_rest();
+    assert!(!sim.acts(&[]));
+}
+
+#[test]
+fn a_clock_that_is_set_back_prolongs_no_rest() {
+    let mut sim = Sim::new(1);
+    sim.state.action_ended(sim.now + Duration::from_secs(86_400));
+    let hot = [rows(&[("shard-1", 104.0)])];
+    let waited = (0..).find(|_| sim.acts(&hot)).unwrap();
+    assert_eq!(waited, 6, "the cooldown of 60 s begins anew, and no more than that");
+}
+
+#[test]
+fn bounds_are_checked_once() {
+    let check = |min, max| Policy::new(Mode::Auto, min, max, Duration::ZERO, INTERVAL).unwrap_err().to_string();
+    assert_eq!(check(3, 2), "min_shards 3 exceeds max_shards 2");
+    assert_eq!(check(0, 2), "min_shards must be at least 1");
+}
+
+#[test]
+fn a_move_in_the_topology_is_an_action_in_progress() {
+    use router::endpoint::Endpoint;
+    use router::slots;
+    use router::topology::{Shard, Transfer};
+    let shard =
+        |number: u16| Shard { id: id(number.into()), endpoint: Endpoint::tcp("127.0.0.1", number, "u", "p", "app") };
+    let topology = Topology::first(vec![shard(1)], slots::plan_even_spread(1)).unwrap().with_shard(shard(2));
+    let view = ClusterView::new(&topology, &BTreeMap::from([(id(2), "starting".to_owned())]), None);
+    assert_eq!(view.action_in_progress, None);
+    assert_eq!((view.shards[0].slots, view.shards[1].trouble.as_deref()), (16_384, Some("starting")));
+    let half = slots::plan_half(&topology.owned(&id(1)));
+    let moving = topology.with_moves(&[Transfer { source: id(1), target: id(2), slots: half }]).unwrap();
+    assert_eq!(ClusterView::new(&moving, &BTreeMap::new(), None).action_in_progress.as_deref(), Some("move m3-1"));
+}
+
+/// Rows grow all day, with an outage of Prometheus in the middle and actions that take a minute.
+#[test]
+fn a_day_of_growth_is_followed_step_by_step() {
+    let mut sim = Sim::new(1);
+    sim.policy.max_shards = 8;
+    let start = sim.now;
+    let mut held: Vec<f64> = vec![10.0];
+    let mut running: Option<(usize, Timestamp)> = None;
+    let mut decided_at = Vec::new();
+    for round in 0..8640 {
+        let outage = (3000..4000).contains(&round);
+        for rows in &mut held {
+            *rows += 0.05 / sim.cluster.shards.len() as f64;
+        }
+        if let Some((source, ends)) = running.filter(|&(_, ends)| ends <= sim.now) {
+            held[source] /= 2.0;
+            held.push(held[source]);
+            sim.cluster.shards.push(shard(held.len()));
+            sim.cluster.action_in_progress = None;
+            sim.state.action_ended(ends);
+            running = None;
+        }
+        let names: Vec<String> = (1..=held.len()).map(|number| id(number).to_string()).collect();
+        let values: Vec<(&str, f64)> = names.iter().map(String::as_str).zip(held.iter().copied()).collect();
+        let known = rows(&values);
+        let reading = if outage { lost(known.rule.clone()) } else { known };
+        let now = sim.now;
+        if let Action::ScaleOut { source: Some(source), .. } = sim.round(&[reading]).action {
+            assert!(!outage, "nothing is known at round {round}");
+            assert!(running.is_none());
+            let index = sim.cluster.shards.iter().position(|shard| shard.id == source).unwrap();
+            running = Some((index, now + Duration::from_secs(60)));
+            sim.cluster.action_in_progress = Some("adding a shard".to_owned());
+            decided_at.push((now.duration_since(start).as_secs() / 60, source.to_string()));
+        }
+    }
+    assert!(held.iter().all(|&rows| rows <= 101.0), "{held:?}");
+    insta::assert_debug_snapshot!(decided_at, @r#"
+    [
+        (
+            300,
+            "shard-1",
+        ),
+        (
+            666,
+            "shard-1",
+        ),
+        (
+            668,
+            "shard-2",
+        ),
+        (
+            1299,
+            "shard-1",
+        ),
+        (
+            1301,
+            "shard-3",
+        ),
+        (
+            1303,
+            "shard-2",
+        ),
+        (
+            1305,
+            "shard-4",
+        ),
+    ]
+    "#);
+}
+
+/// One round of chance: a CPU and a row value for each shard, or none, and what else the world is up to.
+#[derive(Clone, Debug)]
+struct Chance {
+    values: Vec<Option<f64>>,
+    lost: bool,
+    seconds: u64,
+    busy: bool,
+    ended: bool,
+    paused: bool,
+    mode: Mode,
+}
+
+fn chance() -> impl Strategy<Value = Chance> {
+    let value = prop_oneof![
+        1 => Just(None), 1 => Just(Some(f64::NAN)), 1 => Just(Some(f64::INFINITY)),
+        4 => (0.0..300.0).prop_map(Some),
+    ];
+    let mode = prop_oneof![6 => Just(Mode::Auto), 1 => Just(Mode::Recommend), 1 => Just(Mode::Off)];
+    let often = proptest::bool::weighted;
+    (proptest::collection::vec(value, 6), often(0.1), 1u64..90, often(0.1), often(0.1), often(0.1), mode).prop_map(
+        |(values, lost, seconds, busy, ended, paused, mode)| Chance {
+            values,
+            lost,
+            seconds,
+            busy,
+            ended,
+            paused,
+            mode,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn nothing_is_done_that_is_forbidden_or_unfounded(
+        rounds in proptest::collection::vec(chance(), 1..60), shards in 1usize..5, hot in any::<bool>(),
+    ) {
+        let mut sim = Sim::new(shards);
+        let mut ended: Option<Timestamp> = None;
+        for chance in rounds {
+            sim.policy = policy(chance.mode);
+            sim.cluster.action_in_progress = chance.busy.then(|| "something".to_owned());
+            if chance.ended {
+                sim.state.action_ended(sim.now);
+                ended = Some(sim.now);
+            }
+            if chance.paused { sim.state.pause() } else { sim.state.resume() }
+            let names: Vec<String> = (1..=6).map(|number| id(number).to_string()).collect();
+            let pairs = names.iter().zip(&chance.values);
+            let values: Vec<_> = pairs.filter_map(|(name, value)| Some((name.as_str(), (*value)?))).collect();
+            let mut readings = vec![cpu(&values), if hot { rows(&values) } else { cold(150.0, &values) }];
+            if chance.lost {
+                readings = readings.into_iter().map(|reading| lost(reading.rule)).collect();
+            }
+            let now = sim.now;
+            let decision = sim.round(&readings);
+            sim.now = now + Duration::from_secs(chance.seconds);
+            prop_assert!(!decision.reasons.is_empty());
+            let Action::ScaleOut { source, cause: Cause::Rule(breach) } = &decision.action else {
+                prop_assert_eq!(&decision.action, &Action::Hold);
+                continue;
+            };
+            prop_assert!(!chance.lost && !chance.paused && !chance.busy && chance.mode == Mode::Auto);
+            prop_assert!(sim.cluster.shards.len() < sim.policy.max_shards);
+            prop_assert!(ended.is_none_or(|ended| now >= ended + Duration::from_secs(60)));
+            prop_assert!(breach.value.is_finite() && breach.value > breach.threshold);
+            prop_assert_eq!(source, &breach.shard);
+            let finite = |number: usize| chance.values[number - 1].is_some_and(f64::is_finite);
+            match source {
+                Some(source) => prop_assert!((1..=shards).any(|number| id(number) == *source && finite(number))),
+                None => prop_assert!((1..=shards).all(finite)),
+            }
+        }
+    }
+}
