@@ -1,0 +1,222 @@
+//! What goes wrong in provisioning, and what kind of trouble it is.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::instance::{InstanceId, InstanceName, OperationId, Owner};
+
+/// The kind of trouble, on which a caller's retries depend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// Not enough disk, memory or permitted instances: somebody must make room.
+    Quota,
+    /// The server program is missing or does not work.
+    Program,
+    /// No port could be had.
+    Port,
+    /// It did not become ready in time.
+    Timeout,
+    /// It runs and refuses our login.
+    Auth,
+    /// It exists already, or belongs to somebody else.
+    Conflict,
+    /// It may well work the next time.
+    Transient,
+    /// It will not work however often it is tried.
+    Permanent,
+}
+
+impl ErrorClass {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorClass::Quota => "quota",
+            ErrorClass::Program => "program",
+            ErrorClass::Port => "port",
+            ErrorClass::Timeout => "timeout",
+            ErrorClass::Auth => "auth",
+            ErrorClass::Conflict => "conflict",
+            ErrorClass::Transient => "transient",
+            ErrorClass::Permanent => "permanent",
+        }
+    }
+}
+
+impl std::fmt::Display for ErrorClass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    #[error(
+        "no {names} found on PATH or in the sbin folders; install the Debian package {package}"
+    )]
+    ProgramMissing {
+        names: String,
+        package: &'static str,
+    },
+
+    #[error("{program} failed while {doing}{}", tail(.log_tail))]
+    ProgramFailed {
+        program: PathBuf,
+        doing: &'static str,
+        log_tail: String,
+    },
+
+    #[error("the server of {id} stopped while starting{}", tail(.log_tail))]
+    ServerStopped {
+        id: InstanceId,
+        class: ErrorClass,
+        log_tail: String,
+    },
+
+    #[error("{id} was not ready after {waited:?}{}", tail(.log_tail))]
+    NotReady {
+        id: InstanceId,
+        waited: Duration,
+        log_tail: String,
+        #[source]
+        source: Option<sqlx::Error>,
+    },
+
+    #[error("{id} refuses the login of its own record")]
+    LoginRefused {
+        id: InstanceId,
+        #[source]
+        source: sqlx::Error,
+    },
+
+    #[error("the server that answers for {id} is another one, with its data in {datadir}")]
+    OtherServer { id: InstanceId, datadir: String },
+
+    #[error("the name {name} is taken by the instance of operation {operation}")]
+    NameTaken {
+        name: InstanceName,
+        operation: OperationId,
+    },
+
+    #[error("operation {operation} created {id} from a different spec")]
+    SpecChanged {
+        id: InstanceId,
+        operation: OperationId,
+    },
+
+    #[error("{id} belongs to {owner}")]
+    Foreign { id: InstanceId, owner: Owner },
+
+    #[error("there is no instance {id}")]
+    NotFound { id: InstanceId },
+
+    #[error("{id} is half-made; repeat its create or destroy it")]
+    HalfMade { id: InstanceId },
+
+    #[error("another call held {} for {waited:?}", .path.display())]
+    Busy { path: PathBuf, waited: Duration },
+
+    #[error("pid {pid} of {what} did not end after SIGKILL")]
+    WouldNotDie { what: String, pid: u32 },
+
+    #[error("{what} runs already with pid {pid}")]
+    AlreadyRunning { what: String, pid: u32 },
+
+    #[error("no free port between {first} and {last}")]
+    NoFreePort { first: u16, last: u16 },
+
+    #[error("{free_bytes} bytes free in {}, {needed_bytes} needed", .path.display())]
+    DiskFull {
+        path: PathBuf,
+        free_bytes: u64,
+        needed_bytes: u64,
+    },
+
+    #[error("{database:?} cannot be used as a database name")]
+    BadDatabase { database: String },
+
+    #[error("cannot {doing} {}", .path.display())]
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+
+    #[error("the record {} cannot be read", .path.display())]
+    BadRecord {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
+
+    /// A failure that a test asked the in-memory provisioner for.
+    #[error("injected failure of class {class}")]
+    Injected { class: ErrorClass },
+}
+
+impl ProvisionError {
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            ProvisionError::ProgramMissing { .. } | ProvisionError::ProgramFailed { .. } => {
+                ErrorClass::Program
+            }
+            ProvisionError::ServerStopped { class, .. } | ProvisionError::Injected { class } => {
+                *class
+            }
+            ProvisionError::NotReady { .. } | ProvisionError::WouldNotDie { .. } => {
+                ErrorClass::Timeout
+            }
+            ProvisionError::LoginRefused { .. } => ErrorClass::Auth,
+            ProvisionError::OtherServer { .. } | ProvisionError::NoFreePort { .. } => {
+                ErrorClass::Port
+            }
+            ProvisionError::NameTaken { .. }
+            | ProvisionError::SpecChanged { .. }
+            | ProvisionError::Foreign { .. }
+            | ProvisionError::AlreadyRunning { .. } => ErrorClass::Conflict,
+            ProvisionError::Busy { .. } => ErrorClass::Transient,
+            ProvisionError::DiskFull { .. } => ErrorClass::Quota,
+            ProvisionError::NotFound { .. }
+            | ProvisionError::HalfMade { .. }
+            | ProvisionError::BadDatabase { .. }
+            | ProvisionError::BadRecord { .. } => ErrorClass::Permanent,
+            ProvisionError::Io { source, .. } => class_of_io(source),
+        }
+    }
+
+    /// For `map_err`: says which file could not be dealt with.
+    pub(crate) fn io(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> ProvisionError {
+        let path = path.into();
+        move |source| ProvisionError::Io {
+            doing,
+            path,
+            source,
+        }
+    }
+}
+
+fn class_of_io(error: &io::Error) -> ErrorClass {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::OutOfMemory => {
+            ErrorClass::Quota
+        }
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::InvalidFilename => ErrorClass::Permanent,
+        io::ErrorKind::AddrInUse => ErrorClass::Port,
+        _ => ErrorClass::Transient,
+    }
+}
+
+/// The end of a log belongs into the message: the file may be gone when the message is read.
+fn tail(log_tail: &str) -> String {
+    if log_tail.is_empty() {
+        "; its log is empty".to_owned()
+    } else {
+        format!("; the end of its log:\n{log_tail}")
+    }
+}
