@@ -56,11 +56,11 @@ pub fn human_seconds(seconds: f64) -> String {
 
 pub fn human_bytes(bytes: f64) -> String {
     let mut size = bytes;
-    let mut units = ["KiB", "MiB", "GiB", "TiB"].into_iter();
     let mut unit = "B";
-    while size >= 1024.0
-        && let Some(larger) = units.next()
-    {
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if size < 1024.0 {
+            break;
+        }
         size /= 1024.0;
         unit = larger;
     }
