@@ -6,3 +6,8 @@ pub mod prometheus;
 pub mod rules;
 
 pub mod policy;
+pub mod admin;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod up;

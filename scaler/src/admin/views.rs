@@ -1,0 +1,211 @@
+//! One function for each command that asks or orders the scaler. With `json` the service's own JSON is printed.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::cells::{cell, human_bytes, plain};
+use super::table::{Cell, Table};
+use super::{ANSWER_TIMEOUT, Admin, AdminError, Service};
+
+type Out<'o> = &'o mut dyn Write;
+
+/// Shows both services, the shards and the moves in progress. Failure if a service is away or not ready.
+pub async fn status(admin: &Admin, json: bool, out: Out<'_>) -> Result<ExitCode, AdminError> {
+    let router = readiness(admin, Service::Router).await;
+    let scaler = readiness(admin, Service::Scaler).await;
+    let shards = admin.fetch(Service::Scaler, "/shards").await.ok();
+    let moves = admin.fetch(Service::Scaler, "/moves").await.ok();
+    let all_ready = [&router, &scaler].iter().all(|service| service["ready"] == true);
+    if json {
+        print_json(&json!({ "router": router, "scaler": scaler, "shards": shards, "moves": moves }), out)?;
+    } else {
+        for (name, service) in [("router", &router), ("scaler", &scaler)] {
+            let state = if service["ready"] == true { "ready" } else { "not ready" };
+            let reason = service["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+            writeln!(out, "{name}  {}  {state}{reason}", plain(&service["url"]))?;
+        }
+        if let Some(shards) = &shards {
+            writeln!(out, "shards  {}", summary_of_shards(rows_of(shards)))?;
+        }
+        if let Some(moves) = &moves {
+            writeln!(out, "moves   {}", rows_of(moves).len())?;
+        }
+    }
+    Ok(if all_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn readiness(admin: &Admin, service: Service) -> Value {
+    let url = admin.url(service);
+    match admin.text(service, Method::GET, "/ready", None, Some(ANSWER_TIMEOUT)).await {
+        Ok((200, _)) => json!({ "url": url, "ready": true }),
+        Ok((status, text)) => {
+            let reason = super::refusal(&text).map_or_else(|| format!("status {status}"), |error| error.to_string());
+            json!({ "url": url, "ready": false, "reason": reason })
+        }
+        Err(error) => json!({ "url": url, "ready": false, "reason": error.to_string() }),
+    }
+}
+
+fn summary_of_shards(shards: &[Value]) -> String {
+    let healthy = shards.iter().filter(|shard| shard["status"] == "healthy").count();
+    // A sum over shards of which one is unknown is unknown.
+    let sum = |key: &str| shards.iter().map(|shard| shard[key].as_f64()).sum::<Option<f64>>();
+    let rows = sum("total_entries").map_or("-".to_owned(), |rows| format!("{rows:.0}"));
+    let size = sum("database_size_bytes").map_or("-".to_owned(), human_bytes);
+    format!("{} ({healthy} healthy), {rows} rows, {size}", shards.len())
+}
+
+pub async fn shards(admin: &Admin, json: bool, out: Out<'_>) -> Result<(), AdminError> {
+    let columns = [
+        ("SHARD", "shard_id"),
+        ("STATUS", "status"),
+        ("CPU", "cpu_percent"),
+        ("MEMORY", "memory_percent"),
+        ("DISK", "disk_percent"),
+        ("ROWS", "total_entries"),
+        ("CONNECTIONS", "connection_count"),
+        ("QPS", "queries_per_second"),
+        ("SIZE", "database_size_bytes"),
+        ("SLOTS", "slots"),
+        ("ENDPOINT", "endpoint"),
+        ("UPDATED", "last_updated"),
+    ];
+    let shards = admin.fetch(Service::Scaler, "/shards").await?;
+    if json {
+        return print_json(&shards, out);
+    }
+    let now = Timestamp::now();
+    let mut table = Table::new(columns.map(|(heading, _)| heading));
+    for shard in rows_of(&shards) {
+        table.push(columns.iter().map(|(_, key)| cell(key, &shard[*key], now)).collect());
+    }
+    Ok(table.write(out)?)
+}
+
+pub async fn moves(admin: &Admin, json: bool, out: Out<'_>) -> Result<(), AdminError> {
+    let moves = admin.fetch(Service::Scaler, "/moves").await?;
+    let leading = ["id", "state", "phase", "source", "target", "slots"];
+    if json { print_json(&moves, out) } else { print_list(&moves, &leading, "no moves", out) }
+}
+
+pub async fn decisions(admin: &Admin, limit: u32, json: bool, out: Out<'_>) -> Result<(), AdminError> {
+    let decisions = admin.fetch(Service::Scaler, &format!("/decisions?limit={limit}")).await?;
+    let leading = ["id", "at", "time", "decision", "action", "kind", "shard", "reason", "reasons"];
+    if json { print_json(&decisions, out) } else { print_list(&decisions, &leading, "no decisions yet", out) }
+}
+
+pub async fn explain(admin: &Admin, json: bool, out: Out<'_>) -> Result<(), AdminError> {
+    let explanation = admin.fetch(Service::Scaler, "/explain").await?;
+    print_answer(&explanation, json, out)
+}
+
+pub async fn scale_out(
+    admin: &Admin,
+    source: Option<&str>,
+    dry_run: bool,
+    json: bool,
+    out: Out<'_>,
+) -> Result<(), AdminError> {
+    let mut order = json!({ "dry_run": dry_run });
+    if let Some(source) = source {
+        order["source"] = source.into();
+    }
+    print_answer(&admin.send(Service::Scaler, "/scale-out", &order).await?, json, out)
+}
+
+pub async fn drain(admin: &Admin, shard: &str, dry_run: bool, json: bool, out: Out<'_>) -> Result<(), AdminError> {
+    // Anything but a plain name would ask for another path; the scaler refuses unknown shards by the same words.
+    let shard = router::topology::ShardId::new(shard).map_err(|error| AdminError::Refused {
+        code: "bad_request".to_owned(),
+        message: error.to_string(),
+        hint: None,
+    })?;
+    let path = format!("/shards/{shard}/drain");
+    print_answer(&admin.send(Service::Scaler, &path, &json!({ "dry_run": dry_run })).await?, json, out)
+}
+
+pub async fn pause(admin: &Admin, dry_run: bool, json: bool, out: Out<'_>) -> Result<(), AdminError> {
+    switch(admin, "/pause", "pause", dry_run, json, out).await
+}
+
+pub async fn resume(admin: &Admin, dry_run: bool, json: bool, out: Out<'_>) -> Result<(), AdminError> {
+    switch(admin, "/resume", "resume", dry_run, json, out).await
+}
+
+/// A dry run of a switch has no plan to ask for, so nothing is sent that could change anything.
+async fn switch(
+    admin: &Admin,
+    path: &str,
+    verb: &str,
+    dry_run: bool,
+    json: bool,
+    out: Out<'_>,
+) -> Result<(), AdminError> {
+    let answer = match dry_run {
+        true => json!({ "dry_run": true, "plan": format!("{verb} the scaler at {}", admin.url(Service::Scaler)) }),
+        false => admin.send(Service::Scaler, path, &json!({})).await?,
+    };
+    print_answer(&answer, json, out)
+}
+
+fn print_json(answer: &Value, out: Out<'_>) -> Result<(), AdminError> {
+    Ok(writeln!(out, "{answer:#}")?)
+}
+
+/// The elements of a list, which may be the only list in an object.
+fn rows_of(answer: &Value) -> &[Value] {
+    let list = match answer {
+        Value::Object(entries) => entries.values().find_map(Value::as_array),
+        other => other.as_array(),
+    };
+    list.map_or(&[], Vec::as_slice)
+}
+
+fn print_list(answer: &Value, leading: &[&str], nothing: &str, out: Out<'_>) -> Result<(), AdminError> {
+    match rows_of(answer) {
+        [] => Ok(writeln!(out, "{nothing}")?),
+        rows => Ok(table_of(rows, leading).write(out)?),
+    }
+}
+
+/// A column for each key that any row has, the leading ones first and only if some row has them.
+fn table_of(rows: &[Value], leading: &[&str]) -> Table {
+    let now = Timestamp::now();
+    let has = |key: &str| rows.iter().any(|row| row.get(key).is_some());
+    let mut keys: Vec<&str> = leading.iter().copied().filter(|key| has(key)).collect();
+    for key in rows.iter().filter_map(Value::as_object).flat_map(|row| row.keys()) {
+        if !keys.contains(&key.as_str()) {
+            keys.push(key);
+        }
+    }
+    let mut table = Table::new(keys.iter().map(|key| key.replace('_', " ").to_uppercase()));
+    for row in rows {
+        table.push(keys.iter().map(|key| cell(key, &row[*key], now)).collect());
+    }
+    table
+}
+
+/// An object as its plain entries, then a table for each list of objects in it.
+fn print_answer(answer: &Value, json: bool, out: Out<'_>) -> Result<(), AdminError> {
+    let Value::Object(entries) = answer else { return print_json(answer, out) };
+    if json {
+        return print_json(answer, out);
+    }
+    let is_table = |value: &Value| value.as_array().is_some_and(|items| items.iter().any(Value::is_object));
+    let now = Timestamp::now();
+    let mut plain_entries = Table::new(["KEY", "VALUE"]);
+    for (key, value) in entries.iter().filter(|(_, value)| !is_table(value)) {
+        plain_entries.push(vec![Cell::text(key), cell(key, value, now).aligned_left()]);
+    }
+    plain_entries.write_rows(out)?;
+    for (key, value) in entries.iter().filter(|(_, value)| is_table(value)) {
+        writeln!(out, "\n{key}:")?;
+        table_of(rows_of(value), &["name", "rule", "scope", "shard", "step", "state", "value", "threshold"])
+            .write(out)?;
+    }
+    Ok(())
+}

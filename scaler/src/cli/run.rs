@@ -1,0 +1,69 @@
+//! From a parsed command line to the function that does it.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use super::{Act, Ask, Cli, Command};
+use crate::admin::{Admin, AdminError, query, views};
+use crate::commands;
+use crate::config::{Config, LoadError};
+
+/// Exit code of a wrong command line or configuration.
+pub const WRONG_USAGE: u8 = 2;
+
+/// Does what the command line says. Results go to standard output, everything else to standard error.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = Config::load(cli.config.as_deref())?;
+    let data_dir = cli.data_dir;
+    let out = &mut io::stdout();
+    match cli.command.unwrap_or(Command::Up) {
+        Command::Up => return commands::up(config, data_dir, commands::stop_signal()?).await,
+        Command::Router => return commands::router(config, data_dir, commands::stop_signal()?).await,
+        Command::Scaler => return commands::scaler(config, data_dir, commands::stop_signal()?).await,
+        Command::Demo => return commands::demo(config, data_dir, commands::stop_signal()?).await,
+        Command::Check(output) => return commands::check(config, data_dir, output.json).await,
+        Command::Status(ask) => return Ok(views::status(&admin(&config, &ask), ask.output.json, out).await?),
+        Command::Shards(ask) => views::shards(&admin(&config, &ask), ask.output.json, out).await?,
+        Command::Moves(ask) => views::moves(&admin(&config, &ask), ask.output.json, out).await?,
+        Command::Decisions { limit, ask } => {
+            views::decisions(&admin(&config, &ask), limit, ask.output.json, out).await?;
+        }
+        Command::Explain(ask) => views::explain(&admin(&config, &ask), ask.output.json, out).await?,
+        Command::ScaleOut { source, act: Act { dry_run, ask } } => {
+            let admin = admin(&config, &ask);
+            views::scale_out(&admin, source.as_deref(), dry_run, ask.output.json, out).await?;
+        }
+        Command::Drain { shard, act: Act { dry_run, ask } } => {
+            views::drain(&admin(&config, &ask), &shard, dry_run, ask.output.json, out).await?;
+        }
+        Command::Pause(Act { dry_run, ask }) => {
+            views::pause(&admin(&config, &ask), dry_run, ask.output.json, out).await?;
+        }
+        Command::Resume(Act { dry_run, ask }) => {
+            views::resume(&admin(&config, &ask), dry_run, ask.output.json, out).await?;
+        }
+        Command::Query(args) => {
+            let admin = Admin::new(&config).with_router(args.url.as_deref());
+            query::run(&admin, args, &mut io::stdin().lock(), out, &mut io::stderr()).await?;
+        }
+        Command::Replay { .. } => {
+            anyhow::bail!("`replay` is not supported yet: it comes in a later version");
+        }
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn admin(config: &Config, ask: &Ask) -> Admin {
+    Admin::new(config).with_scaler(ask.url.as_deref())
+}
+
+/// What the process ends with after this error.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<LoadError>() { WRONG_USAGE } else { 1 }
+}
+
+/// What the service that refused a request suggests.
+pub fn hint(error: &anyhow::Error) -> Option<&str> {
+    error.chain().find_map(|cause| cause.downcast_ref::<AdminError>()?.hint())
+}

@@ -1,0 +1,231 @@
+//! The configuration: from JSON text to checked types, once, before anything opens.
+//!
+//! All mistakes are found in one pass and reported together, each with its JSON path.
+
+mod json;
+mod prometheus;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use router::schema::Layout;
+use router::topology::Shard;
+
+/// The file that is read when none is named and the current folder has it.
+pub const DEFAULT_FILE: &str = "sql-autoscaler.json";
+
+/// A configuration without mistakes. Each field is the key of its name unless it says otherwise.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The shards in the order of the file, all with the same database name. Empty: the backend starts the first.
+    pub shards: Vec<Shard>,
+    /// The database that `up` creates on a first shard that it starts itself, `app`.
+    pub database: String,
+    /// `table_shard_keys` and `reference_tables`. No table is in both.
+    pub layout: Layout,
+    pub scaling_thresholds: ScalingThresholds,
+    pub scaling_strategy: ScalingStrategy,
+    /// `monitoring_interval_seconds`, 10 s.
+    pub monitoring_interval: Duration,
+    /// Loopback, `127.0.0.1:8080`.
+    pub router_listen: SocketAddr,
+    /// Loopback, `127.0.0.1:9090`.
+    pub scaler_listen: SocketAddr,
+    /// The section with its variables replaced and its keys and types checked, files as absolute or
+    /// base-relative paths. Absent: `up` starts a Prometheus of its own.
+    pub prometheus: Option<serde_json::Value>,
+    pub backend: Backend,
+    /// At least 1, at most `max_shards`.
+    pub min_shards: u16,
+    /// 16; at least the number of `shards`.
+    pub max_shards: u16,
+    pub mode: Mode,
+    /// `cooldown_seconds`, 60 s, counted from the end of a rebalance.
+    pub cooldown: Duration,
+    pub limits: Limits,
+    pub moves: Moves,
+    /// A `sqlite:` URL. Absent: `catalogue.db` in the data folder.
+    pub catalogue: Option<String>,
+}
+
+/// When a shard (`hot`) or the cluster (`cold`) is too busy. `null` switches one off.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScalingThresholds {
+    /// 70; above 0, at most 100.
+    pub cpu_threshold_percent: Option<f64>,
+    /// 85; above 0, at most 100.
+    pub memory_threshold_percent: Option<f64>,
+    /// Open client connections on a shard, 20.
+    pub connection_threshold: Option<f64>,
+    /// Statements per second on a shard, 1000.
+    pub qps_threshold: Option<f64>,
+    /// Rows of a shard, off by default.
+    pub total_entry_threshold_per_shard: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScalingStrategy {
+    /// Each shard against the threshold.
+    Hot,
+    /// The cluster against it.
+    Cold,
+}
+
+/// How new shards come about. `docker` and `static` have their names already and are refused by them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// A mariadbd or mysqld process on this machine.
+    Process,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Decides and acts.
+    Auto,
+    /// Decides and tells; acts only on command.
+    Recommend,
+    /// Does not decide.
+    Off,
+}
+
+/// What one router spends on a client at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Of a request, 16 MiB.
+    pub max_body_bytes: u64,
+    /// Of an answer, 100,000.
+    pub max_result_rows: u64,
+    /// Of an answer, 64 MiB.
+    pub max_result_bytes: u64,
+    /// What a merge may hold in memory, 1,000,000.
+    pub max_held_rows: u64,
+    /// `statement_timeout_ms`, 30 s.
+    pub statement_timeout: Duration,
+    /// 512 at a time.
+    pub max_concurrent_queries: usize,
+    /// 32.
+    pub max_connections_per_shard: usize,
+    /// `queue_timeout_ms`, 1 s: how long a query waits for a connection or its turn.
+    pub queue_timeout: Duration,
+}
+
+/// How rows move between shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moves {
+    /// `cleanup_delay_seconds`, 30 s: from a switch of owners to the removal of the rows at the old one. Not below
+    /// `confirmation_seconds`: a router may serve from the old owner for as long as that.
+    pub cleanup_delay: Duration,
+    /// `confirmation_seconds`, 5 s and not below: how long a move waits between announcing itself and switching.
+    /// Routers serve from a shard for 5 s after they last confirmed its epoch, so after that all know of the move.
+    pub confirmation: Duration,
+    /// `cutover_budget_ms`, 250 ms: how long writers of moving slots may be held up by one attempt to switch.
+    pub cutover_budget: Duration,
+    /// Rows copied by one statement to begin with, 1000; the size adapts from there.
+    pub chunk_rows: u32,
+}
+
+impl Default for ScalingThresholds {
+    fn default() -> ScalingThresholds {
+        ScalingThresholds {
+            cpu_threshold_percent: Some(70.0),
+            memory_threshold_percent: Some(85.0),
+            connection_threshold: Some(20.0),
+            qps_threshold: Some(1000.0),
+            total_entry_threshold_per_shard: None,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_body_bytes: 16 << 20,
+            max_result_rows: 100_000,
+            max_result_bytes: 64 << 20,
+            max_held_rows: 1_000_000,
+            statement_timeout: Duration::from_secs(30),
+            max_concurrent_queries: 512,
+            max_connections_per_shard: 32,
+            queue_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Default for Moves {
+    fn default() -> Moves {
+        Moves {
+            cleanup_delay: Duration::from_secs(30),
+            confirmation: Duration::from_secs(5),
+            cutover_budget: Duration::from_millis(250),
+            chunk_rows: 1000,
+        }
+    }
+}
+
+/// One thing wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where in the JSON, as `scaling_thresholds.cpu_threshold_percent` or `shards.shard-1`; empty for the whole.
+    pub path: String,
+    pub message: String,
+}
+
+/// Everything wrong with the configuration, one line each. Shows no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigErrors(Vec<Mistake>);
+
+impl ConfigErrors {
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = self.0.iter().map(|Mistake { path, message }| match path.is_empty() {
+            true => message.clone(),
+            false => format!("{path}: {message}"),
+        });
+        f.write_str(&lines.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("cannot read the configuration {path}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("the configuration {path} has mistakes")]
+    Mistakes { path: PathBuf, source: ConfigErrors },
+}
+
+impl Config {
+    /// Reads the configuration. `env` gives the value of an environment variable; `base_dir` is what relative file
+    /// names in `…_file` keys start from. Those files are the only thing read here besides the arguments.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub fn from_json(
+        text: &str,
+        base_dir: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, ConfigErrors> {
+        read::config(text, base_dir, env)
+    }
+
+    /// The configuration of `file`; without one, that of [`DEFAULT_FILE`] in the current folder or, if there is
+    /// none, the built-in defaults.
+    pub fn load(file: Option<&Path>) -> Result<Config, LoadError> {
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        let text = match std::fs::read_to_string(path) {
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => "{}".to_owned(),
+            read => read.map_err(|source| LoadError::Read { path: path.to_owned(), source })?,
+        };
+        Config::from_json(&text, path.parent().unwrap_or(Path::new("")), &|name| std::env::var(name).ok())
+            .map_err(|source| LoadError::Mistakes { path: path.to_owned(), source })
+    }
+}

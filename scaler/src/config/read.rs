@@ -1,0 +1,343 @@
+//! The keys of the configuration, in the order of its documentation.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use router::endpoint::{DsnError, Endpoint};
+use router::schema::Layout;
+use router::topology::{Shard, ShardId};
+
+use super::json::{Document, Object, Value};
+use super::{Backend, Config, ConfigErrors, Limits, Mode, Moves, ScalingStrategy, ScalingThresholds, prometheus};
+
+/// More shards than this would own fewer than sixteen slots each, too few to balance.
+const MOST_SHARDS: u64 = 1024;
+
+/// Routers serve from a shard for 5 s after they last confirmed its epoch (`router::topology`), and nothing tells
+/// them of a shorter wait, so it must never be lowered.
+const LEAST_CONFIRMATION_SECONDS: f64 = 5.0;
+
+/// A year, in seconds: longer waits are typing mistakes, and all of these fit a `Duration` with room.
+const LONGEST_SECONDS: f64 = 366.0 * 86_400.0;
+
+pub fn config(text: &str, base_dir: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigErrors> {
+    let document = Document::new(base_dir, env);
+    let config = document.object(text).map(|object| root(&document, object));
+    match (config, document.into_mistakes()) {
+        (Some(config), mistakes) if mistakes.is_empty() => Ok(config),
+        (_, mistakes) => Err(ConfigErrors(mistakes)),
+    }
+}
+
+fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
+    let shards = object.take_optional("shards").map(shards).unwrap_or_default();
+    let database = object.take("database").and_then(|value| database(&value)).unwrap_or_else(|| "app".to_owned());
+    let layout = layout(document, &mut object);
+    let scaling_thresholds = object.take("scaling_thresholds").and_then(thresholds).unwrap_or_default();
+    let scaling_strategy = object
+        .take("scaling_strategy")
+        .and_then(|value| value.choice(&[("hot", ScalingStrategy::Hot), ("cold", ScalingStrategy::Cold)]));
+    let monitoring_interval = object
+        .take("monitoring_interval_seconds")
+        .and_then(|value| seconds(&value, "a number of seconds above 0", 0.001));
+    let router_listen = object.take("router_listen").and_then(|value| listener(&value));
+    let scaler_listen = object.take("scaler_listen").and_then(|value| listener(&value));
+    let prometheus = object.take_optional("prometheus").and_then(prometheus::section);
+    let backend = object.take("backend").and_then(backend);
+    let min_shards = object.take("min_shards").and_then(|value| shard_count(&value));
+    let max_shards = object.take("max_shards").and_then(|value| shard_count(&value));
+    let mode = object
+        .take("mode")
+        .and_then(|value| value.choice(&[("auto", Mode::Auto), ("recommend", Mode::Recommend), ("off", Mode::Off)]));
+    rules(&mut object);
+    let cooldown =
+        object.take("cooldown_seconds").and_then(|value| seconds(&value, "a number of seconds of at least 0", 0.0));
+    scale_in(&mut object);
+    let limits = object.take("limits").and_then(limits).unwrap_or_default();
+    object.refuse("auth", "access tokens are");
+    object.refuse("tls", "TLS on the listeners is");
+    let moves = object.take("moves").and_then(moves).unwrap_or_default();
+    let catalogue = object.take_optional("catalogue").and_then(|value| catalogue(&value));
+    object.finish();
+
+    let config = Config {
+        shards,
+        database,
+        layout,
+        scaling_thresholds,
+        scaling_strategy: scaling_strategy.unwrap_or(ScalingStrategy::Hot),
+        monitoring_interval: monitoring_interval.unwrap_or(Duration::from_secs(10)),
+        router_listen: router_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
+        scaler_listen: scaler_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090))),
+        prometheus,
+        backend: backend.unwrap_or(Backend::Process),
+        min_shards: min_shards.unwrap_or(1),
+        max_shards: max_shards.unwrap_or(16),
+        mode: mode.unwrap_or(Mode::Auto),
+        cooldown: cooldown.unwrap_or(Duration::from_secs(60)),
+        limits,
+        moves,
+        catalogue,
+    };
+    check_together(document, &config);
+    config
+}
+
+/// What one key alone does not show. A key that is wrong by itself has a default here that means nothing.
+fn check_together(document: &Document<'_>, config: &Config) {
+    let are_clean = |keys: [&str; 2]| keys.iter().all(|key| document.is_clean(key));
+    if config.min_shards > config.max_shards && are_clean(["min_shards", "max_shards"]) {
+        let message = format!("{} is above `max_shards`, which is {}", config.min_shards, config.max_shards);
+        document.mistake("min_shards", message);
+    }
+    if config.shards.len() > usize::from(config.max_shards) && document.is_clean("max_shards") {
+        let message = format!("{} is below the number of `shards`, {}", config.max_shards, config.shards.len());
+        document.mistake("max_shards", message);
+    }
+    if config.router_listen == config.scaler_listen
+        && config.router_listen.port() != 0
+        && are_clean(["router_listen", "scaler_listen"])
+    {
+        document.mistake("scaler_listen", "the same address as `router_listen`");
+    }
+}
+
+/// The shards in the order of the file: the first one is the home of unsharded tables.
+fn shards(value: Value<'_>) -> Vec<Shard> {
+    let Some(object) = value.object() else { return Vec::new() };
+    let mut shards: Vec<Shard> = Vec::new();
+    for (key, value) in object.into_entries() {
+        let (name, dsn) = match key.strip_suffix("_file") {
+            Some(name) => (name, value.file_text()),
+            None => (key.as_str(), value.text()),
+        };
+        let id = ShardId::new(name).map_err(|error| value.mistake(error.to_string())).ok();
+        let endpoint =
+            dsn.and_then(|dsn| Endpoint::parse(&dsn).map_err(|error| value.mistake(dsn_mistake(&error))).ok());
+        let (Some(id), Some(endpoint)) = (id, endpoint) else { continue };
+        if shards.iter().any(|shard| shard.id == id) {
+            value.mistake(format!("`{id}` and `{id}_file` exclude each other"));
+            continue;
+        }
+        if let Some(first) = shards.first().filter(|first| first.endpoint.database() != endpoint.database()) {
+            value.mistake(format!(
+                "names the database `{}`, but {} names `{}`: all shards must use one name",
+                endpoint.database(),
+                first.id,
+                first.endpoint.database()
+            ));
+        }
+        if let Some(twin) = shards.iter().find(|shard| shard.endpoint.to_string() == endpoint.to_string()) {
+            value.mistake(format!("the same database as {}", twin.id));
+        }
+        shards.push(Shard { id, endpoint });
+    }
+    shards
+}
+
+/// In a DSN that was cut at the wrong place anything may be a piece of the password, so what was found is not said.
+fn dsn_mistake(error: &DsnError) -> String {
+    match error {
+        DsnError::Port(_) => "the port in the DSN is not a number from 0 to 65535".to_owned(),
+        DsnError::Parameter(_) => "the DSN has a parameter other than ssl-mode".to_owned(),
+        DsnError::SslMode(_) => {
+            "the DSN's ssl-mode is not one of disabled, preferred, required, verify_ca, verify_identity".to_owned()
+        }
+        DsnError::Form | DsnError::NoDatabase | DsnError::PercentEncoding => error.to_string(),
+    }
+}
+
+/// A name that needs no thought about quoting in any of the tools that meet it.
+fn database(value: &Value<'_>) -> Option<String> {
+    let name = value.name()?;
+    let plain = name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !plain {
+        value.mistake("a database that `up` creates is named with at most 64 letters, digits and `_`");
+    }
+    plain.then_some(name)
+}
+
+fn layout(document: &Document<'_>, object: &mut Object<'_>) -> Layout {
+    let mut layout = Layout::default();
+    let keys = object.take_optional("table_shard_keys").and_then(Value::object);
+    for (table, value) in keys.into_iter().flat_map(Object::into_entries) {
+        if layout.shard_keys.keys().any(|known| known.eq_ignore_ascii_case(&table)) {
+            value.mistake("the table appears twice");
+        }
+        if let Some(column) = value.name() {
+            layout.shard_keys.insert(table, column);
+        }
+    }
+    let references = object.take_optional("reference_tables").and_then(Value::list);
+    for value in references.into_iter().flatten() {
+        let Some(table) = value.name() else { continue };
+        if layout.reference_tables.iter().any(|known| known.eq_ignore_ascii_case(&table)) {
+            value.mistake(format!("`{table}` appears twice"));
+        }
+        if layout.shard_keys.keys().any(|known| known.eq_ignore_ascii_case(&table)) {
+            document.mistake(
+                value.path.clone(),
+                format!(
+                    "`{table}` is in `table_shard_keys` as well: a table is either sharded or whole on every shard"
+                ),
+            );
+        }
+        layout.reference_tables.insert(table);
+    }
+    layout
+}
+
+fn thresholds(value: Value<'_>) -> Option<ScalingThresholds> {
+    let mut object = value.object()?;
+    let default = ScalingThresholds::default();
+    let mut threshold = |key, default, expected: &str, most: f64| match object.take(key) {
+        None => default,
+        Some(value) if value.is_null() => None,
+        Some(value) => value.number(expected, |number| number > 0.0 && number <= most),
+    };
+    let percent = "a number above 0 and at most 100, or null";
+    let count = "a number above 0, or null";
+    let thresholds = ScalingThresholds {
+        cpu_threshold_percent: threshold("cpu_threshold_percent", default.cpu_threshold_percent, percent, 100.0),
+        memory_threshold_percent: threshold(
+            "memory_threshold_percent",
+            default.memory_threshold_percent,
+            percent,
+            100.0,
+        ),
+        connection_threshold: threshold("connection_threshold", default.connection_threshold, count, f64::MAX),
+        qps_threshold: threshold("qps_threshold", default.qps_threshold, count, f64::MAX),
+        total_entry_threshold_per_shard: threshold(
+            "total_entry_threshold_per_shard",
+            default.total_entry_threshold_per_shard,
+            count,
+            f64::MAX,
+        ),
+    };
+    object.finish();
+    Some(thresholds)
+}
+
+fn listener(value: &Value<'_>) -> Option<SocketAddr> {
+    let text = value.text()?;
+    let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let Ok(address) = numeric.as_deref().unwrap_or(&text).parse::<SocketAddr>() else {
+        value.mistake(format!("expected an address and a port such as 127.0.0.1:8080, found `{text}`"));
+        return None;
+    };
+    if !address.ip().is_loopback() {
+        value.mistake(format!(
+            "`{text}` is reachable from other machines, which needs access tokens (`auth`), and these are not \
+             supported yet: listen on 127.0.0.1"
+        ));
+    }
+    Some(address)
+}
+
+fn backend(value: Value<'_>) -> Option<Backend> {
+    let mut object = value.object()?;
+    let kinds = [("process", Some(Backend::Process)), ("docker", None), ("static", None)];
+    let kind = object.take("kind");
+    let backend = match kind.as_ref().map(|kind| (kind, kind.choice(&kinds))) {
+        None => Some(Backend::Process),
+        Some((_, Some(Some(backend)))) => Some(backend),
+        Some((kind, Some(None))) => {
+            kind.mistake("this kind of backend is not supported yet: use `process`");
+            return None;
+        }
+        // The options of a kind that nobody knows cannot be judged.
+        Some((_, None)) => return None,
+    };
+    object.finish();
+    backend
+}
+
+fn shard_count(value: &Value<'_>) -> Option<u16> {
+    value.integer(1..=MOST_SHARDS).and_then(|count| u16::try_from(count).ok())
+}
+
+fn rules(object: &mut Object<'_>) {
+    let Some(value) = object.take_optional("rules") else { return };
+    let path = value.path.clone();
+    if let Some([_, ..]) = value.list().as_deref() {
+        object.document().mistake(path, "rules of your own are not supported yet: use `scaling_thresholds`");
+    }
+}
+
+fn scale_in(object: &mut Object<'_>) {
+    let Some(mut object) = object.take_optional("scale_in").and_then(Value::object) else { return };
+    let Some(enabled) = object.take("enabled") else { return object.finish() };
+    match enabled.boolean() {
+        Some(true) => enabled.mistake("scaling in is not supported yet"),
+        Some(false) => {}
+        None => return,
+    }
+    object.finish();
+}
+
+fn limits(value: Value<'_>) -> Option<Limits> {
+    let mut object = value.object()?;
+    let default = Limits::default();
+    let mut integer = |key, range| object.take(key).and_then(|value| value.integer(range));
+    // The smallest body still holds a statement; the largest sizes are those that a machine may have memory for.
+    let max_body_bytes = integer("max_body_bytes", 1024..=1 << 30);
+    let max_result_rows = integer("max_result_rows", 1..=1_000_000_000);
+    let max_result_bytes = integer("max_result_bytes", 1024..=1 << 36);
+    let max_held_rows = integer("max_held_rows", 1..=1_000_000_000);
+    let statement_timeout = integer("statement_timeout_ms", 1..=86_400_000);
+    let max_concurrent_queries = integer("max_concurrent_queries", 1..=1_000_000);
+    let max_connections_per_shard = integer("max_connections_per_shard", 1..=100_000);
+    let queue_timeout = integer("queue_timeout_ms", 0..=3_600_000);
+    object.finish();
+    let count = |given: Option<u64>, default| given.and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
+    Some(Limits {
+        max_body_bytes: max_body_bytes.unwrap_or(default.max_body_bytes),
+        max_result_rows: max_result_rows.unwrap_or(default.max_result_rows),
+        max_result_bytes: max_result_bytes.unwrap_or(default.max_result_bytes),
+        max_held_rows: max_held_rows.unwrap_or(default.max_held_rows),
+        statement_timeout: statement_timeout.map_or(default.statement_timeout, Duration::from_millis),
+        max_concurrent_queries: count(max_concurrent_queries, default.max_concurrent_queries),
+        max_connections_per_shard: count(max_connections_per_shard, default.max_connections_per_shard),
+        queue_timeout: queue_timeout.map_or(default.queue_timeout, Duration::from_millis),
+    })
+}
+
+fn moves(value: Value<'_>) -> Option<Moves> {
+    let path = value.path.clone();
+    let mut object = value.object()?;
+    let default = Moves::default();
+    let mut duration = |key| {
+        let value = object.take(key)?;
+        seconds(&value, "a number of seconds of at least 5", LEAST_CONFIRMATION_SECONDS)
+    };
+    let confirmation = duration("confirmation_seconds").unwrap_or(default.confirmation);
+    let cleanup_delay = duration("cleanup_delay_seconds").unwrap_or(default.cleanup_delay.max(confirmation));
+    let cutover_budget = object.take("cutover_budget_ms").and_then(|value| value.integer(1..=60_000));
+    let chunk_rows = object.take("chunk_rows").and_then(|value| value.integer(1..=100_000));
+    let document = object.document();
+    object.finish();
+    if cleanup_delay < confirmation {
+        document.mistake(format!("{path}.cleanup_delay_seconds"), "is below `confirmation_seconds`");
+    }
+    Some(Moves {
+        cleanup_delay,
+        confirmation,
+        cutover_budget: cutover_budget.map_or(default.cutover_budget, Duration::from_millis),
+        chunk_rows: chunk_rows.and_then(|rows| u32::try_from(rows).ok()).unwrap_or(default.chunk_rows),
+    })
+}
+
+fn catalogue(value: &Value<'_>) -> Option<String> {
+    let url = value.text()?;
+    if !url.starts_with("sqlite:") || url.len() <= "sqlite:".len() {
+        // What else it may be, a URL of another database for one, can hold a password.
+        value.mistake("expected a URL such as sqlite:/var/lib/sql-autoscaler/catalogue.db");
+        return None;
+    }
+    Some(url)
+}
+
+fn seconds(value: &Value<'_>, expected: &str, least: f64) -> Option<Duration> {
+    value.number(expected, |number| (least..=LONGEST_SECONDS).contains(&number)).map(Duration::from_secs_f64)
+}
