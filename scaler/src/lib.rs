@@ -1,3 +1,3 @@
-
 pub mod catalogue;
+pub mod metrics;
 pub mod observe;
