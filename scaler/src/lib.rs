@@ -1,3 +1,4 @@
 pub mod catalogue;
+pub mod http;
 pub mod metrics;
 pub mod observe;
