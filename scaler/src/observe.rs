@@ -240,6 +240,8 @@ impl Subject {
         Sight::default()
     }
 
+    /// Statements of clients a second. After a session was dropped in the middle of a look, the few statements
+    /// that it still sent count once as a client's.
     fn count_statements(&mut self, vitals: &Vitals, fresh_connection: bool) -> Option<f64> {
         let counted_before = if fresh_connection { 0 } else { self.own_statements };
         let own = vitals.own_statements.saturating_sub(counted_before);
