@@ -11,3 +11,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod up;
+pub mod catalogue;
+pub mod http;
+pub mod metrics;
+pub mod observe;

@@ -1,0 +1,199 @@
+//! The scaler's HTTP interface. Only this module knows warp.
+//!
+//! Requests are parsed to a [`Call`] by `routes`; what a call does is the [`ControlApi`]'s.
+
+mod routes;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::{Stream, StreamExt};
+use router::topology::ShardId;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use warp::http::{HeaderValue, Method, Response, StatusCode};
+use warp::path::FullPath;
+use warp::{Buf, Filter};
+
+use crate::observe::ShardStatus;
+use routes::Call;
+
+/// The interface's description, kept by hand; a test compares it with the routes.
+const OPENAPI: &str = include_str!("http/openapi.json");
+
+/// How often Prometheus should ask for targets: the shortest that its documentation shows, so that a new shard
+/// is scraped before it is judged.
+const SD_REFRESH_SECONDS: &str = "5";
+
+/// Bodies are one small object.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// What the scaler can show and do. `ApiError`s are answered as they are.
+#[async_trait]
+pub trait ControlApi: Send + Sync {
+    async fn shards(&self) -> Vec<ShardStatus>;
+    /// `Err` says what is still missing.
+    fn ready(&self) -> Result<(), String>;
+    /// Prometheus' text format 0.0.4.
+    fn metrics(&self) -> String;
+    async fn decisions(&self, limit: usize) -> Result<Value, ApiError>;
+    async fn explain(&self) -> Result<Value, ApiError>;
+    async fn moves(&self) -> Result<Value, ApiError>;
+    /// `source` is the shard that is to give slots; without it the policy chooses.
+    async fn scale_out(&self, dry_run: bool, source: Option<ShardId>) -> Result<Value, ApiError>;
+    async fn drain(&self, shard: ShardId, dry_run: bool) -> Result<Value, ApiError>;
+    async fn pause(&self) -> Result<Value, ApiError>;
+    async fn resume(&self) -> Result<Value, ApiError>;
+    /// Never an empty list in place of an error: Prometheus would drop every target.
+    async fn sd_mysqld(&self) -> Result<Vec<SdTarget>, ApiError>;
+    async fn sd_router(&self) -> Result<Vec<SdTarget>, ApiError>;
+}
+
+/// One entry of a Prometheus http_sd list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SdTarget {
+    /// `host:port` each.
+    pub targets: Vec<String>,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A refusal or failure as the client sees it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// The HTTP status, 400 to 599.
+    pub status: u16,
+    /// For programs: never changes once published.
+    pub code: &'static str,
+    pub message: String,
+    /// What the client can do about it.
+    pub hint: Option<String>,
+}
+
+impl ApiError {
+    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> ApiError {
+        ApiError { status, code, message: message.into(), hint: None }
+    }
+
+    pub fn with_hint(self, hint: impl Into<String>) -> ApiError {
+        ApiError { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// Answers requests on `listener` until `shutdown` completes; then requests in progress end and it returns.
+pub async fn serve(
+    listener: TcpListener,
+    api: Arc<dyn ControlApi>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let requests = warp::method()
+        .and(warp::path::full())
+        .and(query)
+        .and(warp::body::stream())
+        .then(move |method, path, query, body| answer(Arc::clone(&api), method, path, query, body))
+        // Through warp's unnamed types the compiler cannot see that this function's future is Send.
+        .boxed();
+    warp::serve(requests).incoming(listener).graceful(shutdown).run().await;
+}
+
+async fn answer<B: Buf>(
+    api: Arc<dyn ControlApi>,
+    method: Method,
+    path: FullPath,
+    query: String,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> Response<String> {
+    let answered = async {
+        // The body of a GET means nothing; what is not read is left to hyper.
+        let body = if method == Method::POST { read(body).await? } else { Vec::new() };
+        let call = routes::parse(&method, path.as_str(), &query, &body)?;
+        perform(&*api, call).await
+    };
+    answered.await.unwrap_or_else(|error| failure(&error, path.as_str()))
+}
+
+async fn perform(api: &dyn ControlApi, call: Call) -> Result<Response<String>, ApiError> {
+    Ok(match call {
+        Call::Health => success(&json!({"status": "ok"})),
+        Call::Ready => match api.ready() {
+            Ok(()) => success(&json!({"status": "ready"})),
+            Err(missing) => return Err(ApiError::new(503, "not_ready", missing)),
+        },
+        Call::Metrics => respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", api.metrics()),
+        Call::OpenApi => respond(StatusCode::OK, "application/json", OPENAPI.to_owned()),
+        Call::Shards => success(&api.shards().await),
+        Call::Decisions { limit } => success(&api.decisions(limit).await?),
+        Call::Explain => success(&api.explain().await?),
+        Call::Moves => success(&api.moves().await?),
+        Call::ScaleOut { dry_run, source } => success(&api.scale_out(dry_run, source).await?),
+        Call::Drain { shard, dry_run } => success(&api.drain(shard, dry_run).await?),
+        Call::Pause => success(&api.pause().await?),
+        Call::Resume => success(&api.resume().await?),
+        Call::SdMysqld => targets(&api.sd_mysqld().await?),
+        Call::SdRouter => targets(&api.sd_router().await?),
+    })
+}
+
+async fn read<B: Buf>(body: impl Stream<Item = Result<B, warp::Error>>) -> Result<Vec<u8>, ApiError> {
+    let mut body = pin!(body);
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next().await {
+        let mut piece = piece.map_err(|_| ApiError::new(400, "bad_request", "the request's body broke off"))?;
+        if bytes.len() + piece.remaining() > MAX_BODY_BYTES {
+            return Err(ApiError::new(413, "body_too_large", format!("a body is at most {MAX_BODY_BYTES} bytes long")));
+        }
+        while piece.has_remaining() {
+            let chunk = piece.chunk();
+            bytes.extend_from_slice(chunk);
+            let read = chunk.len();
+            piece.advance(read);
+        }
+    }
+    Ok(bytes)
+}
+
+fn targets(targets: &[SdTarget]) -> Response<String> {
+    let mut response = success(&targets);
+    let refresh = HeaderValue::from_static(SD_REFRESH_SECONDS);
+    response.headers_mut().insert("x-prometheus-refresh-interval-seconds", refresh);
+    response
+}
+
+fn success<T: Serialize + ?Sized>(value: &T) -> Response<String> {
+    let body = serde_json::to_string(value).expect("answers have text keys only");
+    respond(StatusCode::OK, "application/json", body)
+}
+
+fn failure(error: &ApiError, path: &str) -> Response<String> {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    // The service discovery has no way to say "ask again" but this one.
+    let status = match status.is_server_error() && path.starts_with("/sd/") {
+        true => StatusCode::SERVICE_UNAVAILABLE,
+        false => status,
+    };
+    let body = json!({"error": {"code": error.code, "message": error.message, "hint": error.hint}});
+    let mut response = respond(status, "application/json", body.to_string());
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(SD_REFRESH_SECONDS));
+    }
+    if let Some(allowed) = routes::allowed_method(path).filter(|_| status == StatusCode::METHOD_NOT_ALLOWED) {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    }
+    response
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response<String> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+#[cfg(test)]
+mod tests;

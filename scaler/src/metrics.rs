@@ -1,0 +1,366 @@
+//! What the scaler tells Prometheus: shards, rules, decisions, actions and moves.
+//!
+//! Methods say what happened. Every label value that is known beforehand starts at zero, so that a first event
+//! is a rise and not a new series; series of what is gone or unknown are removed, never left at their last value.
+
+mod families;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prometheus::{CounterVec, GaugeVec, Registry, TextEncoder};
+use router::topology::{MovePhase, ShardId, Topology};
+
+use crate::catalogue::Outcome;
+use crate::observe::{Condition, InstanceUsage, ShardStatus};
+use families::Families;
+
+/// Why nothing was done although a rule asked for it: the policy's reason codes.
+const SUPPRESSIONS: [&str; 16] = [
+    "off",
+    "paused",
+    "recommend",
+    "in_progress",
+    "cooldown",
+    "backoff",
+    "max_shards",
+    "futile",
+    "shard_trouble",
+    "unsplittable",
+    "window",
+    "settling",
+    "warming_up",
+    "unknown",
+    "unknown_shards",
+    "not_leader",
+];
+const DIRECTIONS: [&str; 2] = ["out", "in"];
+const ACTIONS: [&str; 2] = ["scale_out", "drain"];
+const OUTCOMES: [Outcome; 3] = [Outcome::Succeeded, Outcome::Failed, Outcome::Undone];
+const EVALUATION_OUTCOMES: [&str; 7] = ["ok", "breach", "no_data", "invalid", "partial", "stale", "error"];
+const RULE_STATES: [&str; 7] = ["inactive", "pending", "firing", "unknown", "warming_up", "settling", "invalid"];
+
+/// The scaler's registry. Methods take `&self` and never fail or wait.
+pub struct Metrics {
+    registry: Registry,
+    families: Families,
+    shown: Mutex<Shown>,
+}
+
+/// Series that exist now and must be removed when what they show is gone.
+#[derive(Default)]
+struct Shown {
+    shards: BTreeMap<ShardId, ShownShard>,
+    /// Rule and shard; the shard is empty for a rule about the whole cluster.
+    rule_states: BTreeSet<(String, String)>,
+    phase: Option<String>,
+}
+
+#[derive(Default)]
+struct ShownShard {
+    tables: BTreeSet<String>,
+    /// Provisioner, instance and server version.
+    info: Option<[String; 3]>,
+}
+
+impl Metrics {
+    pub fn new() -> Metrics {
+        let registry = Registry::new();
+        let families = Families::register(&registry);
+        families.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+        for direction in DIRECTIONS {
+            families.decisions.with_label_values(&[direction]);
+            families.cooldown_until.with_label_values(&[direction]);
+        }
+        families.decisions.with_label_values(&["hold"]);
+        for reason in SUPPRESSIONS {
+            families.suppressed.with_label_values(&[reason]);
+        }
+        for outcome in OUTCOMES {
+            for action in ACTIONS {
+                families.actions.with_label_values(&[action, outcome.as_str()]);
+            }
+            families.moves_total.with_label_values(&[outcome.as_str()]);
+        }
+        for phase in [MovePhase::Announced, MovePhase::Switched] {
+            families.moves.with_label_values(&[move_phase(phase)]);
+        }
+        for action in ACTIONS {
+            families.action_duration.with_label_values(&[action]);
+        }
+        Metrics { registry, families, shown: Mutex::default() }
+    }
+
+    /// The metrics in Prometheus' text format 0.0.4.
+    pub fn render(&self) -> String {
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .expect("gathered families are complete and their labels are text")
+    }
+
+    /// Shows one shard as the last round saw it. What the round could not find out is removed.
+    pub fn shard(&self, status: &ShardStatus, usage: Option<&InstanceUsage>) {
+        let shard = status.shard_id.as_str();
+        let families = &self.families;
+        match usage {
+            Some(usage) => set_total(&families.cpu_seconds, &[shard], usage.cpu_seconds),
+            None => remove_total(&families.cpu_seconds, &[shard]),
+        }
+        set_or_remove(&families.cpu_limit, &[shard], usage.map(|usage| usage.cpu_limit_cores));
+        set_or_remove(&families.memory, &[shard], usage.map(|usage| usage.resident_memory_bytes as f64));
+        set_or_remove(&families.memory_limit, &[shard], usage.map(|usage| usage.memory_limit_bytes as f64));
+        let disk_used = usage.and_then(|usage| usage.disk_used_bytes);
+        set_or_remove(&families.disk_used, &[shard], disk_used.map(|bytes| bytes as f64));
+        let disk_capacity = usage.and_then(|usage| usage.disk_capacity_bytes);
+        set_or_remove(&families.disk_capacity, &[shard], disk_capacity.map(|bytes| bytes as f64));
+
+        let mut shown = self.shown();
+        let known = shown.shards.entry(status.shard_id.clone()).or_default();
+        let nothing = BTreeMap::new();
+        let counts = status.table_counts.as_ref().unwrap_or(&nothing);
+        for gone in known.tables.iter().filter(|table| !counts.contains_key(*table)) {
+            remove(&families.rows, &[shard, gone]);
+        }
+        for (table, rows) in counts {
+            families.rows.with_label_values(&[shard, table]).set(*rows as f64);
+        }
+        known.tables = counts.keys().cloned().collect();
+
+        let info = usage.map(|usage| {
+            let version = usage.server_version.clone().unwrap_or_default();
+            [usage.provisioner.to_owned(), usage.instance.clone(), version]
+        });
+        if known.info != info {
+            known.remove_info(families, shard);
+            if let Some([provisioner, instance, version]) = &info {
+                families.info.with_label_values(&[shard, provisioner, instance, version]).set(1.0);
+            }
+            known.info = info;
+        }
+    }
+
+    /// Removes every series of shards other than `kept`.
+    pub fn forget_shards_except(&self, kept: &[ShardId]) {
+        let mut shown = self.shown();
+        let families = &self.families;
+        shown.shards.retain(|id, known| {
+            let keep = kept.contains(id);
+            if !keep {
+                known.remove_all(families, id.as_str());
+            }
+            keep
+        });
+        shown.rule_states.retain(|(rule, shard)| {
+            let keep = shard.is_empty() || kept.iter().any(|id| id.as_str() == shard);
+            if !keep {
+                remove(&families.rule_value, &[rule, shard]);
+                RULE_STATES.iter().for_each(|state| remove(&families.rule_state, &[rule, shard, state]));
+            }
+            keep
+        });
+    }
+
+    /// How many shards there are in which condition, and how many there are to be.
+    pub fn shard_counts(&self, statuses: &[ShardStatus], desired: usize) {
+        let mut counts = BTreeMap::from([("ready", 0), ("provisioning", 0), ("draining", 0), ("failed", 0)]);
+        for status in statuses {
+            let state = match status.status {
+                Condition::Healthy => "ready",
+                Condition::Starting | Condition::Joining => "provisioning",
+                Condition::Draining => "draining",
+                Condition::Unreachable => "failed",
+            };
+            *counts.entry(state).or_default() += 1;
+        }
+        counts.insert("desired", desired);
+        for (state, count) in counts {
+            self.families.shards.with_label_values(&[state]).set(count as f64);
+        }
+    }
+
+    pub fn shard_limits(&self, min: usize, max: usize) {
+        self.families.shards_min.set(min as f64);
+        self.families.shards_max.set(max as f64);
+    }
+
+    /// A rule of the configuration, with its threshold for a direction (`out`, `in`).
+    pub fn rule(&self, rule: &str, direction: &str, threshold: f64) {
+        self.families.rule_threshold.with_label_values(&[rule, direction]).set(threshold);
+        for outcome in EVALUATION_OUTCOMES {
+            self.families.evaluations.with_label_values(&[rule, outcome]);
+        }
+    }
+
+    /// What a rule made of a shard (of the cluster, with no shard): its value, unless unknown, and its state,
+    /// one of the policy's.
+    pub fn rule_status(&self, rule: &str, shard: Option<&ShardId>, value: Option<f64>, state: &str) {
+        let shard = shard.map_or("", ShardId::as_str);
+        self.shown().rule_states.insert((rule.to_owned(), shard.to_owned()));
+        set_or_remove(&self.families.rule_value, &[rule, shard], value);
+        for known in RULE_STATES {
+            self.families.rule_state.with_label_values(&[rule, shard, known]).set(flag(known == state));
+        }
+    }
+
+    /// One rule was evaluated, with one of the outcomes `ok, breach, no_data, invalid, partial, stale, error`.
+    pub fn evaluation(&self, rule: &str, outcome: &str) {
+        self.families.evaluations.with_label_values(&[rule, outcome]).inc();
+    }
+
+    /// A round of evaluating all rules ended at `at`.
+    pub fn evaluated(&self, took: Duration, at: Timestamp) {
+        self.families.evaluation_duration.observe(took.as_secs_f64());
+        self.families.last_evaluation.set(seconds(at));
+    }
+
+    /// A decision, `out`, `in` or `hold`.
+    pub fn decision(&self, direction: &str) {
+        self.families.decisions.with_label_values(&[direction]).inc();
+    }
+
+    /// A rule asked for an action that was not taken, for the policy's reason.
+    pub fn suppressed(&self, reason: &str) {
+        self.families.suppressed.with_label_values(&[reason]).inc();
+    }
+
+    /// No action in `direction` before `until`; `None` if there is no such moment.
+    pub fn cooldown(&self, direction: &str, until: Option<Timestamp>) {
+        self.families.cooldown_until.with_label_values(&[direction]).set(until.map_or(0.0, seconds));
+    }
+
+    /// The action in progress is in `phase`, also when it is the first one.
+    pub fn action_phase(&self, phase: &str) {
+        let before = self.shown().phase.replace(phase.to_owned());
+        if let Some(before) = before {
+            self.families.action_phase.with_label_values(&[&before]).set(0.0);
+        }
+        self.families.action_phase.with_label_values(&[phase]).set(1.0);
+    }
+
+    /// The action in progress (`scale_out`, `drain`) ended.
+    pub fn action_finished(&self, action: &str, outcome: Outcome, took: Duration, at: Timestamp) {
+        let outcome = outcome.as_str();
+        if let Some(last) = self.shown().phase.take() {
+            self.families.action_phase.with_label_values(&[&last]).set(0.0);
+        }
+        self.families.actions.with_label_values(&[action, outcome]).inc();
+        self.families.action_duration.with_label_values(&[action]).observe(took.as_secs_f64());
+        self.families.last_action.with_label_values(&[action, outcome]).set(seconds(at));
+    }
+
+    /// A try to create an instance, with the class of its failure if it failed.
+    pub fn provision_attempt(&self, provisioner: &str, result: Result<(), &str>) {
+        let (result, class) = match result {
+            Ok(()) => ("success", ""),
+            Err(class) => ("failure", class),
+        };
+        self.families.provision_attempts.with_label_values(&[provisioner, result, class]).inc();
+    }
+
+    pub fn set_paused(&self, paused: bool) {
+        self.families.paused.set(flag(paused));
+    }
+
+    pub fn set_leader(&self, leader: bool) {
+        self.families.leader.set(flag(leader));
+    }
+
+    /// Shows the moves that `topology` announces.
+    pub fn moves(&self, topology: &Topology) {
+        for phase in [MovePhase::Announced, MovePhase::Switched] {
+            let count = topology.moves().iter().filter(|slot_move| slot_move.phase == phase).count();
+            self.families.moves.with_label_values(&[move_phase(phase)]).set(count as f64);
+        }
+    }
+
+    pub fn move_copied(&self, rows: u64) {
+        self.families.rows_copied.inc_by(rows as f64);
+    }
+
+    /// Writes to the moving slots waited this long for their new owner.
+    pub fn move_cut_over(&self, pause: Duration) {
+        self.families.cutover_duration.observe(pause.as_secs_f64());
+    }
+
+    pub fn move_finished(&self, outcome: Outcome) {
+        self.families.moves_total.with_label_values(&[outcome.as_str()]).inc();
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        // No method leaves it half changed in a way that matters more than a stale series.
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics::new()
+    }
+}
+
+impl ShownShard {
+    fn remove_info(&self, families: &Families, shard: &str) {
+        if let Some([provisioner, instance, version]) = &self.info {
+            remove(&families.info, &[shard, provisioner, instance, version]);
+        }
+    }
+
+    fn remove_all(&self, families: &Families, shard: &str) {
+        self.remove_info(families, shard);
+        self.tables.iter().for_each(|table| remove(&families.rows, &[shard, table]));
+        remove_total(&families.cpu_seconds, &[shard]);
+        for gauge in families.of_one_shard() {
+            remove(gauge, &[shard]);
+        }
+    }
+}
+
+fn move_phase(phase: MovePhase) -> &'static str {
+    match phase {
+        MovePhase::Announced => "announced",
+        MovePhase::Switched => "switched",
+    }
+}
+
+/// Brings a counter to a total that another process counts. A lower total than before is that process's restart,
+/// and shows as the counter's reset, which `rate()` understands.
+fn set_total(counters: &CounterVec, labels: &[&str], total: f64) {
+    let counter = counters.with_label_values(labels);
+    let shown = counter.get();
+    if total >= shown {
+        counter.inc_by(total - shown);
+    } else {
+        counter.reset();
+        counter.inc_by(total.max(0.0));
+    }
+}
+
+fn remove_total(counters: &CounterVec, labels: &[&str]) {
+    // Fails only when there is no such series, which is what is wanted.
+    let _ = counters.remove_label_values(labels);
+}
+
+fn set_or_remove(gauges: &GaugeVec, labels: &[&str], value: Option<f64>) {
+    match value {
+        Some(value) => gauges.with_label_values(labels).set(value),
+        None => remove(gauges, labels),
+    }
+}
+
+fn remove(gauges: &GaugeVec, labels: &[&str]) {
+    // Fails only when there is no such series, which is what is wanted.
+    let _ = gauges.remove_label_values(labels);
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_duration().as_secs_f64()
+}
+
+fn flag(set: bool) -> f64 {
+    if set { 1.0 } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests;
