@@ -10,7 +10,7 @@ use std::time::Duration;
 use router::schema::quote;
 
 use super::MoveError;
-use super::connection::{Cells, Connection, into_text, is_duplicate};
+use super::connection::{Cells, Connection, into_text, is_duplicate, is_transient};
 use super::table::MovedTable;
 
 const BATCH: usize = 500;
@@ -31,19 +31,19 @@ pub(super) async fn catch_up(
     tables: &[MovedTable],
 ) -> Result<u64, MoveError> {
     /// A key that another row still has on the target is free once that row's own change is replayed.
-    const CONFLICT_RETRIES: u32 = 50;
+    const RETRIES: u32 = 50;
     let mut replayed = 0;
     for table in tables {
-        let mut conflicts = 0;
+        let mut failures = 0;
         loop {
             match replay_batch(source, target, table, Reading::Committed).await {
                 Ok(0) => break,
                 Ok(count) => {
                     replayed += count;
-                    conflicts = 0;
+                    failures = 0;
                 }
-                Err(error) if is_duplicate(&error) && conflicts < CONFLICT_RETRIES => {
-                    conflicts += 1;
+                Err(error) if (is_duplicate(&error) || is_transient(&error)) && failures < RETRIES => {
+                    failures += 1;
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 Err(error) => return Err(conflict(error, table, target)),

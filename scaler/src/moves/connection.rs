@@ -129,6 +129,11 @@ pub(super) fn is_locked(error: &MoveError) -> bool {
     matches!(error_number(error), Some(1205 | 3572))
 }
 
+/// A deadlock, a lock not given in time, or a row changed meanwhile: the same work may succeed next time.
+pub(super) fn is_transient(error: &MoveError) -> bool {
+    matches!(error_number(error), Some(1205 | 3572 | 1213 | 1020))
+}
+
 pub(super) fn is_duplicate(error: &MoveError) -> bool {
     error_number(error) == Some(1062)
 }

@@ -7,7 +7,7 @@ use router::topology::MoveId;
 
 use super::MoveError;
 use super::changes::{self, conflict};
-use super::connection::{Cells, Connection, is_duplicate, string_literal};
+use super::connection::{Cells, Connection, is_duplicate, is_transient, string_literal};
 use super::table::MovedTable;
 
 /// Chunks shrink when rows are wide, so that one chunk stays a short transaction.
@@ -29,7 +29,8 @@ impl<'a> Copy<'a> {
         Copy { table, id, last_key: None, done: false, chunk_rows, largest_chunk_rows: chunk_rows }
     }
 
-    /// Copies the next chunk and returns its number of rows; `None` once the table is through.
+    /// Copies the next chunk and returns its number of rows; `None` once the table is through. A chunk that
+    /// met a deadlock counts no rows and comes again.
     ///
     /// Must alternate with the replay of changes, never run beside it: the older of two reads could win.
     pub async fn next_chunk(
@@ -43,12 +44,13 @@ impl<'a> Copy<'a> {
         let table = self.table;
         let rows =
             source.fetch(&next_rows(table, &table.row_select(), self.last_key.as_deref(), self.chunk_rows)).await?;
-        if let Some(last) = rows.last() {
-            self.last_key = Some(table.key_literals(last));
-        }
+        let last_key = rows.last().map(|last| table.key_literals(last)).or_else(|| self.last_key.clone());
         let done = rows.len() < self.chunk_rows as usize;
-        let position = self.position(done);
+        let position = self.position(last_key.as_deref(), done);
         if let Err(error) = insert(target, table, &rows, &position).await {
+            if is_transient(&error) {
+                return Ok(Some(0));
+            }
             if !is_duplicate(&error) {
                 return Err(error);
             }
@@ -57,6 +59,7 @@ impl<'a> Copy<'a> {
             let written = changes::write_rows(target, table, &keys, &rows, Some(&position)).await;
             written.map_err(|error| conflict(error, table, target))?;
         }
+        self.last_key = last_key;
         self.adapt(&rows);
         self.done = done;
         Ok(Some(rows.len() as u64))
@@ -72,12 +75,12 @@ impl<'a> Copy<'a> {
     }
 
     /// The statement that notes how far the copy is, for the transaction that writes the rows.
-    fn position(&self, done: bool) -> String {
+    fn position(&self, last_key: Option<&[String]>, done: bool) -> String {
         format!(
             "REPLACE INTO _autoscaler.move_positions (id,table_name,last_key,done) VALUES ('{}',{},{},{})",
             self.id,
             string_literal(&self.table.name),
-            string_literal(&self.last_key.as_ref().map(|key| key.join(",")).unwrap_or_default()),
+            string_literal(&last_key.map(|key| key.join(",")).unwrap_or_default()),
             u8::from(done)
         )
     }
@@ -119,7 +122,14 @@ pub(super) async fn delete_moving_rows(connection: &mut Connection, table: &Move
         let keys = connection.fetch(&next_rows(table, &table.key_select(), last_key.as_deref(), BATCH)).await?;
         let keys: Vec<Vec<String>> = keys.iter().map(|cells| table.key_literals(cells)).collect();
         if !keys.is_empty() {
-            deleted += connection.run(&format!("BEGIN;{}COMMIT", table.delete_by_keys(keys.iter()))).await?;
+            match connection.run(&format!("BEGIN;{}COMMIT", table.delete_by_keys(keys.iter()))).await {
+                Ok(count) => deleted += count,
+                Err(error) if is_transient(&error) => {
+                    connection.run("ROLLBACK").await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
         }
         if keys.len() < BATCH as usize {
             return Ok(deleted);

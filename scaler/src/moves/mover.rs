@@ -151,6 +151,8 @@ impl<'a> Mover<'a> {
         /// Polling fails for long only beside a long transaction, or on slots so hot that one wait is better.
         const POLLS_BEFORE_WAITING: u32 = 20;
         self.enter(MoveState::CuttingOver).await?;
+        // A row that the target's own clients hold must not keep the fence up: one second is the least.
+        self.target.run("SET SESSION innodb_lock_wait_timeout=1").await?;
         let mut last_reason = "no attempt was made";
         for attempt in 1..=self.settings.cutover_attempts {
             self.catch_up().await?;
@@ -265,7 +267,8 @@ pub(super) async fn prepare_shards(cluster: &Cluster, layout: &Layout, transfer:
     let mut source = Connection::open(cluster, &transfer.source).await?;
     let mut target = Connection::open(cluster, &transfer.target).await?;
     ending::sweep(cluster, &mut source).await?;
-    preflight::check(&mut source, layout).await?;
+    let schema = preflight::check(&mut source, layout).await?;
+    preflight::check_user_triggers(&mut target, &schema).await?;
     definitions::copy(&mut source, &mut target).await?;
     let tables = ending::tables_of(&mut source, layout, true).await?;
     definitions::compare(&mut source, &mut target, &tables).await?;

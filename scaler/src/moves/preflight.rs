@@ -70,10 +70,11 @@ async fn check_foreign_keys(source: &mut Connection, schema: &Schema) -> Result<
     Ok(())
 }
 
-async fn check_user_triggers(source: &mut Connection, schema: &Schema) -> Result<(), MoveError> {
+/// Triggers of users on either side: there is no session switch that turns them off for the mover.
+pub(super) async fn check_user_triggers(shard: &mut Connection, schema: &Schema) -> Result<(), MoveError> {
     let triggers = "SELECT CAST(EVENT_OBJECT_TABLE AS CHAR), CAST(TRIGGER_NAME AS CHAR) \
          FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA=DATABASE()";
-    for row in source.fetch(triggers).await? {
+    for row in shard.fetch(triggers).await? {
         let [table, trigger] = texts(row);
         if schema.table(&table).is_some_and(moves) && !trigger.starts_with(triggers::PREFIX) {
             let reason = format!("trigger {trigger} would also fire for rows that the move copies and deletes");

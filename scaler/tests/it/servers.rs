@@ -35,7 +35,7 @@ impl Server {
         copy_folder(template.path(), &data.path().join("data"));
         let setup = data.path().join("setup.sql");
         let statements = "CREATE USER IF NOT EXISTS app@'%' IDENTIFIED BY 'se:cr@t';\n\
-             GRANT ALL ON *.* TO app@'%';\nCREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4;\n";
+             GRANT ALL ON *.* TO app@'%' WITH GRANT OPTION;\nCREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4;\n";
         std::fs::write(&setup, statements).unwrap();
         let port = free_port();
         let child = Command::new("mariadbd")
