@@ -122,6 +122,8 @@ pub enum MoveError {
     Schema { shard: ShardId, source: SchemaError },
     #[error("table `{table}` is defined differently on shard `{target}`")]
     DefinitionsDiffer { table: String, target: ShardId },
+    #[error("a table on shard `{0}` was truncated or altered during the move")]
+    TableReplaced(ShardId),
     #[error("rows of table `{table}` have unique values that other rows on shard `{target}` have already")]
     Conflict { table: String, target: ShardId, source: sqlx::Error },
     #[error("{rows} rows of table `{table}` differ after the copy, the first one has the key {first_key}")]
@@ -132,6 +134,8 @@ pub enum MoveError {
     Occupied { id: MoveId, shard: ShardId },
     #[error("move {id} found no moment to switch in {attempts} attempts: {reason}")]
     NoCutover { id: MoveId, attempts: u32, reason: &'static str },
+    #[error("shard `{0}` did not answer during the cutover")]
+    Silent(ShardId),
     #[error("the cutover took longer than its budget")]
     OverBudget,
     #[error("stopped because another move of the same round failed")]

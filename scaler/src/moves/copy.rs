@@ -1,6 +1,7 @@
 //! The first pass: every moving row in primary-key order, in chunks.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use router::schema::quote;
 use router::topology::MoveId;
@@ -13,6 +14,9 @@ use super::table::MovedTable;
 /// Chunks shrink when rows are wide, so that one chunk stays a short transaction.
 const CHUNK_BYTES: usize = 4 << 20;
 
+/// How often one chunk may meet a deadlock or a unique value that is not free yet.
+const RETRIES: u32 = 50;
+
 /// The state of one table's copy.
 pub(super) struct Copy<'a> {
     table: &'a MovedTable,
@@ -20,17 +24,19 @@ pub(super) struct Copy<'a> {
     /// The key of the last row copied.
     last_key: Option<Vec<String>>,
     done: bool,
+    /// How often the current chunk could not be written.
+    failures: u32,
     chunk_rows: u32,
     largest_chunk_rows: u32,
 }
 
 impl<'a> Copy<'a> {
     pub fn new(table: &'a MovedTable, id: &'a MoveId, chunk_rows: u32) -> Copy<'a> {
-        Copy { table, id, last_key: None, done: false, chunk_rows, largest_chunk_rows: chunk_rows }
+        Copy { table, id, last_key: None, done: false, failures: 0, chunk_rows, largest_chunk_rows: chunk_rows }
     }
 
     /// Copies the next chunk and returns its number of rows; `None` once the table is through. A chunk that
-    /// met a deadlock counts no rows and comes again.
+    /// met a deadlock or a taken unique value counts no rows and comes again.
     ///
     /// Must alternate with the replay of changes, never run beside it: the older of two reads could win.
     pub async fn next_chunk(
@@ -47,17 +53,21 @@ impl<'a> Copy<'a> {
         let last_key = rows.last().map(|last| table.key_literals(last)).or_else(|| self.last_key.clone());
         let done = rows.len() < self.chunk_rows as usize;
         let position = self.position(last_key.as_deref(), done);
-        if let Err(error) = insert(target, table, &rows, &position).await {
-            if is_transient(&error) {
-                return Ok(Some(0));
-            }
-            if !is_duplicate(&error) {
-                return Err(error);
-            }
+        let mut written = insert(target, table, &rows, &position).await;
+        if written.as_ref().is_err_and(is_duplicate) {
             // The replay of changes was here before: what it wrote is replaced by what was read after it.
             let keys: BTreeSet<Vec<String>> = rows.iter().map(|row| table.key_literals(row)).collect();
-            let written = changes::write_rows(target, table, &keys, &rows, Some(&position)).await;
-            written.map_err(|error| conflict(error, table, target))?;
+            written = changes::write_rows(target, table, &keys, &rows, Some(&position)).await;
+        }
+        match written {
+            Ok(()) => self.failures = 0,
+            // Also a unique value that an earlier row still has on the target: replaying its change frees it.
+            Err(error) if (is_transient(&error) || is_duplicate(&error)) && self.failures < RETRIES => {
+                self.failures += 1;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                return Ok(Some(0));
+            }
+            Err(error) => return Err(conflict(error, table, target)),
         }
         self.last_key = last_key;
         self.adapt(&rows);

@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use router::slots::SlotSet;
-use router::topology::{MoveId, MovePhase, Topology, store};
+use router::topology::store::{self, StoreError};
+use router::topology::{MovePhase, SlotMove, Topology};
 use tokio::time::Instant;
 
-use super::MoveError;
 use super::changes::{Reading, replay_batch};
-use super::connection::{Connection, Side, error_number, is_duplicate, is_locked};
+use super::connection::{Cells, Connection, Side, error_number, is_duplicate, is_locked};
 use super::table::MovedTable;
+use super::{MoveError, definitions};
 use crate::cluster::{Cluster, ClusterError};
 
 pub(super) enum Attempt {
@@ -30,110 +30,151 @@ pub(super) enum FenceWait {
     Bounded,
 }
 
-/// Tries to switch once, within `budget`.
-#[expect(clippy::too_many_arguments, reason = "both ends of a move and what is to happen between them")]
-pub(super) async fn attempt(
-    cluster: &Cluster,
-    source: &mut Connection,
-    target: &mut Connection,
-    tables: &[MovedTable],
-    id: &MoveId,
-    slots: &SlotSet,
-    budget: Duration,
-    wait: FenceWait,
-) -> Result<Attempt, MoveError> {
-    let current = cluster.topology();
-    let next = current.with_switched(id)?;
-    // The switch replaces exactly the epoch before it, so the source must have that one.
-    let store_failed = |shard, source| ClusterError::Store { shard, source };
-    let caught_up = store::catch_up(source.inner(), &current).await;
-    caught_up.map_err(|error| store_failed(source.shard.clone(), error))?;
-
-    let started = Instant::now();
-    let replayed = match take_fence_and_drain(source, target, tables, started, budget, wait).await {
-        Ok(replayed) => replayed,
-        Err(error) => {
-            // A connection that cannot roll back is gone, and its transaction with it.
-            let _ = source.run("ROLLBACK").await;
-            return back_off(error);
-        }
-    };
-    let switched = async {
-        source.run("UPDATE _autoscaler.fence SET fenced=1 WHERE id=1").await?;
-        let replaced = store::replace(source.inner(), &next).await;
-        Ok(replaced.map_err(|error| store_failed(source.shard.clone(), error))?)
-    };
-    let switched: Result<bool, MoveError> = switched.await;
-    let give_up = match switched {
-        Ok(true) if started.elapsed() <= budget => None,
-        Ok(true) => Some(Ok(Attempt::BackedOff("the budget was spent"))),
-        Ok(false) => Some(Err(ClusterError::Superseded(source.shard.clone()).into())),
-        Err(error) => Some(back_off(error)),
-    };
-    if let Some(outcome) = give_up {
-        let _ = source.run("ROLLBACK").await;
-        return outcome;
-    }
-    match source.run("COMMIT").await {
-        Ok(_) => Ok(Attempt::Switched { topology: next, took: started.elapsed(), replayed }),
-        Err(error) => {
-            tracing::warn!(%id, error = &error as &dyn std::error::Error, "the cutover's outcome is unknown");
-            *source = reopen(cluster, source, id, slots).await;
-            match committed(source, id).await? {
-                Some(topology) => Ok(Attempt::Switched { topology, took: started.elapsed(), replayed }),
-                None => Ok(Attempt::BackedOff("the commit was lost")),
-            }
-        }
-    }
+/// One move at the door.
+pub(super) struct Cutover<'a> {
+    pub cluster: &'a Cluster,
+    pub slot_move: &'a SlotMove,
+    pub tables: &'a [MovedTable],
+    /// The tables' InnoDB numbers when the capture began.
+    pub identities: &'a [Cells],
+    pub source: &'a mut Connection,
+    pub target: &'a mut Connection,
+    pub budget: Duration,
 }
 
-async fn take_fence_and_drain(
-    source: &mut Connection,
-    target: &mut Connection,
-    tables: &[MovedTable],
-    started: Instant,
-    budget: Duration,
-    wait: FenceWait,
-) -> Result<u64, MoveError> {
-    const FENCE: &str = "SELECT fenced FROM _autoscaler.fence WHERE id=1 FOR UPDATE";
-    let polling_ends = started + budget.mul_f32(0.6);
-    loop {
-        source.run("BEGIN").await?;
-        let asked = match (wait, source.mariadb) {
-            (FenceWait::Poll, _) => source.fetch(&format!("{FENCE} NOWAIT")).await,
-            (FenceWait::Bounded, true) => {
-                source.fetch(&format!("SET STATEMENT max_statement_time=0.15 FOR {FENCE}")).await
-            }
-            (FenceWait::Bounded, false) => {
-                source.fetch(&FENCE.replacen("SELECT", "SELECT /*+ MAX_EXECUTION_TIME(150) */", 1)).await
+impl Cutover<'_> {
+    /// Tries to switch once, within the budget.
+    pub async fn attempt(&mut self, wait: FenceWait) -> Result<Attempt, MoveError> {
+        let current = self.cluster.topology();
+        let next = current.with_switched(&self.slot_move.id)?;
+        // The switch replaces exactly the epoch before it, so the source must have that one.
+        let caught_up = store::catch_up(self.source.inner(), &current).await;
+        caught_up.map_err(|source| self.store_failed(source))?;
+
+        let started = Instant::now();
+        let switched = async {
+            self.take_fence(started, wait).await?;
+            // A target that stops answering must not keep the fence up: then the move is undone.
+            let silent = MoveError::Silent(self.slot_move.target.clone());
+            let drained = tokio::time::timeout(self.budget * 8, self.drain(started)).await;
+            let replayed = drained.map_err(|_| silent)??;
+            self.write_switch(&next).await?;
+            match started.elapsed() > self.budget {
+                true => Err(MoveError::OverBudget),
+                false => Ok(replayed),
             }
         };
-        match asked {
-            Ok(_) => break,
-            Err(error) if is_locked(&error) && Instant::now() < polling_ends => {
-                source.run("ROLLBACK").await?;
-                tokio::time::sleep(Duration::from_millis(1)).await;
+        let replayed = match switched.await {
+            Ok(replayed) => replayed,
+            Err(error) => {
+                // A connection that cannot roll back is gone, and its transaction with it.
+                let _ = self.source.run("ROLLBACK").await;
+                return back_off(error);
             }
-            Err(error) => return Err(error),
+        };
+        match self.source.run("COMMIT").await {
+            Ok(_) => Ok(Attempt::Switched { topology: next, took: started.elapsed(), replayed }),
+            Err(error) => {
+                let (id, error): (_, &dyn std::error::Error) = (&self.slot_move.id, &error);
+                tracing::warn!(r#move = %id, phase = "cutover", error, "the commit's outcome is unknown");
+                self.reopen_source().await;
+                match self.committed().await? {
+                    Some(topology) => Ok(Attempt::Switched { topology, took: started.elapsed(), replayed }),
+                    None => Ok(Attempt::BackedOff("the commit was lost")),
+                }
+            }
         }
     }
-    let mut replayed = 0;
-    for table in tables {
+
+    /// Begins the transaction and locks the fence: from here on writers of moving rows wait.
+    async fn take_fence(&mut self, started: Instant, wait: FenceWait) -> Result<(), MoveError> {
+        const FENCE: &str = "SELECT fenced FROM _autoscaler.fence WHERE id=1 FOR UPDATE";
+        let statement = match (wait, self.source.mariadb) {
+            (FenceWait::Poll, _) => format!("{FENCE} NOWAIT"),
+            (FenceWait::Bounded, true) => format!("SET STATEMENT max_statement_time=0.15 FOR {FENCE}"),
+            (FenceWait::Bounded, false) => FENCE.replacen("SELECT", "SELECT /*+ MAX_EXECUTION_TIME(150) */", 1),
+        };
+        let polling_ends = started + self.budget.mul_f32(0.6);
         loop {
-            if started.elapsed() > budget {
-                return Err(MoveError::OverBudget);
-            }
-            match replay_batch(source, target, table, Reading::Locked).await? {
-                0 => break,
-                count => replayed += count,
+            self.source.run("BEGIN").await?;
+            match self.source.fetch(&statement).await {
+                Ok(_) => return Ok(()),
+                Err(error) if is_locked(&error) && Instant::now() < polling_ends => {
+                    self.source.run("ROLLBACK").await?;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                Err(error) => return Err(error),
             }
         }
     }
-    // What was drained must not be lost by a crash of the target once the source has given it up.
-    if target.fetch_text("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit").await?.as_deref() != Some("1") {
-        target.run("FLUSH ENGINE LOGS").await?;
+
+    /// Replays what is left, which nobody adds to any more. Returns how much it was.
+    async fn drain(&mut self, started: Instant) -> Result<u64, MoveError> {
+        let mut replayed = 0;
+        for table in self.tables {
+            loop {
+                if started.elapsed() > self.budget {
+                    return Err(MoveError::OverBudget);
+                }
+                match replay_batch(self.source, self.target, table, Reading::Locked).await? {
+                    0 => break,
+                    count => replayed += count,
+                }
+            }
+        }
+        if definitions::identities(self.source, self.tables).await? != self.identities {
+            return Err(MoveError::TableReplaced(self.source.shard.clone()));
+        }
+        // What was drained must not be lost by a crash of the target once the source has given it up.
+        let durability = "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit";
+        if self.target.fetch_text(durability).await?.as_deref() != Some("1") {
+            self.target.run("FLUSH ENGINE LOGS").await?;
+        }
+        Ok(replayed)
     }
-    Ok(replayed)
+
+    async fn write_switch(&mut self, next: &Topology) -> Result<(), MoveError> {
+        self.source.run("UPDATE _autoscaler.fence SET fenced=1 WHERE id=1").await?;
+        let replaced = store::replace(self.source.inner(), next).await;
+        match replaced.map_err(|source| self.store_failed(source))? {
+            true => Ok(()),
+            false => Err(ClusterError::Superseded(self.source.shard.clone()).into()),
+        }
+    }
+
+    /// Connects again, for as long as it takes: until the source is asked nobody can tell who owns the slots.
+    async fn reopen_source(&mut self) {
+        let SlotMove { id, source, slots, .. } = self.slot_move;
+        // If it still answers it must not keep the name that its successor waits for.
+        let _ = self.source.run("ROLLBACK; DO RELEASE_ALL_LOCKS()").await;
+        loop {
+            match Connection::open_for(self.cluster, source, id, Side::Source, slots).await {
+                Ok(connection) => {
+                    *self.source = connection;
+                    return;
+                }
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(r#move = %id, phase = "cutover", error, "waiting for the source to come back");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    /// The source's topology if the move is switched in it.
+    async fn committed(&mut self) -> Result<Option<Topology>, MoveError> {
+        let topology = store::read(self.source.inner()).await.map_err(|source| self.store_failed(source))?;
+        let switched = |topology: &Topology| {
+            let mut moves = topology.moves().iter();
+            moves.any(|slot_move| slot_move.id == self.slot_move.id && slot_move.phase == MovePhase::Switched)
+        };
+        Ok(topology.filter(switched))
+    }
+
+    fn store_failed(&self, source: StoreError) -> ClusterError {
+        ClusterError::Store { shard: self.source.shard.clone(), source }
+    }
 }
 
 /// Errors that a later attempt may not meet.
@@ -148,27 +189,4 @@ fn back_off(error: MoveError) -> Result<Attempt, MoveError> {
         _ if matches!(error, MoveError::OverBudget) => Ok(Attempt::BackedOff("the budget was spent")),
         _ => Err(error),
     }
-}
-
-/// Connects again, for as long as it takes: until the source is asked nobody can tell who owns the slots.
-async fn reopen(cluster: &Cluster, lost: &Connection, id: &MoveId, slots: &SlotSet) -> Connection {
-    loop {
-        match Connection::open_for(cluster, &lost.shard, id, Side::Source, slots).await {
-            Ok(connection) => return connection,
-            Err(error) => {
-                tracing::warn!(%id, error = &error as &dyn std::error::Error, "waiting for the source to come back");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
-}
-
-/// The source's topology if the move is switched in it.
-async fn committed(source: &mut Connection, id: &MoveId) -> Result<Option<Topology>, MoveError> {
-    let shard = source.shard.clone();
-    let topology = store::read(source.inner()).await.map_err(|source| ClusterError::Store { shard, source })?;
-    let switched = |topology: &Topology| {
-        topology.moves().iter().any(|slot_move| slot_move.id == *id && slot_move.phase == MovePhase::Switched)
-    };
-    Ok(topology.filter(switched))
 }

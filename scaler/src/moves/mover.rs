@@ -9,9 +9,9 @@ use router::topology::{MoveId, SlotMove, Transfer, store};
 use tokio::time::Instant;
 
 use super::changes::catch_up;
-use super::connection::{Connection, Side, string_literal};
+use super::connection::{Cells, Connection, Side, string_literal};
 use super::copy::{Copy, delete_moving_rows};
-use super::cutover::{self, Attempt, FenceWait};
+use super::cutover::{Attempt, Cutover, FenceWait};
 use super::table::MovedTable;
 use super::verify::verify;
 use super::{
@@ -60,6 +60,8 @@ pub(super) struct Mover<'a> {
     settings: &'a MoveSettings,
     slot_move: SlotMove,
     tables: Vec<MovedTable>,
+    /// The tables' InnoDB numbers when the capture began.
+    identities: Vec<Cells>,
     source: Connection,
     target: Connection,
     reporter: Reporter,
@@ -87,6 +89,7 @@ impl<'a> Mover<'a> {
             settings,
             slot_move: slot_move.clone(),
             tables,
+            identities: Vec::new(),
             source,
             target,
             reporter,
@@ -109,6 +112,7 @@ impl<'a> Mover<'a> {
             check_stop()?;
             triggers::install(&mut self.source, table, &self.slot_move.id, &self.slot_move.slots).await?;
         }
+        self.identities = definitions::identities(&mut self.source, &self.tables).await?;
         triggers::wait_for_prepared_branches(&mut self.source).await?;
         self.enter(MoveState::Copying).await?;
         for index in 0..self.tables.len() {
@@ -160,17 +164,16 @@ impl<'a> Mover<'a> {
                 0 => FenceWait::Bounded,
                 _ => FenceWait::Poll,
             };
-            let outcome = cutover::attempt(
-                self.cluster,
-                &mut self.source,
-                &mut self.target,
-                &self.tables,
-                &self.slot_move.id,
-                &self.slot_move.slots,
-                self.settings.cutover_budget,
-                wait,
-            );
-            match outcome.await? {
+            let mut cutover = Cutover {
+                cluster: self.cluster,
+                slot_move: &self.slot_move,
+                tables: &self.tables,
+                identities: &self.identities,
+                source: &mut self.source,
+                target: &mut self.target,
+                budget: self.settings.cutover_budget,
+            };
+            match cutover.attempt(wait).await? {
                 Attempt::Switched { topology, took, replayed } => {
                     self.cluster.adopt(topology);
                     self.attempts = attempt;

@@ -16,6 +16,7 @@ pub const DATABASE: &str = "shop";
 /// One running server with an empty database `shop`.
 pub struct Server {
     child: Child,
+    command: Command,
     port: u16,
     user: &'static str,
     password: &'static str,
@@ -38,7 +39,8 @@ impl Server {
              GRANT ALL ON *.* TO app@'%' WITH GRANT OPTION;\nCREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4;\n";
         std::fs::write(&setup, statements).unwrap();
         let port = free_port();
-        let child = Command::new("mariadbd")
+        let mut command = Command::new("mariadbd");
+        command
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.path().join("data").display()))
             .arg(format!("--socket={}", data.path().join("s").display()))
@@ -50,10 +52,9 @@ impl Server {
             // Less than the default of 1, so that the cutover has to make sure of the target's disk itself.
             .arg("--innodb-flush-log-at-trx-commit=2")
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(data.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let server = Server { child, port, user: "app", password: "se:cr@t", _data: data };
+            .stderr(std::fs::File::create(data.path().join("log")).unwrap());
+        let child = command.spawn().unwrap();
+        let server = Server { child, command, port, user: "app", password: "se:cr@t", _data: data };
         server.wait_until_ready().await;
         Some(server)
     }
@@ -70,7 +71,8 @@ impl Server {
         let folder = data.path().join("data");
         copy_folder(&root.join("data/seed"), &folder);
         let port = free_port();
-        let child = Command::new(root.join("mysqld"))
+        let mut command = Command::new(root.join("mysqld"));
+        command
             .args(["--no-defaults", "--user=root"])
             .arg(format!("--datadir={}", folder.display()))
             .arg(format!("--socket={}", folder.join("s").display()))
@@ -78,10 +80,9 @@ impl Server {
             .args(["--bind-address=127.0.0.1", "--mysqlx=0", "--skip-log-bin", "--innodb-redo-log-capacity=8M"])
             .arg(format!("--port={port}"))
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(data.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let server = Server { child, port, user: "root", password: "", _data: data };
+            .stderr(std::fs::File::create(data.path().join("log")).unwrap());
+        let child = command.spawn().unwrap();
+        let server = Server { child, command, port, user: "root", password: "", _data: data };
         server.wait_until_ready().await;
         let mut connection = router::session::connect(&server.endpoint("mysql")).await.unwrap();
         run(&mut connection, "CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4").await;
@@ -100,6 +101,12 @@ impl Server {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Starts a killed server again, with its data and its port.
+    pub async fn restart(&mut self) {
+        self.child = self.command.spawn().unwrap();
+        self.wait_until_ready().await;
     }
 
     async fn wait_until_ready(&self) {

@@ -1,6 +1,7 @@
 //! Moves that are refused, fail, or lose their scaler.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use router::schema::Layout;
 use router::topology::MovePhase;
@@ -9,6 +10,7 @@ use scaler::moves::{MoveError, MoveProgress, MoveState, ProgressSink, execute, r
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::bench::{Bench, ORDERS, half, id, layout, quick, silent};
+use super::writing::beside_writers;
 use crate::servers::{number, run};
 
 /// A sink and the states that it was told.
@@ -42,19 +44,28 @@ async fn a_move_without_its_scaler_is_undone_before_the_switch_and_finished_afte
     let account = bench.fill_orders(2_000).await;
     let before_the_switch =
         [MoveState::Preparing, MoveState::Copying, MoveState::Verifying, MoveState::CatchingUp, MoveState::CuttingOver];
+    let mut account = account;
     for state in before_the_switch {
-        abandon_at(&bench, state).await;
-        assert_eq!(bench.cluster.topology().moves()[0].phase, MovePhase::Announced, "{state:?}");
-        let ended = recover(&bench.cluster, &layout(), &quick(), &silent()).await.unwrap();
+        let recovered = async {
+            abandon_at(&bench, state).await;
+            assert_eq!(bench.cluster.topology().moves()[0].phase, MovePhase::Announced, "{state:?}");
+            recover(&bench.cluster, &layout(), &quick(), &silent()).await.unwrap()
+        };
+        let (ended, written, _) = beside_writers(&bench, account, recovered).await;
+        account = written;
         assert_eq!(ended.len(), 1, "{state:?}");
         assert!(bench.cluster.topology().owned(&id(1)).is_empty());
         bench.assert_orders(&account).await;
         bench.assert_clean().await;
     }
     for (state, slots) in [(MoveState::Switched, 8_192), (MoveState::CleaningUp, 12_288)] {
-        abandon_at(&bench, state).await;
-        assert_eq!(bench.cluster.topology().moves()[0].phase, MovePhase::Switched, "{state:?}");
-        recover(&bench.cluster, &layout(), &quick(), &silent()).await.unwrap();
+        let recovered = async {
+            abandon_at(&bench, state).await;
+            assert_eq!(bench.cluster.topology().moves()[0].phase, MovePhase::Switched, "{state:?}");
+            recover(&bench.cluster, &layout(), &quick(), &silent()).await.unwrap()
+        };
+        let (_, written, _) = beside_writers(&bench, account, recovered).await;
+        account = written;
         assert_eq!(bench.cluster.topology().owned(&id(1)).len(), slots);
         bench.assert_orders(&account).await;
         bench.assert_clean().await;
@@ -82,6 +93,72 @@ async fn a_move_is_undone_when_its_target_dies() {
     let mut source = bench.servers[0].connect().await;
     assert_eq!(number(&mut source, "SELECT COUNT(*) FROM orders").await, account.len() as u64);
     run(&mut source, "UPDATE orders SET value=0").await;
+}
+
+/// The source crashes before, in or after the cutover's commit: whatever the mover could see of it, every row
+/// is once where the topology says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_crashes_at_the_cutover_has_switched_or_has_not() {
+    let Some(mut bench) = Bench::start(1, 1).await else { return };
+    bench.on_owners(ORDERS).await;
+    let account = bench.fill_orders(1_000).await;
+    let cluster = bench.cluster.clone();
+    let mut switches = 0;
+    for delay in [0, 2, 4, 6, 9, 13] {
+        let (sink, mut states) = states();
+        let (layout, settings, transfers) = (layout(), quick(), [half(&cluster, 0, 1)]);
+        let crash = async {
+            reached(&mut states, MoveState::CuttingOver).await;
+            // Not to wait for anything: to crash at another point each time.
+            tokio::time::sleep(Duration::from_millis(delay)).await;
+            bench.servers[0].kill();
+            bench.servers[0].restart().await;
+        };
+        let (result, ()) = tokio::join!(execute(&cluster, &layout, &transfers, &settings, &sink), crash);
+        switches += u32::from(result.is_ok());
+        recover(&cluster, &layout, &settings, &silent()).await.unwrap();
+        bench.assert_orders(&account).await;
+        bench.assert_clean().await;
+    }
+    println!("{switches} of 6 moves had switched when the source crashed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_whose_source_was_away_is_undone_later() {
+    let Some(mut bench) = Bench::start(1, 1).await else { return };
+    bench.on_owners(ORDERS).await;
+    let account = bench.fill_orders(3_000).await;
+    let (sink, mut states) = states();
+    let cluster = bench.cluster.clone();
+    let (layout, settings, transfers) = (layout(), quick(), [half(&cluster, 0, 1)]);
+    let kill = async {
+        reached(&mut states, MoveState::Copying).await;
+        bench.servers[0].kill();
+    };
+    let (result, ()) = tokio::join!(execute(&cluster, &layout, &transfers, &settings, &sink), kill);
+    assert!(matches!(result, Err(MoveError::Database { ref shard, .. }) if *shard == id(0)), "{result:?}");
+    assert_eq!(cluster.topology().moves().len(), 1);
+    bench.servers[0].restart().await;
+    assert_eq!(recover(&cluster, &layout, &settings, &silent()).await.unwrap().len(), 1);
+    bench.assert_orders(&account).await;
+    bench.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_whose_table_is_truncated_is_undone() {
+    let Some(bench) = Bench::start(1, 1).await else { return };
+    bench.on_owners(ORDERS).await;
+    bench.fill_orders(500).await;
+    let (sink, mut states) = states();
+    let (layout, settings, transfers) = (layout(), quick(), [half(&bench.cluster, 0, 1)]);
+    let truncate = async {
+        reached(&mut states, MoveState::CatchingUp).await;
+        bench.on_owners("TRUNCATE orders").await;
+    };
+    let (result, ()) = tokio::join!(execute(&bench.cluster, &layout, &transfers, &settings, &sink), truncate);
+    assert!(matches!(result, Err(MoveError::TableReplaced(_))), "{result:?}");
+    bench.assert_orders(&Default::default()).await;
+    bench.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

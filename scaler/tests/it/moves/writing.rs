@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 use tokio::time::Instant;
 
 use super::bench::{Bench, ORDERS, half, id, layout, quick, silent, slot_of};
-use crate::servers::{number, rows, run};
+use crate::servers::{Server, number, rows, run};
 
 /// A client that writes orders of its own and knows what must be there.
 struct Writer {
@@ -72,7 +72,9 @@ async fn write_lane(
     done: Arc<AtomicU64>,
 ) -> Outcome {
     let mut writer = Writer::new(&cluster);
-    let mut next = 1_000_000 + lane;
+    // Above every order that an earlier writer may have left.
+    let highest = account.keys().next_back().copied().unwrap_or(0).max(1_000_000);
+    let mut next = (highest / lanes + 1) * lanes + lane;
     let mut operations = 0;
     while !stop.load(Ordering::Relaxed) {
         let (choice, skip): (u32, usize) =
@@ -104,7 +106,7 @@ async fn write_lane(
 }
 
 /// Four writers for as long as `work` runs; returns the joint account.
-async fn beside_writers<T>(
+pub(super) async fn beside_writers<T>(
     bench: &Bench,
     account: BTreeMap<i64, i64>,
     work: impl Future<Output = T>,
@@ -157,6 +159,123 @@ async fn a_new_shard_takes_half_of_the_slots_while_they_are_written() {
     let next = "SELECT AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_NAME='orders'";
     assert!(number(&mut target, next).await >= 5_000_000);
     assert!(number(&mut target, "SELECT COUNT(*) FROM big").await > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_mysql_shard_takes_half_of_the_slots_while_they_are_written() {
+    let (Some(first), Some(second)) = (Server::start_mysql().await, Server::start_mysql().await) else { return };
+    let bench = Bench::of(vec![first, second], 1).await;
+    bench.on_owners(ORDERS).await;
+    let account = bench.fill_orders(2_000).await;
+    let transfers = [half(&bench.cluster, 0, 1)];
+    let (layout, settings, sink) = (layout(), quick(), silent());
+    let moved = execute(&bench.cluster, &layout, &transfers, &settings, &sink);
+    let (reports, account, _) = beside_writers(&bench, account, moved).await;
+    println!("{:?}", reports.unwrap());
+    bench.assert_orders(&account).await;
+    bench.assert_clean().await;
+}
+
+/// Unique values that change hands while they are copied: the target meets each pair in some wrong order.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_swap_unique_values_arrive() {
+    let Some(bench) = Bench::start(1, 1).await else { return };
+    bench
+        .on_owners(
+            "CREATE TABLE orders (id BIGINT PRIMARY KEY, value BIGINT NOT NULL, note VARCHAR(40), UNIQUE (note))",
+        )
+        .await;
+    let account = bench.fill_orders(3_000).await;
+    let transfers = [half(&bench.cluster, 0, 1)];
+    let moving: Vec<i64> = (1..=3_000).filter(|order| transfers[0].slots.contains(slot_of(*order))).collect();
+    let stop = AtomicBool::new(false);
+    let mut client = bench.servers[0].connect().await;
+    let swapping = async {
+        let mut swaps = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let pick = || moving[rand::rng().random_range(0..moving.len())];
+            let (one, other) = (pick(), pick());
+            let statements = format!(
+                "BEGIN; SET @one=(SELECT note FROM orders WHERE id={one}), @other=(SELECT note FROM orders WHERE id={other}); \
+                 UPDATE orders SET note=NULL WHERE id={one}; UPDATE orders SET note=@one WHERE id={other}; \
+                 UPDATE orders SET note=IF({one}={other},@one,@other) WHERE id={one}; COMMIT"
+            );
+            match client.execute(sqlx::raw_sql(AssertSqlSafe(statements))).await {
+                Ok(_) => swaps += 1,
+                Err(error) if errno(&error) == Some(1644) => run(&mut client, "ROLLBACK").await,
+                Err(error) => panic!("{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        swaps
+    };
+    let (layout, sink) = (layout(), silent());
+    let settings = scaler::moves::MoveSettings { chunk_rows: 20, ..quick() };
+    let moving_away = async {
+        let reports = execute(&bench.cluster, &layout, &transfers, &settings, &sink).await;
+        stop.store(true, Ordering::Relaxed);
+        reports
+    };
+    let (reports, swaps) = tokio::join!(moving_away, swapping);
+    reports.unwrap();
+    assert!(swaps > 50, "only {swaps} swaps");
+    bench.assert_orders(&account).await;
+    bench.assert_clean().await;
+    let distinct = "SELECT COUNT(DISTINCT note) FROM orders";
+    let mut target = bench.servers[1].connect().await;
+    assert_eq!(number(&mut target, distinct).await, moving.len() as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prepared_branches_arrive_whether_older_or_younger_than_the_triggers() {
+    let Some(bench) = Bench::start(1, 1).await else { return };
+    bench.on_owners(ORDERS).await;
+    let mut account = bench.fill_orders(300).await;
+    let transfers = [half(&bench.cluster, 0, 1)];
+    let moving: Vec<i64> = (1..).filter(|order| transfers[0].slots.contains(slot_of(*order))).take(2).collect();
+    let prepare = |xid: &'static str, order: i64| {
+        format!("XA START '{xid}'; UPDATE orders SET value=-1 WHERE id={order}; XA END '{xid}'; XA PREPARE '{xid}'")
+    };
+    let mut client = bench.servers[0].connect().await;
+    run(&mut client, &prepare("older", moving[0])).await;
+    // MariaDB lets others finish a branch only once its own session is gone.
+    client.close().await.unwrap();
+    let (state_sender, mut states) = tokio::sync::mpsc::unbounded_channel();
+    let sink: scaler::moves::ProgressSink = Arc::new(move |progress| {
+        let _ = state_sender.send((progress.state, progress.message));
+    });
+    let finishing = async {
+        let mut client = bench.servers[0].connect().await;
+        let triggers = "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA='shop'";
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while number(&mut client, triggers).await < 3 {
+            assert!(Instant::now() < deadline);
+        }
+        assert_eq!(states.recv().await.unwrap().0, scaler::moves::MoveState::Preparing);
+        assert!(states.try_recv().is_err(), "the copy began beside an older branch");
+        commit_branch(&mut client, "older").await;
+        while states.recv().await.unwrap().0 != scaler::moves::MoveState::CatchingUp {}
+        let mut other = bench.servers[0].connect().await;
+        run(&mut other, &prepare("younger", moving[1])).await;
+        other.close().await.unwrap();
+        while states.recv().await.unwrap().1.is_none() {}
+        commit_branch(&mut client, "younger").await;
+    };
+    let (layout, settings) = (layout(), quick());
+    let (reports, ()) = tokio::join!(execute(&bench.cluster, &layout, &transfers, &settings, &sink), finishing);
+    assert!(reports.unwrap()[0].attempts > 1);
+    moving.iter().for_each(|order| _ = account.insert(*order, -1));
+    bench.assert_orders(&account).await;
+    bench.assert_clean().await;
+}
+
+/// Commits a branch as soon as its session is gone.
+async fn commit_branch(client: &mut MySqlConnection, xid: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while let Err(error) = client.execute(sqlx::raw_sql(AssertSqlSafe(format!("XA COMMIT '{xid}'")))).await {
+        assert!(errno(&error) == Some(1397) && Instant::now() < deadline, "{error}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
