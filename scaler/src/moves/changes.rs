@@ -18,13 +18,15 @@ const BATCH: usize = 500;
 /// How a batch of changes is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// Committed changes; those of open transactions are found later.
-    Committed,
+    /// Committed changes with numbers up to this one; those of open transactions are found later.
+    UpTo(u64),
     /// All changes, inside the cutover: fails at once if a transaction holds one, prepared XA branches too.
     Locked,
 }
 
-/// Replays the changes of all tables until a look at each finds none. Returns how many there were.
+/// Replays all changes that were committed before the call. Returns how many there were.
+///
+/// It does not wait for a moment without changes, which a busy table may never have.
 pub(super) async fn catch_up(
     source: &mut Connection,
     target: &mut Connection,
@@ -34,9 +36,11 @@ pub(super) async fn catch_up(
     const RETRIES: u32 = 50;
     let mut replayed = 0;
     for table in tables {
+        let newest = source.fetch_text(&format!("SELECT MAX(seq) FROM {}", table.change_table())).await?;
+        let Some(newest) = newest.and_then(|newest| newest.parse().ok()) else { continue };
         let mut failures = 0;
         loop {
-            match replay_batch(source, target, table, Reading::Committed).await {
+            match replay_batch(source, target, table, Reading::UpTo(newest)).await {
                 Ok(0) => break,
                 Ok(count) => {
                     replayed += count;
@@ -61,12 +65,13 @@ pub(super) async fn replay_batch(
     table: &MovedTable,
     reading: Reading,
 ) -> Result<u64, MoveError> {
-    let lock = match reading {
-        Reading::Committed => "",
-        Reading::Locked => " FOR UPDATE NOWAIT",
+    let (bound, lock) = match reading {
+        Reading::UpTo(newest) => (format!("WHERE seq<={newest}"), ""),
+        Reading::Locked => (String::new(), "FOR UPDATE NOWAIT"),
     };
     let (keys, changes) = (table.change_key_select(), table.change_table());
-    let batch = source.fetch(&format!("SELECT seq,{keys} FROM {changes} ORDER BY seq LIMIT {BATCH}{lock}")).await?;
+    let sql = format!("SELECT seq,{keys} FROM {changes} {bound} ORDER BY seq LIMIT {BATCH} {lock}");
+    let batch = source.fetch(&sql).await?;
     if batch.is_empty() {
         return Ok(0);
     }
