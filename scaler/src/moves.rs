@@ -28,6 +28,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, ClusterError};
+use ending::Undoing;
 use mover::Mover;
 
 /// How moves are paced. The defaults suit production.
@@ -228,20 +229,22 @@ pub async fn recover(
     let slot_moves = cluster.topology().moves().to_vec();
     for slot_move in &slot_moves {
         let reporter = mover::Reporter::new(slot_move, progress);
-        match slot_move.phase {
-            MovePhase::Announced => {
-                ending::undo(cluster, layout, slot_move).await?;
-                reporter.report(MoveState::Undone, Some("left behind by an earlier scaler"));
-            }
-            MovePhase::Switched => {
-                reporter.report(MoveState::Switched, None);
-                mover::drop_reference_triggers(cluster, layout, slot_move).await?;
-                tokio::time::sleep(settings.cleanup_delay).await;
-                reporter.report(MoveState::CleaningUp, None);
-                ending::clean_up_until_done(cluster, layout, slot_move).await;
-                reporter.report(MoveState::Done, None);
+        if slot_move.phase == MovePhase::Announced {
+            match ending::undo(cluster, layout, slot_move).await? {
+                Undoing::Undone => {
+                    reporter.report(MoveState::Undone, Some("left behind by an earlier scaler"));
+                    continue;
+                }
+                // The source was away when the topology was refreshed.
+                Undoing::AlreadySwitched => cluster.spread().await,
             }
         }
+        reporter.report(MoveState::Switched, None);
+        mover::drop_reference_triggers(cluster, layout, slot_move).await?;
+        tokio::time::sleep(settings.cleanup_delay).await;
+        reporter.report(MoveState::CleaningUp, None);
+        ending::clean_up_until_done(cluster, layout, slot_move).await;
+        reporter.report(MoveState::Done, None);
     }
     // A scaler may also stop between the journal and the announcement.
     for shard in cluster.topology().shards() {
@@ -289,8 +292,12 @@ async fn undo(cluster: &Cluster, layout: &Layout, slot_move: &SlotMove, message:
     const ATTEMPTS: u32 = 5;
     for attempt in 1..=ATTEMPTS {
         match ending::undo(cluster, layout, slot_move).await {
-            Ok(()) => {
+            Ok(Undoing::Undone) => {
                 mover::Reporter::new(slot_move, progress).report(MoveState::Undone, Some(message));
+                return;
+            }
+            Ok(Undoing::AlreadySwitched) => {
+                tracing::error!(r#move = %slot_move.id, "the move had switched; recovery will finish it");
                 return;
             }
             Err(error) => {

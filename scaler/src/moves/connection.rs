@@ -105,6 +105,15 @@ impl Connection {
         Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).map(into_text).collect())
     }
 
+    /// Brings everything committed to the server's disk, where its settings do not at each commit.
+    pub async fn flush_log(&mut self) -> Result<(), MoveError> {
+        let at_commit = self.fetch_text("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit").await?;
+        if at_commit.as_deref() != Some("1") {
+            self.run("FLUSH ENGINE LOGS").await?;
+        }
+        Ok(())
+    }
+
     /// The connection itself, for functions of other modules.
     pub fn inner(&mut self) -> &mut MySqlConnection {
         &mut self.inner

@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use router::topology::store::{self, StoreError};
-use router::topology::{MovePhase, SlotMove, Topology};
+use router::topology::{SlotMove, Topology};
 use tokio::time::Instant;
 
 use super::changes::{Reading, replay_batch};
 use super::connection::{Cells, Connection, Side, error_number, is_duplicate, is_locked};
+use super::ending::switched_topology;
 use super::table::MovedTable;
 use super::{MoveError, definitions};
 use crate::cluster::{Cluster, ClusterError};
@@ -72,18 +73,25 @@ impl Cutover<'_> {
                 return back_off(error);
             }
         };
-        match self.source.run("COMMIT").await {
-            Ok(_) => Ok(Attempt::Switched { topology: next, took: started.elapsed(), replayed }),
+        let committed = self.source.run("COMMIT").await;
+        let took = started.elapsed();
+        let topology = match committed {
+            Ok(_) => next,
             Err(error) => {
                 let (id, error): (_, &dyn std::error::Error) = (&self.slot_move.id, &error);
                 tracing::warn!(r#move = %id, phase = "cutover", error, "the commit's outcome is unknown");
-                self.reopen_source().await;
-                match self.committed().await? {
-                    Some(topology) => Ok(Attempt::Switched { topology, took: started.elapsed(), replayed }),
-                    None => Ok(Attempt::BackedOff("the commit was lost")),
+                match self.ask_outcome().await {
+                    Some(topology) => topology,
+                    None => return Ok(Attempt::BackedOff("the commit was lost")),
                 }
             }
+        };
+        // The switch should be on the source's disk before others act on it; it is committed either way.
+        if let Err(error) = self.source.flush_log().await {
+            let (id, error): (_, &dyn std::error::Error) = (&self.slot_move.id, &error);
+            tracing::warn!(r#move = %id, phase = "cutover", error, "the source's log could not be flushed");
         }
+        Ok(Attempt::Switched { topology, took, replayed })
     }
 
     /// Begins the transaction and locks the fence: from here on writers of moving rows wait.
@@ -126,10 +134,7 @@ impl Cutover<'_> {
             return Err(MoveError::TableReplaced(self.source.shard.clone()));
         }
         // What was drained must not be lost by a crash of the target once the source has given it up.
-        let durability = "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit";
-        if self.target.fetch_text(durability).await?.as_deref() != Some("1") {
-            self.target.run("FLUSH ENGINE LOGS").await?;
-        }
+        self.target.flush_log().await?;
         Ok(replayed)
     }
 
@@ -142,16 +147,22 @@ impl Cutover<'_> {
         }
     }
 
-    /// Connects again, for as long as it takes: until the source is asked nobody can tell who owns the slots.
-    async fn reopen_source(&mut self) {
+    /// The source's topology if the commit arrived. Asks for as long as it takes: until the source answers
+    /// nobody can tell who owns the slots, and both undoing and going on could lose rows.
+    async fn ask_outcome(&mut self) -> Option<Topology> {
         let SlotMove { id, source, slots, .. } = self.slot_move;
         // If it still answers it must not keep the name that its successor waits for.
         let _ = self.source.run("ROLLBACK; DO RELEASE_ALL_LOCKS()").await;
         loop {
-            match Connection::open_for(self.cluster, source, id, Side::Source, slots).await {
-                Ok(connection) => {
+            let asked = async {
+                let mut connection = Connection::open_for(self.cluster, source, id, Side::Source, slots).await?;
+                let switched = switched_topology(&mut connection, id).await?;
+                Ok::<_, MoveError>((connection, switched))
+            };
+            match asked.await {
+                Ok((connection, switched)) => {
                     *self.source = connection;
-                    return;
+                    return switched;
                 }
                 Err(error) => {
                     let error: &dyn std::error::Error = &error;
@@ -160,16 +171,6 @@ impl Cutover<'_> {
                 }
             }
         }
-    }
-
-    /// The source's topology if the move is switched in it.
-    async fn committed(&mut self) -> Result<Option<Topology>, MoveError> {
-        let topology = store::read(self.source.inner()).await.map_err(|source| self.store_failed(source))?;
-        let switched = |topology: &Topology| {
-            let mut moves = topology.moves().iter();
-            moves.any(|slot_move| slot_move.id == self.slot_move.id && slot_move.phase == MovePhase::Switched)
-        };
-        Ok(topology.filter(switched))
     }
 
     fn store_failed(&self, source: StoreError) -> ClusterError {

@@ -3,29 +3,53 @@
 use std::time::Duration;
 
 use router::schema::{Layout, load};
-use router::topology::{MoveId, SlotMove};
+use router::topology::{MoveId, MovePhase, SlotMove, Topology, store};
 
 use super::MoveError;
 use super::connection::{Connection, Side};
 use super::copy::delete_moving_rows;
 use super::table::MovedTable;
 use super::triggers;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, ClusterError};
+
+/// What became of an attempt to undo.
+pub(super) enum Undoing {
+    Undone,
+    /// The source says that the move is past its point of no return: nothing was touched.
+    AlreadySwitched,
+}
 
 /// Takes everything back: triggers, copied rows, bookkeeping, the announcement.
 ///
+/// Asks the source itself first, because it alone knows whether a cutover was committed.
+///
 /// A target that is away keeps its copies for now: the next move there clears the slots first, and until then
 /// nobody reads them.
-pub(super) async fn undo(cluster: &Cluster, layout: &Layout, slot_move: &SlotMove) -> Result<(), MoveError> {
+pub(super) async fn undo(cluster: &Cluster, layout: &Layout, slot_move: &SlotMove) -> Result<Undoing, MoveError> {
     let SlotMove { id, source, target, slots, .. } = slot_move;
     let mut connection = Connection::open_for(cluster, source, id, Side::Source, slots).await?;
+    if let Some(topology) = switched_topology(&mut connection, id).await? {
+        cluster.adopt(topology);
+        return Ok(Undoing::AlreadySwitched);
+    }
     triggers::remove(&mut connection, id).await?;
     if let Err(error) = clear_target(cluster, layout, slot_move).await {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(r#move = %id, shard = %target, error, "the copied rows stay on the target for now");
     }
     forget(&mut connection, id).await?;
-    withdraw(cluster, slot_move).await
+    withdraw(cluster, slot_move).await?;
+    Ok(Undoing::Undone)
+}
+
+/// The source's own topology if the move is switched in it.
+pub(super) async fn switched_topology(source: &mut Connection, id: &MoveId) -> Result<Option<Topology>, MoveError> {
+    let shard = source.shard.clone();
+    let topology = store::read(source.inner()).await.map_err(|source| ClusterError::Store { shard, source })?;
+    let switched = |topology: &Topology| {
+        topology.moves().iter().any(|slot_move| slot_move.id == *id && slot_move.phase == MovePhase::Switched)
+    };
+    Ok(topology.filter(switched))
 }
 
 async fn clear_target(cluster: &Cluster, layout: &Layout, slot_move: &SlotMove) -> Result<(), MoveError> {
