@@ -20,7 +20,7 @@ pub struct Server {
     port: u16,
     user: &'static str,
     password: &'static str,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Server {
@@ -45,6 +45,8 @@ impl Server {
             .arg(format!("--datadir={}", data.path().join("data").display()))
             .arg(format!("--socket={}", data.path().join("s").display()))
             .arg(format!("--pid-file={}", data.path().join("pid").display()))
+            // A server that starts deletes the temporary tables of every other one in the same folder.
+            .arg(format!("--tmpdir={}", data.path().display()))
             .arg(format!("--init-file={}", setup.display()))
             .arg(format!("--port={port}"))
             .args(["--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"])
@@ -54,7 +56,7 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(data.path().join("log")).unwrap());
         let child = command.spawn().unwrap();
-        let server = Server { child, command, port, user: "app", password: "se:cr@t", _data: data };
+        let mut server = Server { child, command, port, user: "app", password: "se:cr@t", data };
         server.wait_until_ready().await;
         Some(server)
     }
@@ -75,6 +77,7 @@ impl Server {
         command
             .args(["--no-defaults", "--user=root"])
             .arg(format!("--datadir={}", folder.display()))
+            .arg(format!("--tmpdir={}", data.path().display()))
             .arg(format!("--socket={}", folder.join("s").display()))
             .arg(format!("--pid-file={}", folder.join("pid").display()))
             .args(["--bind-address=127.0.0.1", "--mysqlx=0", "--skip-log-bin", "--innodb-redo-log-capacity=8M"])
@@ -82,7 +85,7 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(data.path().join("log")).unwrap());
         let child = command.spawn().unwrap();
-        let server = Server { child, command, port, user: "root", password: "", _data: data };
+        let mut server = Server { child, command, port, user: "root", password: "", data };
         server.wait_until_ready().await;
         let mut connection = router::session::connect(&server.endpoint("mysql")).await.unwrap();
         run(&mut connection, "CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4").await;
@@ -109,10 +112,21 @@ impl Server {
         self.wait_until_ready().await;
     }
 
-    async fn wait_until_ready(&self) {
+    /// Another process may take the port between our look and the server's: then somebody else would answer,
+    /// so the answer must come from our own data folder.
+    async fn wait_until_ready(&mut self) {
         let database = if self.user == "root" { "mysql" } else { DATABASE };
+        let folder = self.data.path().file_name().unwrap().to_str().unwrap().to_owned();
         let deadline = Instant::now() + Duration::from_secs(60);
-        while router::session::connect(&self.endpoint(database)).await.is_err() {
+        loop {
+            if let Ok(mut connection) = router::session::connect(&self.endpoint(database)).await {
+                let answering = rows(&mut connection, "SELECT @@datadir").await[0][0].clone();
+                assert!(answering.contains(&folder), "port {} belongs to {answering}", self.port);
+                return;
+            }
+            let log = self.data.path().join("log");
+            let exited = self.child.try_wait().unwrap();
+            assert!(exited.is_none(), "the server ended: {}", std::fs::read_to_string(&log).unwrap_or_default());
             assert!(Instant::now() < deadline, "the server on port {} did not start", self.port);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -178,6 +192,12 @@ fn copy_folder(from: &Path, to: &Path) {
     assert!(copied.success(), "copying {}", from.display());
 }
 
+/// A port below the range from which the kernel serves outgoing connections and other listeners.
 fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    loop {
+        let port = rand::random_range(10_000..32_000);
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }

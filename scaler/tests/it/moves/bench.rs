@@ -32,6 +32,8 @@ impl Bench {
     }
 
     pub async fn of(servers: Vec<Server>, owning: usize) -> Bench {
+        // Shown when a test fails; all tests share one subscriber, so only the first call sets it.
+        let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::WARN).try_init();
         let shard = |index: usize| Shard { id: id(index), endpoint: servers[index].endpoint(DATABASE) };
         let first = (0..owning).map(shard).collect();
         let mut topology = Topology::first(first, slots::plan_even_spread(owning)).unwrap();
