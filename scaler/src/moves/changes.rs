@@ -18,8 +18,8 @@ const BATCH: usize = 500;
 /// How a batch of changes is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// Committed changes with numbers up to this one; those of open transactions are found later.
-    UpTo(u64),
+    /// So many committed changes with numbers up to `newest`; those of open transactions are found later.
+    UpTo { newest: u64, limit: usize },
     /// All changes, inside the cutover: fails at once if a transaction holds one, prepared XA branches too.
     Locked,
 }
@@ -36,11 +36,11 @@ pub(super) async fn catch_up(
     const RETRIES: u32 = 50;
     let mut replayed = 0;
     for table in tables {
-        let newest = source.fetch_text(&format!("SELECT MAX(seq) FROM {}", table.change_table())).await?;
-        let Some(newest) = newest.and_then(|newest| newest.parse().ok()) else { continue };
+        let Some(mut newest) = newest_change(source, table).await? else { continue };
         let mut failures = 0;
         loop {
-            match replay_batch(source, target, table, Reading::UpTo(newest)).await {
+            let reading = Reading::UpTo { newest, limit: BATCH << failures.min(4) };
+            match replay_batch(source, target, table, reading).await {
                 Ok(0) => break,
                 Ok(count) => {
                     replayed += count;
@@ -49,12 +49,19 @@ pub(super) async fn catch_up(
                 Err(error) if (is_duplicate(&error) || is_transient(&error)) && failures < RETRIES => {
                     failures += 1;
                     tokio::time::sleep(Duration::from_millis(20)).await;
+                    // The change that frees the value may be newer than the call, or far behind in the queue.
+                    newest = newest_change(source, table).await?.unwrap_or(newest);
                 }
                 Err(error) => return Err(conflict(error, table, target)),
             }
         }
     }
     Ok(replayed)
+}
+
+async fn newest_change(source: &mut Connection, table: &MovedTable) -> Result<Option<u64>, MoveError> {
+    let newest = source.fetch_text(&format!("SELECT MAX(seq) FROM {}", table.change_table())).await?;
+    Ok(newest.and_then(|newest| newest.parse().ok()))
 }
 
 /// Replays up to one batch of one table. Inside a transaction of the source it becomes part of that; on the
@@ -65,12 +72,12 @@ pub(super) async fn replay_batch(
     table: &MovedTable,
     reading: Reading,
 ) -> Result<u64, MoveError> {
-    let (bound, lock) = match reading {
-        Reading::UpTo(newest) => (format!("WHERE seq<={newest}"), ""),
-        Reading::Locked => (String::new(), "FOR UPDATE NOWAIT"),
+    let (bound, limit, lock) = match reading {
+        Reading::UpTo { newest, limit } => (format!("WHERE seq<={newest}"), limit, ""),
+        Reading::Locked => (String::new(), BATCH, "FOR UPDATE NOWAIT"),
     };
     let (keys, changes) = (table.change_key_select(), table.change_table());
-    let sql = format!("SELECT seq,{keys} FROM {changes} {bound} ORDER BY seq LIMIT {BATCH} {lock}");
+    let sql = format!("SELECT seq,{keys} FROM {changes} {bound} ORDER BY seq LIMIT {limit} {lock}");
     let batch = source.fetch(&sql).await?;
     if batch.is_empty() {
         return Ok(0);

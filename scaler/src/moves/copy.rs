@@ -64,6 +64,8 @@ impl<'a> Copy<'a> {
             // Also a unique value that an earlier row still has on the target: replaying its change frees it.
             Err(error) if (is_transient(&error) || is_duplicate(&error)) && self.failures < RETRIES => {
                 self.failures += 1;
+                // Fewer rows meet fewer values that change hands just now.
+                self.chunk_rows = (self.chunk_rows / 2).max(1);
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 return Ok(Some(0));
             }
