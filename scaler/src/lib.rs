@@ -15,3 +15,5 @@ pub mod catalogue;
 pub mod http;
 pub mod metrics;
 pub mod observe;
+pub mod cluster;
+pub mod moves;

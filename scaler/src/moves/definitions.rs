@@ -1,0 +1,150 @@
+//! Table and view definitions: brought to the target, and compared.
+
+use router::schema::quote;
+
+use super::MoveError;
+use super::connection::{Cells, Connection, error_number, into_text, string_literal};
+use super::table::MovedTable;
+
+/// Creates on the target what the source has and it has not: tables, then views. Safe to repeat.
+pub(super) async fn copy(source: &mut Connection, target: &mut Connection) -> Result<(), MoveError> {
+    let names = |kind: &str| {
+        format!(
+            "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA=DATABASE() AND TABLE_TYPE={} ORDER BY TABLE_NAME",
+            string_literal(kind)
+        )
+    };
+    let present = target.fetch_texts(&names("BASE TABLE")).await?;
+    for name in source.fetch_texts(&names("BASE TABLE")).await? {
+        if !present.contains(&name) {
+            create(target, &definition(source, &name).await?).await?;
+        }
+    }
+    let present = target.fetch_texts(&names("VIEW")).await?;
+    let mut waiting = source.fetch_texts(&names("VIEW")).await?;
+    waiting.retain(|name| !present.contains(name));
+    // A view may need another one that sorts behind it: go round as long as that helps.
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut failed = Vec::new();
+        let mut last_error = None;
+        for name in waiting {
+            let statement = view_definition(source, &name).await?;
+            match create(target, &statement).await {
+                Ok(()) => {}
+                Err(error) => {
+                    failed.push(name);
+                    last_error = Some(error);
+                }
+            }
+        }
+        match last_error {
+            Some(error) if failed.len() == before => return Err(error),
+            _ => waiting = failed,
+        }
+    }
+    Ok(())
+}
+
+/// Refuses tables that differ between the two sides: rows would not fit, or mean something else.
+pub(super) async fn compare(
+    source: &mut Connection,
+    target: &mut Connection,
+    tables: &[MovedTable],
+) -> Result<(), MoveError> {
+    for table in tables {
+        let (here, there) = (definition(source, &table.name).await?, definition(target, &table.name).await?);
+        if without_auto_increment(&here) != without_auto_increment(&there) {
+            return Err(MoveError::DefinitionsDiffer { table: table.name.clone(), target: target.shard.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Raises the target's AUTO_INCREMENT to the source's, so that it gives no number twice.
+pub(super) async fn raise_auto_increment(
+    source: &mut Connection,
+    target: &mut Connection,
+    tables: &[MovedTable],
+) -> Result<(), MoveError> {
+    for table in tables {
+        let sql = format!(
+            "SELECT CAST(AUTO_INCREMENT AS CHAR) FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA=DATABASE() AND TABLE_NAME={} AND AUTO_INCREMENT IS NOT NULL",
+            string_literal(&table.name)
+        );
+        let number = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok());
+        let here = number(source.fetch_text(&sql).await?);
+        let there = number(target.fetch_text(&sql).await?);
+        if let Some(next) = here.filter(|&here| there.is_none_or(|there| there < here)) {
+            target.run(&format!("ALTER TABLE {} AUTO_INCREMENT={next}", quote(&table.name))).await?;
+        }
+    }
+    Ok(())
+}
+
+/// InnoDB's numbers of the tables. TRUNCATE and rebuilds fire no triggers, but they change these.
+///
+/// Empty where the account may not look (PROCESS privilege): then only the definitions are compared.
+pub(super) async fn identities(source: &mut Connection, tables: &[MovedTable]) -> Result<Vec<Cells>, MoveError> {
+    const DENIED: u16 = 1227;
+    let view = if source.mariadb { "INNODB_SYS_TABLES" } else { "INNODB_TABLES" };
+    let names: Vec<String> = tables.iter().map(|table| string_literal(&table.name)).collect();
+    let Some(first) = names.first() else { return Ok(Vec::new()) };
+    let sql = format!(
+        "SELECT NAME,TABLE_ID FROM information_schema.{view} WHERE NAME IN (CONCAT(DATABASE(),'/',{first}){}) ORDER BY NAME",
+        names[1..].iter().map(|name| format!(",CONCAT(DATABASE(),'/',{name})")).collect::<String>()
+    );
+    match source.fetch(&sql).await {
+        Err(error) if error_number(&error) == Some(DENIED) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+async fn definition(connection: &mut Connection, table: &str) -> Result<String, MoveError> {
+    let rows = connection.fetch(&format!("SHOW CREATE TABLE {}", quote(table))).await?;
+    Ok(second_cell(rows))
+}
+
+async fn view_definition(connection: &mut Connection, view: &str) -> Result<String, MoveError> {
+    let rows = connection.fetch(&format!("SHOW CREATE VIEW {}", quote(view))).await?;
+    Ok(second_cell(rows))
+}
+
+fn second_cell(rows: Vec<Cells>) -> String {
+    rows.into_iter().next().and_then(|row| row.into_iter().nth(1)).flatten().map(into_text).unwrap_or_default()
+}
+
+/// Another mover may create the same table at the same time when two sources fill one target.
+async fn create(target: &mut Connection, statement: &str) -> Result<(), MoveError> {
+    const TABLE_EXISTS: u16 = 1050;
+    match target.run(statement).await {
+        Err(error) if error_number(&error) == Some(TABLE_EXISTS) => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
+
+/// A definition without its `AUTO_INCREMENT=n`, which differs from shard to shard.
+fn without_auto_increment(definition: &str) -> String {
+    // The option stands behind the closing parenthesis of the columns, the last line that starts with one.
+    let options = definition.rfind("\n)").unwrap_or(0);
+    let Some(start) = definition[options..].find(" AUTO_INCREMENT=").map(|found| options + found) else {
+        return definition.to_owned();
+    };
+    let rest = &definition[start + " AUTO_INCREMENT=".len()..];
+    format!("{}{}", &definition[..start], rest.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_auto_increment;
+
+    #[test]
+    fn only_the_table_option_is_left_out() {
+        let table = "CREATE TABLE `t` (\n  `a` int DEFAULT ' AUTO_INCREMENT=5'\n) ENGINE=InnoDB AUTO_INCREMENT=12 X";
+        let expected = "CREATE TABLE `t` (\n  `a` int DEFAULT ' AUTO_INCREMENT=5'\n) ENGINE=InnoDB X";
+        assert_eq!(without_auto_increment(table), expected);
+        assert_eq!(without_auto_increment(expected), expected);
+    }
+}

@@ -1,0 +1,202 @@
+//! A table that takes part in a move, and the SQL pieces that its rows and keys need.
+
+use router::keys::KeyType;
+use router::schema::{Table, TableColumn, TableKind, quote};
+use router::slots::SlotSet;
+
+use super::connection::Cells;
+use super::rows;
+
+/// The session variable that holds the moving slots as a bitmap, so that statements stay short.
+pub(super) const SLOTS_VARIABLE: &str = "@_autoscaler_slots";
+
+#[derive(Clone, Debug)]
+pub(super) struct MovedTable {
+    pub name: String,
+    /// Numbers the table within the move: triggers and change table are named after it.
+    pub index: usize,
+    /// The columns that are written, in table order: all but the generated ones.
+    columns: Vec<TableColumn>,
+    primary_key: Vec<TableColumn>,
+    content: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    /// The rows whose key lies in a moving slot.
+    Slots { key: String, key_type: KeyType },
+    /// Every row: a reference table.
+    Whole,
+}
+
+impl MovedTable {
+    /// `None` for tables whose rows do not move.
+    pub fn of(table: &Table, index: usize) -> Option<MovedTable> {
+        let content = match &table.kind {
+            TableKind::Sharded { key, key_type } => Content::Slots { key: key.clone(), key_type: *key_type },
+            TableKind::Reference => Content::Whole,
+            TableKind::Unsharded | TableKind::Unusable { .. } | TableKind::View => return None,
+        };
+        Some(MovedTable {
+            name: table.name.clone(),
+            index,
+            columns: table.columns.iter().filter(|column| !column.generated).cloned().collect(),
+            primary_key: table.primary_key.iter().filter_map(|name| table.column(name)).cloned().collect(),
+            content,
+        })
+    }
+
+    pub fn is_reference(&self) -> bool {
+        matches!(self.content, Content::Whole)
+    }
+
+    pub fn change_table(&self) -> String {
+        format!("_autoscaler.ch_{}", self.index)
+    }
+
+    pub fn key_names(&self) -> impl Iterator<Item = String> + '_ {
+        self.primary_key.iter().map(|column| quote(&column.name))
+    }
+
+    pub fn key_width(&self) -> usize {
+        self.primary_key.len()
+    }
+
+    /// SQL that is true for a row of this move; needs [`SLOTS_VARIABLE`].
+    pub fn moving_test(&self) -> String {
+        match &self.content {
+            Content::Whole => "1".to_owned(),
+            Content::Slots { key, key_type } => {
+                let slot = key_type.slot_sql(&quote(key));
+                format!("(ORD(SUBSTR({SLOTS_VARIABLE},({slot}>>3)+1,1))>>({slot}&7)&1)")
+            }
+        }
+    }
+
+    /// The same test on a row of a trigger, `OLD` or `NEW`, with the slots as a literal.
+    pub fn trigger_test(&self, row: &str, slots: &SlotSet) -> String {
+        match &self.content {
+            Content::Whole => "1".to_owned(),
+            Content::Slots { key, key_type } => key_type.slot_in_sql(&format!("{row}.{}", quote(key)), slots),
+        }
+    }
+
+    /// Columns of the primary key as they are read, here from the table itself.
+    pub fn key_select(&self) -> String {
+        join(self.primary_key.iter().map(|column| rows::select_expression(column, &quote(&column.name))))
+    }
+
+    /// The same from the change table, whose key columns are `k0`, `k1`, ….
+    pub fn change_key_select(&self) -> String {
+        let columns = self.primary_key.iter().enumerate();
+        join(columns.map(|(i, column)| rows::select_expression(column, &format!("k{i}"))))
+    }
+
+    /// `CREATE TABLE` for the change table: a sequence number and the key in the columns' own types.
+    pub fn create_change_table(&self) -> String {
+        let keys = self.key_names().enumerate().map(|(i, name)| format!("{name} AS k{i}"));
+        format!(
+            "CREATE TABLE {} (seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB \
+             SELECT {} FROM {} LIMIT 0",
+            self.change_table(),
+            join(keys),
+            quote(&self.name)
+        )
+    }
+
+    /// Key columns first, then all written columns.
+    pub fn row_select(&self) -> String {
+        let columns = self.columns.iter().map(|column| rows::select_expression(column, &quote(&column.name)));
+        format!("{},{}", self.key_select(), join(columns))
+    }
+
+    /// One number per row over all its columns, generated ones apart; `NULL` and text `N` differ.
+    pub fn digest(&self) -> String {
+        let columns = self.columns.iter().map(|column| {
+            let read = rows::select_expression(column, &quote(&column.name));
+            format!("COALESCE(CRC32(CAST({read} AS BINARY)),'N')")
+        });
+        format!("CRC32(CONCAT_WS(',',{}))", join(columns))
+    }
+
+    pub fn order(&self) -> String {
+        join(self.key_names())
+    }
+
+    /// Key values as literals to compare with.
+    pub fn key_literals(&self, cells: &[Option<Vec<u8>>]) -> Vec<String> {
+        let columns = self.primary_key.iter().zip(cells);
+        columns.map(|(column, cell)| rows::key_literal(column, cell.as_deref())).collect()
+    }
+
+    pub fn key_equals(&self, key: &[String]) -> String {
+        let columns: Vec<String> = self.key_names().zip(key).map(|(name, value)| format!("{name}={value}")).collect();
+        columns.join(" AND ")
+    }
+
+    /// True for exactly the rows with one of the keys.
+    pub fn key_among<'a>(&self, keys: impl Iterator<Item = &'a Vec<String>>) -> String {
+        match self.primary_key.as_slice() {
+            [column] => format!("{} IN ({})", quote(&column.name), join(keys.map(|key| key[0].clone()))),
+            _ => {
+                let alternatives: Vec<String> = keys.map(|key| format!("({})", self.key_equals(key))).collect();
+                format!("({})", alternatives.join(" OR "))
+            }
+        }
+    }
+
+    /// True for rows behind `key` in key order. Written out, because row comparisons use no index on MariaDB.
+    pub fn key_after(&self, key: &[String]) -> String {
+        self.key_beyond(key, '>')
+    }
+
+    /// True for rows up to and including `key`.
+    pub fn key_up_to(&self, key: &[String]) -> String {
+        format!("({} OR ({}))", self.key_beyond(key, '<'), self.key_equals(key))
+    }
+
+    fn key_beyond(&self, key: &[String], comparison: char) -> String {
+        let names: Vec<String> = self.key_names().collect();
+        let alternatives: Vec<String> = (0..names.len())
+            .map(|last| {
+                let equal = (0..last).map(|i| format!("{}={} AND ", names[i], key[i]));
+                format!("({}{}{comparison}{})", equal.collect::<String>(), names[last], key[last])
+            })
+            .collect();
+        // The first comparison alone gives the optimizer its range.
+        format!("({}{comparison}={} AND ({}))", names[0], key[0], alternatives.join(" OR "))
+    }
+
+    /// Statements that delete the rows with these keys, as far as they belong to the move.
+    ///
+    /// One statement per key: any other form may scan, and then waits for rows that others have locked.
+    pub fn delete_by_keys<'a>(&self, keys: impl Iterator<Item = &'a Vec<String>>) -> String {
+        let (table, test) = (quote(&self.name), self.moving_test());
+        keys.map(|key| format!("DELETE FROM {table} WHERE {} AND {test};", self.key_equals(key))).collect()
+    }
+
+    /// INSERT statements for rows read by [`MovedTable::row_select`], each of about a megabyte at most.
+    pub fn insert_statements(&self, read: &[Cells]) -> Vec<String> {
+        // Far below the smallest max_allowed_packet in use; one row may be larger.
+        const STATEMENT_BYTES: usize = 1 << 20;
+        let names = join(self.columns.iter().map(|column| quote(&column.name)));
+        let head = format!("INSERT INTO {} ({names}) VALUES ", quote(&self.name));
+        let mut statements: Vec<String> = Vec::new();
+        for cells in read {
+            let values = self.columns.iter().zip(&cells[self.key_width()..]);
+            let row = format!("({})", join(values.map(|(column, cell)| rows::literal(column, cell.as_deref()))));
+            match statements.last_mut() {
+                Some(statement) if statement.len() + row.len() < STATEMENT_BYTES => {
+                    statement.push(',');
+                    statement.push_str(&row);
+                }
+                _ => statements.push(format!("{head}{row}")),
+            }
+        }
+        statements
+    }
+}
+
+fn join(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,282 @@
+//! The triggers that log changes of moving rows on the source, and refuse them once the fence is up.
+//!
+//! The text and the way to create them are measured in notes/move-triggers.md §1 and §4.
+
+use std::time::Duration;
+
+use router::schema::quote;
+use router::slots::SlotSet;
+use router::topology::MoveId;
+use tokio::time::Instant;
+
+use super::MoveError;
+use super::connection::{Connection, error_number, is_locked, string_literal};
+use super::table::MovedTable;
+
+/// Every trigger of ours starts like this; no trigger of a user may.
+pub(super) const PREFIX: &str = "_as_";
+
+/// How long a table may stay in use by one long transaction before the move gives up.
+const LOCK_DEADLINE: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Insert,
+    Update,
+    Delete,
+}
+
+fn trigger_prefix(id: &MoveId) -> String {
+    format!("{PREFIX}{}_", id.as_str().replace('-', "_"))
+}
+
+/// The statement that creates one trigger.
+fn trigger_text(table: &MovedTable, id: &MoveId, event: Event, slots: &SlotSet) -> String {
+    let (letter, verb) = match event {
+        Event::Insert => ('i', "INSERT"),
+        Event::Update => ('u', "UPDATE"),
+        Event::Delete => ('d', "DELETE"),
+    };
+    let (old, new) = (table.trigger_test("OLD", slots), table.trigger_test("NEW", slots));
+    let (moving, log) = match event {
+        Event::Insert => (new, log_key(table, "NEW")),
+        Event::Delete => (old, log_key(table, "OLD")),
+        Event::Update => {
+            let same: Vec<String> = table.key_names().map(|name| format!("OLD.{name}=NEW.{name}")).collect();
+            let log_new = format!("IF NOT ({}) THEN {} END IF;", same.join(" AND "), log_key(table, "NEW"));
+            (format!("{old} OR {new}"), format!("{} {log_new}", log_key(table, "OLD")))
+        }
+    };
+    format!(
+        "CREATE TRIGGER {name} AFTER {verb} ON {on} FOR EACH ROW BEGIN \
+         IF {moving} THEN \
+         IF (SELECT fenced FROM `_autoscaler`.fence WHERE id=1 LOCK IN SHARE MODE) <=> 0 THEN {log} \
+         ELSEIF @_autoscaler_cleanup IS NULL THEN \
+         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT='_autoscaler: slot moved'; \
+         END IF; END IF; END",
+        name = quote(&format!("{}{}_{letter}", trigger_prefix(id), table.index)),
+        on = quote(&table.name),
+    )
+}
+
+fn log_key(table: &MovedTable, row: &str) -> String {
+    let columns: Vec<String> = (0..table.key_width()).map(|i| format!("k{i}")).collect();
+    let values: Vec<String> = table.key_names().map(|name| format!("{row}.{name}")).collect();
+    format!("INSERT INTO {} ({}) VALUES ({});", table.change_table(), columns.join(","), values.join(","))
+}
+
+/// Creates the change table and the three triggers of one table. When this returns, every transaction that
+/// began to write the table before is over, prepared XA branches apart.
+pub(super) async fn install(
+    source: &mut Connection,
+    table: &MovedTable,
+    id: &MoveId,
+    slots: &SlotSet,
+) -> Result<(), MoveError> {
+    source.run(&format!("DROP TABLE IF EXISTS {}", table.change_table())).await?;
+    source.run(&table.create_change_table()).await?;
+    lock_table(source, &table.name, Some(Instant::now() + LOCK_DEADLINE)).await?;
+    let mut created = Ok(0);
+    for event in [Event::Insert, Event::Update, Event::Delete] {
+        if created.is_ok() {
+            created = source.run(&trigger_text(table, id, event, slots)).await;
+        }
+    }
+    source.run("UNLOCK TABLES").await?;
+    created.map(|_| ())
+}
+
+/// Drops a move's triggers, then its change tables: the other way round writes would fail.
+pub(super) async fn remove(source: &mut Connection, id: &MoveId) -> Result<(), MoveError> {
+    for table in tables_with_triggers(source, &trigger_prefix(id)).await? {
+        remove_from(source, &table, &trigger_prefix(id)).await?;
+    }
+    // A source serves one move at a time, so all change tables are this one's.
+    let change_tables = "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES \
+         WHERE TABLE_SCHEMA='_autoscaler' AND TABLE_NAME LIKE 'ch\\_%'";
+    for name in source.fetch_texts(change_tables).await? {
+        source.run(&format!("DROP TABLE IF EXISTS _autoscaler.{}", quote(&name))).await?;
+    }
+    Ok(())
+}
+
+/// Drops the triggers of one table only.
+pub(super) async fn remove_from_table(
+    source: &mut Connection,
+    table: &MovedTable,
+    id: &MoveId,
+) -> Result<(), MoveError> {
+    remove_from(source, &table.name, &trigger_prefix(id)).await
+}
+
+async fn tables_with_triggers(source: &mut Connection, prefix: &str) -> Result<Vec<String>, MoveError> {
+    let sql = format!(
+        "SELECT DISTINCT CAST(EVENT_OBJECT_TABLE AS CHAR) FROM information_schema.TRIGGERS \
+         WHERE TRIGGER_SCHEMA=DATABASE() AND LEFT(TRIGGER_NAME,{})={}",
+        prefix.len(),
+        string_literal(prefix)
+    );
+    source.fetch_texts(&sql).await
+}
+
+async fn remove_from(source: &mut Connection, table: &str, prefix: &str) -> Result<(), MoveError> {
+    let sql = format!(
+        "SELECT CAST(TRIGGER_NAME AS CHAR) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA=DATABASE() \
+         AND LEFT(TRIGGER_NAME,{})={} AND EVENT_OBJECT_TABLE={}",
+        prefix.len(),
+        string_literal(prefix),
+        string_literal(table)
+    );
+    let names = source.fetch_texts(&sql).await?;
+    lock_table(source, table, None).await?;
+    let mut dropped = Ok(0);
+    for name in names {
+        if dropped.is_ok() {
+            dropped = source.run(&format!("DROP TRIGGER IF EXISTS {}", quote(&name))).await;
+        }
+    }
+    source.run("UNLOCK TABLES").await?;
+    dropped.map(|_| ())
+}
+
+/// Takes the table's metadata lock without making others queue behind it for long.
+///
+/// DDL that waits makes transactions that read the table and now write it fail with a deadlock at once, so
+/// MariaDB polls with NOWAIT; MySQL has no such form and waits a second at most.
+async fn lock_table(source: &mut Connection, table: &str, deadline: Option<Instant>) -> Result<(), MoveError> {
+    /// NOWAIT may fail for ever on a table that is never idle; then one short wait is the lesser harm.
+    const POLLS_BEFORE_WAITING: u32 = 1_000;
+    let table = quote(table);
+    for poll in 1u32.. {
+        let (sql, pause) = match (source.mariadb, poll % POLLS_BEFORE_WAITING) {
+            (true, 0) => (format!("LOCK TABLES {table} WRITE WAIT 1"), 5),
+            (true, _) => (format!("LOCK TABLES {table} WRITE NOWAIT"), 5),
+            (false, _) => (format!("SET SESSION lock_wait_timeout=1; LOCK TABLES {table} WRITE"), 100),
+        };
+        match source.run(&sql).await {
+            Ok(_) => break,
+            Err(error) if !is_locked(&error) || deadline.is_some_and(|deadline| Instant::now() > deadline) => {
+                return Err(error);
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(pause)).await,
+        }
+    }
+    Ok(())
+}
+
+/// Waits until no XA branch is left that was prepared before the triggers: its changes are not logged.
+pub(super) async fn wait_for_prepared_branches(source: &mut Connection) -> Result<(), MoveError> {
+    let earlier = prepared_branches(source).await?;
+    let deadline = Instant::now() + LOCK_DEADLINE;
+    loop {
+        let left = prepared_branches(source).await?;
+        if !earlier.iter().any(|xid| left.contains(xid)) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(MoveError::PreparedBranch { shard: source.shard.clone() });
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+pub(super) async fn prepared_branches(source: &mut Connection) -> Result<Vec<super::connection::Cells>, MoveError> {
+    source.fetch("XA RECOVER").await
+}
+
+/// Why the account cannot create triggers, if it cannot: found out by doing it.
+pub(super) async fn try_creating(source: &mut Connection) -> Result<Option<&'static str>, MoveError> {
+    const BINLOG_WITHOUT_SUPER: u16 = 1419;
+    const DENIED: [u16; 3] = [1142, 1044, 1227];
+    source.run("CREATE TABLE IF NOT EXISTS _as_probe (a INT) ENGINE=InnoDB").await?;
+    let created = source
+        .run("CREATE TRIGGER _as_probe_i AFTER INSERT ON _as_probe FOR EACH ROW BEGIN SET @_autoscaler_probe=1; END")
+        .await;
+    source.run("DROP TABLE IF EXISTS _as_probe").await?;
+    match created {
+        Ok(_) => Ok(None),
+        Err(error) => match error_number(&error) {
+            Some(BINLOG_WITHOUT_SUPER) => Ok(Some(
+                "with its binary log on, the server lets only SUPER create triggers: \
+                 grant SUPER or SET GLOBAL log_bin_trust_function_creators=1",
+            )),
+            Some(number) if DENIED.contains(&number) => Ok(Some("grant TRIGGER on the database and on _autoscaler")),
+            _ => Err(error),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use router::schema::{Layout, Schema, Table, TableColumn, TableKind};
+    use router::slots::{Slot, SlotSet};
+
+    use super::*;
+
+    fn column(name: &str) -> TableColumn {
+        TableColumn {
+            name: name.to_owned(),
+            data_type: "int".to_owned(),
+            column_type: "int(11)".to_owned(),
+            collation: None,
+            fraction_digits: None,
+            nullable: false,
+            has_default: false,
+            auto_increment: false,
+            generated: false,
+            invisible: false,
+            json: false,
+        }
+    }
+
+    fn orders(kind: TableKind) -> MovedTable {
+        let table = Table {
+            name: "orders".to_owned(),
+            kind,
+            columns: vec![column("a"), column("b")],
+            primary_key: vec!["a".to_owned(), "b".to_owned()],
+        };
+        let schema = Schema::new("app", &Layout::default(), vec![table]);
+        MovedTable::of(schema.table("orders").unwrap(), 3).unwrap()
+    }
+
+    fn check(table: &MovedTable, event: Event, expected: &str) {
+        let id: MoveId = serde_json::from_str("\"m7-1\"").unwrap();
+        let slots: SlotSet = [Slot::new(5).unwrap()].into_iter().collect();
+        let text = trigger_text(table, &id, event, &slots).replace(&slots.to_hex(), "HEX");
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn an_update_logs_both_keys_and_is_refused_behind_the_fence() {
+        let key_type = router::keys::KeyType::Integer;
+        check(
+            &orders(TableKind::Sharded { key: "a".to_owned(), key_type }),
+            Event::Update,
+            "CREATE TRIGGER `_as_m7_1_3_u` AFTER UPDATE ON `orders` FOR EACH ROW BEGIN IF \
+             (ORD(SUBSTR(x'HEX',(COALESCE(CRC32(CAST(OLD.`a` AS CHAR))&16383,0)>>3)+1,1))>>\
+             (COALESCE(CRC32(CAST(OLD.`a` AS CHAR))&16383,0)&7)&1) OR \
+             (ORD(SUBSTR(x'HEX',(COALESCE(CRC32(CAST(NEW.`a` AS CHAR))&16383,0)>>3)+1,1))>>\
+             (COALESCE(CRC32(CAST(NEW.`a` AS CHAR))&16383,0)&7)&1) THEN \
+             IF (SELECT fenced FROM `_autoscaler`.fence WHERE id=1 LOCK IN SHARE MODE) <=> 0 THEN \
+             INSERT INTO _autoscaler.ch_3 (k0,k1) VALUES (OLD.`a`,OLD.`b`); \
+             IF NOT (OLD.`a`=NEW.`a` AND OLD.`b`=NEW.`b`) THEN \
+             INSERT INTO _autoscaler.ch_3 (k0,k1) VALUES (NEW.`a`,NEW.`b`); END IF; \
+             ELSEIF @_autoscaler_cleanup IS NULL THEN \
+             SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT='_autoscaler: slot moved'; END IF; END IF; END",
+        );
+    }
+
+    #[test]
+    fn a_reference_table_logs_every_row() {
+        check(
+            &orders(TableKind::Reference),
+            Event::Delete,
+            "CREATE TRIGGER `_as_m7_1_3_d` AFTER DELETE ON `orders` FOR EACH ROW BEGIN IF 1 THEN \
+             IF (SELECT fenced FROM `_autoscaler`.fence WHERE id=1 LOCK IN SHARE MODE) <=> 0 THEN \
+             INSERT INTO _autoscaler.ch_3 (k0,k1) VALUES (OLD.`a`,OLD.`b`); \
+             ELSEIF @_autoscaler_cleanup IS NULL THEN \
+             SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT='_autoscaler: slot moved'; END IF; END IF; END",
+        );
+    }
+}

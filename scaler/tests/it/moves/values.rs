@@ -1,0 +1,106 @@
+//! Values survive a move bit for bit.
+
+use router::schema::Layout;
+use router::slots;
+use router::topology::Transfer;
+use scaler::moves::execute;
+
+use super::bench::{Bench, id, quick, silent};
+use crate::servers::{Server, rows, run};
+
+/// Column definition, what to read to see every bit of it, and values as SQL.
+const COLUMNS: [(&str, &str, &[&str]); 24] = [
+    ("t TINYINT", "{}", &["-128", "127", "NULL"]),
+    ("u BIGINT UNSIGNED", "{}", &["18446744073709551615", "0"]),
+    ("z INT(9) UNSIGNED ZEROFILL", "CONCAT({})", &["42", "4294967295"]),
+    ("d DECIMAL(65,30)", "{}", &["-12345678901234567890123456789012345.123456789012345678901234567891", "0.1"]),
+    ("f FLOAT", "CAST({} AS DOUBLE)", &["16777217", "-0.0", "3.4028234e38", "1e-45", "0.1"]),
+    ("g DOUBLE", "{}", &["-0.0e0", "1.7976931348623157e308", "5e-324", "0.1", "16777217"]),
+    ("e ENUM('','a','é')", "CONCAT(CAST({} AS UNSIGNED),HEX({}))", &["0", "1", "'é'"]),
+    ("s SET(64)", "CAST({} AS UNSIGNED)", &["18446744073709551615", "9223372036854775809", "0"]),
+    ("b BIT(64)", "HEX({})", &["b'1'", "0xFFFFFFFFFFFFFFFF", "0"]),
+    ("y YEAR", "{}", &["'0000'", "2155", "1901"]),
+    ("da DATE", "{}", &["'0000-00-00'", "'2024-02-31'", "'9999-12-31'", "'2024-00-10'"]),
+    ("dt DATETIME(6)", "{}", &["'0000-00-00 00:00:00'", "'2024-02-29 23:59:59.999999'"]),
+    ("ts TIMESTAMP(3) NULL", "{}", &["'0000-00-00 00:00:00'", "'2038-01-19 03:14:07.999'", "NULL"]),
+    ("ti TIME(6)", "{}", &["'-838:59:59'", "'-00:00:00.000001'", "'838:59:59'"]),
+    ("j JSON", "HEX({})", &["'{\"a\": [1, 2.50, \"é\\\\n\"], \"b\": null}'", "'\"x\"'", "NULL"]),
+    ("l LONGBLOB", "HEX({})", &["x'00FF275C0A1A00'", "''", "REPEAT(x'00C3', 70000)"]),
+    ("va VARBINARY(20)", "HEX({})", &["x'0020'", "'a  '"]),
+    ("bi BINARY(5)", "HEX({})", &["x'61'", "x'0000'"]),
+    ("c CHAR(10) CHARACTER SET utf8mb4", "HEX({})", &["'a  '", "'😀'", "''"]),
+    ("la VARCHAR(10) CHARACTER SET latin1", "HEX({})", &["_latin1 x'E980FF'", "'\\'\\\\'"]),
+    ("ut VARCHAR(10) CHARACTER SET utf16", "HEX({})", &["'é😀'"]),
+    ("gb VARCHAR(10) CHARACTER SET gbk", "HEX({})", &["_gbk x'BF5C'"]),
+    ("sj TEXT CHARACTER SET sjis", "HEX({})", &["_sjis x'835C'"]),
+    ("p POINT", "HEX({})", &["ST_GeomFromText('POINT(1 -2.5)')", "NULL"]),
+];
+
+fn layout() -> Layout {
+    Layout { shard_keys: [("v".to_owned(), "k".to_owned())].into(), ..Layout::default() }
+}
+
+/// Moves a table with every value of `columns` from the first shard to the second, all slots of it.
+async fn check(bench: &Bench, columns: &[(&str, &str, &[&str])]) {
+    let members: Vec<String> = (0..64).map(|member| format!("'m{member}'")).collect();
+    let name = |definition: &str| definition.split(' ').next().unwrap().to_owned();
+    let definitions: Vec<String> = columns
+        .iter()
+        .map(|(definition, ..)| definition.replace("SET(64)", &format!("SET({})", members.join(","))))
+        .collect();
+    // The key's parts are of types whose literals need care.
+    let create = format!(
+        "CREATE TABLE v (k VARCHAR(20) CHARACTER SET latin1 COLLATE latin1_swedish_ci, k2 DATETIME(3), \
+         k3 ENUM('x','y'), {}, hidden INT DEFAULT 7 INVISIBLE, \
+         twice BIGINT GENERATED ALWAYS AS (t * 2) VIRTUAL, kept VARCHAR(40) GENERATED ALWAYS AS (CONCAT(k,'!')) STORED, \
+         PRIMARY KEY (k, k2, k3), UNIQUE KEY (k, t, u, k2)) CHARACTER SET utf8mb4",
+        definitions.join(", ")
+    );
+    let mut source = bench.servers[0].connect().await;
+    run(&mut source, "SET sql_mode='ALLOW_INVALID_DATES'").await;
+    run(&mut source, &create).await;
+    for (number, (definition, _, values)) in columns.iter().enumerate() {
+        for (index, value) in values.iter().enumerate() {
+            let sql = format!(
+                "INSERT INTO v (k,k2,k3,hidden,{}) VALUES ('it''s \\\\ {number}','2024-01-01 00:00:00.00{index}','y',{number},{value})",
+                name(definition)
+            );
+            run(&mut source, &sql).await;
+        }
+    }
+    let read: Vec<String> = columns.iter().map(|(definition, read, _)| read.replace("{}", &name(definition))).collect();
+    let everything = format!("SELECT HEX(k),k2,k3,hidden,twice,HEX(kept),{} FROM v ORDER BY k,k2,k3", read.join(","));
+    let before = rows(&mut source, &everything).await;
+    assert!(before.len() > 2 * columns.len());
+    let slots = slots::plan_even_spread(1).remove(0);
+    let transfers = [Transfer { source: id(0), target: id(1), slots }];
+    let settings = scaler::moves::MoveSettings { chunk_rows: 7, ..quick() };
+    let reports = execute(&bench.cluster, &layout(), &transfers, &settings, &silent()).await.unwrap();
+    assert_eq!(reports[0].rows_moved, before.len() as u64);
+    assert_eq!(rows(&mut source, "SELECT * FROM v").await.len(), 0);
+    let after = rows(&mut bench.servers[1].connect().await, &everything).await;
+    for (here, there) in before.iter().zip(&after) {
+        assert_eq!(here, there);
+    }
+    assert_eq!(before.len(), after.len());
+    bench.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_survive_a_move_on_mariadb() {
+    let Some(bench) = Bench::start(1, 1).await else { return };
+    let own: [(&str, &str, &[&str]); 3] = [
+        ("uu UUID", "{}", &["'123e4567-e89b-12d3-a456-426614174000'"]),
+        ("i6 INET6", "{}", &["'2001:db8::ff00:42:8329'", "'::'"]),
+        ("co TEXT COMPRESSED", "HEX({})", &["REPEAT('abc', 500)"]),
+    ];
+    let columns: Vec<_> = COLUMNS.into_iter().chain(own).collect();
+    check(&bench, &columns).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_survive_a_move_on_mysql() {
+    let (Some(first), Some(second)) = (Server::start_mysql().await, Server::start_mysql().await) else { return };
+    let bench = Bench::of(vec![first, second], 1).await;
+    check(&bench, &COLUMNS).await;
+}

@@ -1,0 +1,203 @@
+//! Throwaway database servers: own data folder, own free port, stopped when dropped.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use router::endpoint::Endpoint;
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Executor, Row};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+pub const DATABASE: &str = "shop";
+
+/// One running server with an empty database `shop`.
+pub struct Server {
+    child: Child,
+    command: Command,
+    port: u16,
+    user: &'static str,
+    password: &'static str,
+    data: TempDir,
+}
+
+impl Server {
+    /// A MariaDB, or `None`, said aloud, if the machine has none.
+    pub async fn start() -> Option<Server> {
+        static TEMPLATE: OnceCell<Option<PathBuf>> = OnceCell::const_new();
+        let template = TEMPLATE.get_or_init(|| async { mariadb_template() }).await;
+        let Some(template) = template else {
+            println!("skipped: no mariadbd");
+            return None;
+        };
+        let data = TempDir::new().unwrap();
+        copy_folder(template, &data.path().join("data"));
+        let setup = data.path().join("setup.sql");
+        let statements = "CREATE USER IF NOT EXISTS app@'%' IDENTIFIED BY 'se:cr@t';\n\
+             GRANT ALL ON *.* TO app@'%' WITH GRANT OPTION;\nCREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4;\n";
+        std::fs::write(&setup, statements).unwrap();
+        let port = free_port();
+        let mut command = Command::new("mariadbd");
+        command
+            .arg("--no-defaults")
+            .arg(format!("--datadir={}", data.path().join("data").display()))
+            .arg(format!("--socket={}", data.path().join("s").display()))
+            .arg(format!("--pid-file={}", data.path().join("pid").display()))
+            // A server that starts deletes the temporary tables of every other one in the same folder.
+            .arg(format!("--tmpdir={}", data.path().display()))
+            .arg(format!("--init-file={}", setup.display()))
+            .arg(format!("--port={port}"))
+            .args(["--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"])
+            .args(["--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M"])
+            // Less than the default of 1, so that the cutover has to make sure of the target's disk itself.
+            .arg("--innodb-flush-log-at-trx-commit=2")
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(data.path().join("log")).unwrap());
+        let child = command.spawn().unwrap();
+        let mut server = Server { child, command, port, user: "app", password: "se:cr@t", data };
+        server.wait_until_ready().await;
+        Some(server)
+    }
+
+    /// A MySQL 9.7 from the tree that the project keeps for tests.
+    pub async fn start_mysql() -> Option<Server> {
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        let root = home.join(".cache/sql-autoscaler/mysql-root");
+        if !root.join("mysqld").exists() {
+            println!("skipped: no MySQL tree at {}", root.display());
+            return None;
+        }
+        let data = TempDir::new().unwrap();
+        let folder = data.path().join("data");
+        copy_folder(&root.join("data/seed"), &folder);
+        let port = free_port();
+        let mut command = Command::new(root.join("mysqld"));
+        command
+            .args(["--no-defaults", "--user=root"])
+            .arg(format!("--datadir={}", folder.display()))
+            .arg(format!("--tmpdir={}", data.path().display()))
+            .arg(format!("--socket={}", folder.join("s").display()))
+            .arg(format!("--pid-file={}", folder.join("pid").display()))
+            .args(["--bind-address=127.0.0.1", "--mysqlx=0", "--skip-log-bin", "--innodb-redo-log-capacity=8M"])
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(data.path().join("log")).unwrap());
+        let child = command.spawn().unwrap();
+        let mut server = Server { child, command, port, user: "root", password: "", data };
+        server.wait_until_ready().await;
+        let mut connection = router::session::connect(&server.endpoint("mysql")).await.unwrap();
+        run(&mut connection, "CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4").await;
+        Some(server)
+    }
+
+    pub fn endpoint(&self, database: &str) -> Endpoint {
+        Endpoint::tcp("127.0.0.1", self.port, self.user, self.password, database)
+    }
+
+    pub async fn connect(&self) -> MySqlConnection {
+        router::session::connect(&self.endpoint(DATABASE)).await.unwrap()
+    }
+
+    /// Ends the server as a crash would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts a killed server again, with its data and its port.
+    pub async fn restart(&mut self) {
+        self.child = self.command.spawn().unwrap();
+        self.wait_until_ready().await;
+    }
+
+    /// Another process may take the port between our look and the server's: then somebody else would answer,
+    /// so the answer must come from our own data folder.
+    async fn wait_until_ready(&mut self) {
+        let database = if self.user == "root" { "mysql" } else { DATABASE };
+        let folder = self.data.path().file_name().unwrap().to_str().unwrap().to_owned();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Ok(mut connection) = router::session::connect(&self.endpoint(database)).await {
+                let answering = rows(&mut connection, "SELECT @@datadir").await[0][0].clone();
+                assert!(answering.contains(&folder), "port {} belongs to {answering}", self.port);
+                return;
+            }
+            let log = self.data.path().join("log");
+            let exited = self.child.try_wait().unwrap();
+            assert!(exited.is_none(), "the server ended: {}", std::fs::read_to_string(&log).unwrap_or_default());
+            assert!(Instant::now() < deadline, "the server on port {} did not start", self.port);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The server may be gone already: a test killed it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub async fn run(connection: &mut MySqlConnection, sql: &str) {
+    if let Err(error) = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await {
+        panic!("{error}: {sql}");
+    }
+}
+
+/// All rows as text, NULL as `NULL`.
+pub async fn rows(connection: &mut MySqlConnection, sql: &str) -> Vec<Vec<String>> {
+    let rows = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql))).await.unwrap();
+    let cell = |row: &sqlx::mysql::MySqlRow, i| {
+        let bytes: Option<&[u8]> = row.try_get_unchecked(i).unwrap();
+        bytes.map_or("NULL".to_owned(), |bytes| String::from_utf8_lossy(bytes).into_owned())
+    };
+    rows.iter().map(|row| (0..row.len()).map(|i| cell(row, i)).collect()).collect()
+}
+
+/// The first cell as a number.
+pub async fn number(connection: &mut MySqlConnection, sql: &str) -> u64 {
+    rows(connection, sql).await[0][0].parse().unwrap()
+}
+
+/// A fresh data folder to copy, made once and kept in the target folder: making one takes seconds.
+fn mariadb_template() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let kept = folder.join("mariadb-template");
+    if kept.exists() {
+        return Some(kept);
+    }
+    let template = TempDir::new_in(folder).unwrap();
+    let installed = Command::new("mariadb-install-db")
+        .args(["--no-defaults", "--force", "--user=root", "--skip-test-db", "--innodb-log-file-size=8M"])
+        .args(["--auth-root-authentication-method=normal", "--skip-name-resolve"])
+        .arg(format!("--datadir={}", template.path().display()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if !installed.is_ok_and(|status| status.success()) {
+        return None;
+    }
+    // Another test process may have been faster; its folder is as good.
+    if std::fs::rename(template.path(), &kept).is_ok() {
+        let _ = template.keep();
+    }
+    Some(kept)
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap();
+    assert!(copied.success(), "copying {}", from.display());
+}
+
+/// A port below the range from which the kernel serves outgoing connections and other listeners.
+fn free_port() -> u16 {
+    loop {
+        let port = rand::random_range(10_000..32_000);
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
