@@ -50,27 +50,14 @@ impl std::fmt::Display for ErrorClass {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
-    #[error(
-        "no {names} found on PATH or in the sbin folders; install the Debian package {package}"
-    )]
-    ProgramMissing {
-        names: String,
-        package: &'static str,
-    },
+    #[error("no {names} found on PATH or in the sbin folders; install the Debian package {package}")]
+    ProgramMissing { names: String, package: &'static str },
 
     #[error("{program} failed while {doing}{}", tail(.log_tail))]
-    ProgramFailed {
-        program: PathBuf,
-        doing: &'static str,
-        log_tail: String,
-    },
+    ProgramFailed { program: PathBuf, doing: &'static str, log_tail: String },
 
     #[error("the server of {id} stopped while starting{}", tail(.log_tail))]
-    ServerStopped {
-        id: InstanceId,
-        class: ErrorClass,
-        log_tail: String,
-    },
+    ServerStopped { id: InstanceId, class: ErrorClass, log_tail: String },
 
     #[error("{id} was not ready after {waited:?}{}", tail(.log_tail))]
     NotReady {
@@ -92,16 +79,10 @@ pub enum ProvisionError {
     OtherServer { id: InstanceId, datadir: String },
 
     #[error("the name {name} is taken by the instance of operation {operation}")]
-    NameTaken {
-        name: InstanceName,
-        operation: OperationId,
-    },
+    NameTaken { name: InstanceName, operation: OperationId },
 
     #[error("operation {operation} created {id} from a different spec")]
-    SpecChanged {
-        id: InstanceId,
-        operation: OperationId,
-    },
+    SpecChanged { id: InstanceId, operation: OperationId },
 
     #[error("{id} belongs to {owner}")]
     Foreign { id: InstanceId, owner: Owner },
@@ -125,11 +106,7 @@ pub enum ProvisionError {
     NoFreePort { first: u16, last: u16 },
 
     #[error("{free_bytes} bytes free in {}, {needed_bytes} needed", .path.display())]
-    DiskFull {
-        path: PathBuf,
-        free_bytes: u64,
-        needed_bytes: u64,
-    },
+    DiskFull { path: PathBuf, free_bytes: u64, needed_bytes: u64 },
 
     #[error("{database:?} cannot be used as a database name")]
     BadDatabase { database: String },
@@ -157,19 +134,11 @@ pub enum ProvisionError {
 impl ProvisionError {
     pub fn class(&self) -> ErrorClass {
         match self {
-            ProvisionError::ProgramMissing { .. } | ProvisionError::ProgramFailed { .. } => {
-                ErrorClass::Program
-            }
-            ProvisionError::ServerStopped { class, .. } | ProvisionError::Injected { class } => {
-                *class
-            }
-            ProvisionError::NotReady { .. } | ProvisionError::WouldNotDie { .. } => {
-                ErrorClass::Timeout
-            }
+            ProvisionError::ProgramMissing { .. } | ProvisionError::ProgramFailed { .. } => ErrorClass::Program,
+            ProvisionError::ServerStopped { class, .. } | ProvisionError::Injected { class } => *class,
+            ProvisionError::NotReady { .. } | ProvisionError::WouldNotDie { .. } => ErrorClass::Timeout,
             ProvisionError::LoginRefused { .. } => ErrorClass::Auth,
-            ProvisionError::OtherServer { .. } | ProvisionError::NoFreePort { .. } => {
-                ErrorClass::Port
-            }
+            ProvisionError::OtherServer { .. } | ProvisionError::NoFreePort { .. } => ErrorClass::Port,
             ProvisionError::NameTaken { .. }
             | ProvisionError::SpecChanged { .. }
             | ProvisionError::Foreign { .. }
@@ -185,24 +154,15 @@ impl ProvisionError {
     }
 
     /// For `map_err`: says which file could not be dealt with.
-    pub(crate) fn io(
-        doing: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(io::Error) -> ProvisionError {
+    pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> ProvisionError {
         let path = path.into();
-        move |source| ProvisionError::Io {
-            doing,
-            path,
-            source,
-        }
+        move |source| ProvisionError::Io { doing, path, source }
     }
 }
 
 fn class_of_io(error: &io::Error) -> ErrorClass {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::OutOfMemory => {
-            ErrorClass::Quota
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::OutOfMemory => ErrorClass::Quota,
         io::ErrorKind::NotFound
         | io::ErrorKind::PermissionDenied
         | io::ErrorKind::NotADirectory
@@ -215,9 +175,5 @@ fn class_of_io(error: &io::Error) -> ErrorClass {
 
 /// The end of a log belongs into the message: the file may be gone when the message is read.
 fn tail(log_tail: &str) -> String {
-    if log_tail.is_empty() {
-        "; its log is empty".to_owned()
-    } else {
-        format!("; the end of its log:\n{log_tail}")
-    }
+    if log_tail.is_empty() { "; its log is empty".to_owned() } else { format!("; the end of its log:\n{log_tail}") }
 }

@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A name that cannot be used, because it ends up in paths, labels and command lines.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{what} {text:?} must be 1 to {MAX_NAME_BYTES} letters, digits, '-' or '_', beginning with a letter or digit"
-)]
+#[error("{what} {text:?} must be 1 to {MAX_NAME_BYTES} letters, digits, '-' or '_', beginning with a letter or digit")]
 pub struct InvalidName {
     what: &'static str,
     text: String,
@@ -20,16 +18,11 @@ const MAX_NAME_BYTES: usize = 64;
 
 fn check_name(what: &'static str, text: &str) -> Result<(), InvalidName> {
     let first_is_fine = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let rest_is_fine = text
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let rest_is_fine = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if first_is_fine && rest_is_fine && text.len() <= MAX_NAME_BYTES {
         return Ok(());
     }
-    Err(InvalidName {
-        what,
-        text: text.to_owned(),
-    })
+    Err(InvalidName { what, text: text.to_owned() })
 }
 
 macro_rules! checked_name {
@@ -119,13 +112,8 @@ impl InstanceId {
     /// that an id that came from outside cannot lead out of a folder.
     pub fn new(id: impl Into<String>) -> Result<Self, InvalidName> {
         let id = id.into();
-        if id.len() > 2 * MAX_NAME_BYTES + 1
-            || id.split('.').any(|part| check_name("", part).is_err())
-        {
-            return Err(InvalidName {
-                what: "instance id",
-                text: id,
-            });
+        if id.len() > 2 * MAX_NAME_BYTES + 1 || id.split('.').any(|part| check_name("", part).is_err()) {
+            return Err(InvalidName { what: "instance id", text: id });
         }
         Ok(Self(id))
     }
@@ -324,19 +312,7 @@ mod tests {
 
     #[test]
     fn names_that_could_leave_a_folder_or_a_command_line_are_refused() {
-        for bad in [
-            "",
-            ".",
-            "..",
-            "a/b",
-            "a b",
-            "-x",
-            "_x",
-            "a.b",
-            "é",
-            "a\0",
-            &"x".repeat(65),
-        ] {
+        for bad in ["", ".", "..", "a/b", "a b", "-x", "_x", "a.b", "é", "a\0", &"x".repeat(65)] {
             assert!(InstanceName::new(bad).is_err(), "{bad:?}");
             assert!(Owner::new(bad).is_err(), "{bad:?}");
             assert!(OperationId::new(bad).is_err(), "{bad:?}");
@@ -351,10 +327,7 @@ mod tests {
         for bad in ["", ".", "..", "a..b", "a/../b", ".a", "a.", "a.-b"] {
             assert!(InstanceId::new(bad).is_err(), "{bad:?}");
         }
-        assert_eq!(
-            InstanceId::new("demo.shard-2").unwrap().as_str(),
-            "demo.shard-2"
-        );
+        assert_eq!(InstanceId::new("demo.shard-2").unwrap().as_str(), "demo.shard-2");
     }
 
     #[test]
@@ -365,20 +338,14 @@ mod tests {
 
     #[test]
     fn a_secret_does_not_print_itself() {
-        let login = Login {
-            user: "autoscaler".into(),
-            password: Secret::new("hunter2"),
-        };
+        let login = Login { user: "autoscaler".into(), password: Secret::new("hunter2") };
         assert!(!format!("{login:?} {}", login.password).contains("hunter2"));
         assert_eq!(login.password.expose(), "hunter2");
     }
 
     #[test]
     fn an_ipv6_address_is_bracketed() {
-        let address = |host: &str| Address {
-            host: host.into(),
-            port: 3306,
-        };
+        let address = |host: &str| Address { host: host.into(), port: 3306 };
         assert_eq!(address("::1").to_string(), "[::1]:3306");
         assert_eq!(address("127.0.0.1").to_string(), "127.0.0.1:3306");
     }

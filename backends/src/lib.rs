@@ -19,8 +19,8 @@ use async_trait::async_trait;
 
 pub use error::{ErrorClass, ProvisionError};
 pub use instance::{
-    Address, Capabilities, DataFate, Instance, InstanceId, InstanceName, InstanceSpec,
-    InstanceState, InvalidName, Limits, Login, OperationId, Owner, ProvisionerInfo, Secret, Usage,
+    Address, Capabilities, DataFate, Instance, InstanceId, InstanceName, InstanceSpec, InstanceState, InvalidName,
+    Limits, Login, OperationId, Owner, ProvisionerInfo, Secret, Usage,
 };
 pub use memory::{Call, Fault, MemoryProvisioner};
 pub use process::{ProcessConfig, ProcessProvisioner, Program, ProgramCommand, find_program};
@@ -47,11 +47,7 @@ pub trait Provisioner: Send + Sync {
     /// Idempotent on `operation`: the same operation again returns the same instance, finishes it
     /// where it was left half-made and starts it where it is stopped. Another operation with a
     /// name that is taken is a [`ErrorClass::Conflict`].
-    async fn create(
-        &self,
-        operation: &OperationId,
-        spec: &InstanceSpec,
-    ) -> Result<Instance, ProvisionError>;
+    async fn create(&self, operation: &OperationId, spec: &InstanceSpec) -> Result<Instance, ProvisionError>;
 
     /// The instance as it is now.
     async fn inspect(&self, id: &InstanceId) -> Result<Instance, ProvisionError>;
@@ -70,12 +66,7 @@ pub trait Provisioner: Send + Sync {
     ///
     /// A missing instance is fine, since that is what was wanted. One of another owner is refused
     /// as [`ProvisionError::Foreign`].
-    async fn destroy(
-        &self,
-        operation: &OperationId,
-        id: &InstanceId,
-        data: DataFate,
-    ) -> Result<(), ProvisionError>;
+    async fn destroy(&self, operation: &OperationId, id: &InstanceId, data: DataFate) -> Result<(), ProvisionError>;
 
     /// What an instance uses, and of how much. Of one that does not run CPU and memory are
     /// unknown.

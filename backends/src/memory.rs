@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 
 use crate::{
-    Address, Capabilities, DataFate, ErrorClass, Instance, InstanceId, InstanceSpec, InstanceState,
-    Login, OperationId, Owner, ProvisionError, Provisioner, ProvisionerInfo, Secret, Usage,
+    Address, Capabilities, DataFate, ErrorClass, Instance, InstanceId, InstanceSpec, InstanceState, Login, OperationId,
+    Owner, ProvisionError, Provisioner, ProvisionerInfo, Secret, Usage,
 };
 
 /// A provisioner for one owner over a machine that all its clones share.
@@ -59,18 +59,12 @@ pub enum Fault {
 
 impl MemoryProvisioner {
     pub fn new(owner: Owner) -> Self {
-        Self {
-            owner,
-            machine: Arc::default(),
-        }
+        Self { owner, machine: Arc::default() }
     }
 
     /// The same machine as another owner, or another program, sees it.
     pub fn on_same_machine(&self, owner: Owner) -> Self {
-        Self {
-            owner,
-            machine: Arc::clone(&self.machine),
-        }
+        Self { owner, machine: Arc::clone(&self.machine) }
     }
 
     /// Makes the next such call misbehave; several are used up in the order they came.
@@ -109,9 +103,7 @@ impl MemoryProvisioner {
     }
 
     fn machine(&self) -> MutexGuard<'_, Machine> {
-        self.machine
-            .lock()
-            .expect("nothing panics while it holds the machine")
+        self.machine.lock().expect("nothing panics while it holds the machine")
     }
 
     /// Notes the call and takes the fault that was injected for it.
@@ -147,26 +139,17 @@ impl MemoryProvisioner {
         if *owner == self.owner {
             return Ok(());
         }
-        Err(ProvisionError::Foreign {
-            id: id.clone(),
-            owner: owner.clone(),
-        })
+        Err(ProvisionError::Foreign { id: id.clone(), owner: owner.clone() })
     }
 }
 
 impl Machine {
     fn instance(&mut self, id: &InstanceId) -> Result<&mut Instance, ProvisionError> {
-        self.instances
-            .get_mut(id)
-            .ok_or_else(|| ProvisionError::NotFound { id: id.clone() })
+        self.instances.get_mut(id).ok_or_else(|| ProvisionError::NotFound { id: id.clone() })
     }
 
     /// The instance of this operation, made now in state `Creating` if there is none.
-    fn begin(
-        &mut self,
-        operation: &OperationId,
-        spec: &InstanceSpec,
-    ) -> Result<&mut Instance, ProvisionError> {
+    fn begin(&mut self, operation: &OperationId, spec: &InstanceSpec) -> Result<&mut Instance, ProvisionError> {
         let id = InstanceId::of(&spec.owner, &spec.name);
         if !self.instances.contains_key(&id) {
             let instance = self.half_made(id.clone(), operation, spec);
@@ -177,20 +160,12 @@ impl Machine {
             return Err(name_taken(instance));
         }
         if instance.database != spec.database || instance.limits != spec.limits {
-            return Err(ProvisionError::SpecChanged {
-                id,
-                operation: operation.clone(),
-            });
+            return Err(ProvisionError::SpecChanged { id, operation: operation.clone() });
         }
         Ok(instance)
     }
 
-    fn half_made(
-        &mut self,
-        id: InstanceId,
-        operation: &OperationId,
-        spec: &InstanceSpec,
-    ) -> Instance {
+    fn half_made(&mut self, id: InstanceId, operation: &OperationId, spec: &InstanceSpec) -> Instance {
         self.created += 1;
         let (address, login) = self.endpoints.pop_front().unwrap_or_else(|| {
             let address = Address {
@@ -198,10 +173,8 @@ impl Machine {
                 // Ports that only root may listen on, so that nobody's server is there by chance.
                 port: self.created,
             };
-            let login = Login {
-                user: "autoscaler".to_owned(),
-                password: Secret::new(format!("password-{}", self.created)),
-            };
+            let login =
+                Login { user: "autoscaler".to_owned(), password: Secret::new(format!("password-{}", self.created)) };
             (address, login)
         });
         Instance {
@@ -221,10 +194,7 @@ impl Machine {
 }
 
 fn name_taken(instance: &Instance) -> ProvisionError {
-    ProvisionError::NameTaken {
-        name: instance.name.clone(),
-        operation: instance.operation.clone(),
-    }
+    ProvisionError::NameTaken { name: instance.name.clone(), operation: instance.operation.clone() }
 }
 
 #[async_trait]
@@ -232,11 +202,7 @@ impl Provisioner for MemoryProvisioner {
     fn info(&self) -> ProvisionerInfo {
         ProvisionerInfo {
             kind: "memory",
-            capabilities: Capabilities {
-                enforces_cpu: false,
-                enforces_memory: false,
-                runs_servers: false,
-            },
+            capabilities: Capabilities { enforces_cpu: false, enforces_memory: false, runs_servers: false },
         }
     }
 
@@ -244,19 +210,12 @@ impl Provisioner for MemoryProvisioner {
         let id = InstanceId::of(&spec.owner, &spec.name);
         self.check_owner(&id, &spec.owner)?;
         self.perform(Call::Preflight, |machine| {
-            machine
-                .instances
-                .get(&id)
-                .map_or(Ok(()), |taken| Err(name_taken(taken)))
+            machine.instances.get(&id).map_or(Ok(()), |taken| Err(name_taken(taken)))
         })
         .await
     }
 
-    async fn create(
-        &self,
-        operation: &OperationId,
-        spec: &InstanceSpec,
-    ) -> Result<Instance, ProvisionError> {
+    async fn create(&self, operation: &OperationId, spec: &InstanceSpec) -> Result<Instance, ProvisionError> {
         let id = InstanceId::of(&spec.owner, &spec.name);
         self.check_owner(&id, &spec.owner)?;
         self.perform(Call::Create, |machine| {
@@ -273,8 +232,7 @@ impl Provisioner for MemoryProvisioner {
     }
 
     async fn inspect(&self, id: &InstanceId) -> Result<Instance, ProvisionError> {
-        self.perform(Call::Inspect, |machine| machine.instance(id).cloned())
-            .await
+        self.perform(Call::Inspect, |machine| machine.instance(id).cloned()).await
     }
 
     async fn list(&self, owner: &Owner) -> Result<Vec<Instance>, ProvisionError> {
@@ -310,12 +268,7 @@ impl Provisioner for MemoryProvisioner {
         .await
     }
 
-    async fn destroy(
-        &self,
-        _operation: &OperationId,
-        id: &InstanceId,
-        _data: DataFate,
-    ) -> Result<(), ProvisionError> {
+    async fn destroy(&self, _operation: &OperationId, id: &InstanceId, _data: DataFate) -> Result<(), ProvisionError> {
         self.perform(Call::Destroy, |machine| {
             if let Some(instance) = machine.instances.get(id) {
                 self.check_owner(id, &instance.owner)?;

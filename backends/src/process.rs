@@ -32,8 +32,8 @@ pub use discover::find_program;
 pub use program::{Program, ProgramCommand};
 
 use crate::{
-    Address, Capabilities, DataFate, Instance, InstanceId, InstanceSpec, InstanceState, Login,
-    OperationId, Owner, ProvisionError, Provisioner, ProvisionerInfo, Secret, Usage,
+    Address, Capabilities, DataFate, Instance, InstanceId, InstanceSpec, InstanceState, Login, OperationId, Owner,
+    ProvisionError, Provisioner, ProvisionerInfo, Secret, Usage,
 };
 use discover::ServerProgram;
 use store::{InstanceRecord, Phase, Store, Wanted};
@@ -88,18 +88,12 @@ const PASSWORD_LENGTH: usize = 32;
 impl ProcessProvisioner {
     /// Makes the directory where it is missing, and starts nothing.
     pub fn new(config: ProcessConfig) -> Result<Self, ProvisionError> {
-        Ok(Self {
-            store: Store::open(&config.directory)?,
-            config,
-            server: OnceCell::new(),
-        })
+        Ok(Self { store: Store::open(&config.directory)?, config, server: OnceCell::new() })
     }
 
     async fn server(&self) -> Result<&ServerProgram, ProvisionError> {
         let configured = self.config.program.as_deref();
-        self.server
-            .get_or_try_init(|| ServerProgram::discover(configured))
-            .await
+        self.server.get_or_try_init(|| ServerProgram::discover(configured)).await
     }
 
     /// The record of an instance that we may change.
@@ -118,10 +112,7 @@ impl ProcessProvisioner {
         if *owner == self.config.owner {
             return Ok(());
         }
-        Err(ProvisionError::Foreign {
-            id: id.clone(),
-            owner: owner.clone(),
-        })
+        Err(ProvisionError::Foreign { id: id.clone(), owner: owner.clone() })
     }
 
     /// The record for this operation: the one that is there, or a new one.
@@ -134,24 +125,14 @@ impl ProcessProvisioner {
         let folder = self.store.instance(&id);
         if let Some(record) = folder.read()? {
             if record.operation != *operation {
-                return Err(ProvisionError::NameTaken {
-                    name: record.name,
-                    operation: record.operation,
-                });
+                return Err(ProvisionError::NameTaken { name: record.name, operation: record.operation });
             }
             if !record.is_of_spec(spec) {
-                return Err(ProvisionError::SpecChanged {
-                    id,
-                    operation: record.operation,
-                });
+                return Err(ProvisionError::SpecChanged { id, operation: record.operation });
             }
             return Ok(record);
         }
-        let password: String = rand::rng()
-            .sample_iter(Alphanumeric)
-            .take(PASSWORD_LENGTH)
-            .map(char::from)
-            .collect();
+        let password: String = rand::rng().sample_iter(Alphanumeric).take(PASSWORD_LENGTH).map(char::from).collect();
         let record = InstanceRecord {
             id,
             owner: spec.owner.clone(),
@@ -173,11 +154,9 @@ impl ProcessProvisioner {
     fn check_disk(&self) -> Result<(), ProvisionError> {
         let needed_bytes = self.config.min_free_bytes;
         match usage::free_bytes(self.store.directory()) {
-            Some(free_bytes) if free_bytes < needed_bytes => Err(ProvisionError::DiskFull {
-                path: self.store.directory().to_owned(),
-                free_bytes,
-                needed_bytes,
-            }),
+            Some(free_bytes) if free_bytes < needed_bytes => {
+                Err(ProvisionError::DiskFull { path: self.store.directory().to_owned(), free_bytes, needed_bytes })
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -207,14 +186,8 @@ impl ProcessProvisioner {
             operation: record.operation,
             name: record.name,
             state,
-            address: Some(Address {
-                host: server::HOST.to_owned(),
-                port: record.port,
-            }),
-            login: Login {
-                user: record.user,
-                password: record.password,
-            },
+            address: Some(Address { host: server::HOST.to_owned(), port: record.port }),
+            login: Login { user: record.user, password: record.password },
             database: record.database,
             limits: record.limits,
             server_version: record.server_version,
@@ -241,11 +214,7 @@ impl Provisioner for ProcessProvisioner {
     fn info(&self) -> ProvisionerInfo {
         ProvisionerInfo {
             kind: "process",
-            capabilities: Capabilities {
-                enforces_cpu: false,
-                enforces_memory: false,
-                runs_servers: true,
-            },
+            capabilities: Capabilities { enforces_cpu: false, enforces_memory: false, runs_servers: true },
         }
     }
 
@@ -254,10 +223,7 @@ impl Provisioner for ProcessProvisioner {
         self.check_owner(&id, &spec.owner)?;
         check_database(spec)?;
         if let Some(record) = self.store.instance(&id).read()? {
-            return Err(ProvisionError::NameTaken {
-                name: record.name,
-                operation: record.operation,
-            });
+            return Err(ProvisionError::NameTaken { name: record.name, operation: record.operation });
         }
         self.choose_port()?;
         self.check_disk()?;
@@ -265,11 +231,7 @@ impl Provisioner for ProcessProvisioner {
         Ok(())
     }
 
-    async fn create(
-        &self,
-        operation: &OperationId,
-        spec: &InstanceSpec,
-    ) -> Result<Instance, ProvisionError> {
+    async fn create(&self, operation: &OperationId, spec: &InstanceSpec) -> Result<Instance, ProvisionError> {
         let id = InstanceId::of(&spec.owner, &spec.name);
         self.check_owner(&id, &spec.owner)?;
         check_database(spec)?;
@@ -311,12 +273,7 @@ impl Provisioner for ProcessProvisioner {
     }
 
     /// Data to keep goes to `DIRECTORY/kept/ID.OPERATION/data`.
-    async fn destroy(
-        &self,
-        operation: &OperationId,
-        id: &InstanceId,
-        data: DataFate,
-    ) -> Result<(), ProvisionError> {
+    async fn destroy(&self, operation: &OperationId, id: &InstanceId, data: DataFate) -> Result<(), ProvisionError> {
         let _lock = self.store.lock(id).await?;
         match self.own_record(id) {
             Ok(record) => {
@@ -343,7 +300,5 @@ fn check_database(spec: &InstanceSpec) -> Result<(), ProvisionError> {
     if server::is_usable_database(&spec.database) {
         return Ok(());
     }
-    Err(ProvisionError::BadDatabase {
-        database: spec.database.clone(),
-    })
+    Err(ProvisionError::BadDatabase { database: spec.database.clone() })
 }

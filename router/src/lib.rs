@@ -2,12 +2,13 @@
 //!
 //! A query is read `http → sql → plan → execute → merge`. See ARCHITECTURE.md.
 
+pub mod sql;
+// pub mod plan;
+pub mod cells;
 pub mod endpoint;
 pub mod keys;
+pub mod merge;
 pub mod schema;
 pub mod session;
 pub mod slots;
 pub mod topology;
-pub mod sql;
-pub mod cells;
-pub mod merge;

@@ -8,15 +8,21 @@
 //! The lexical rules are those of the pinned session: `utf8mb4`, backslash escapes on, `ANSI_QUOTES`,
 //! `PIPES_AS_CONCAT` and `HIGH_NOT_PRECEDENCE` off.
 
+mod analyse;
 mod bind;
 mod clauses;
+mod define;
 mod dialect;
 mod gate;
 mod head;
+mod key_literal;
 mod lex;
 mod literal;
 mod scan;
+mod scopes;
+mod shape;
 mod size;
+pub mod statement;
 
 use std::ops::Range;
 
@@ -25,6 +31,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
+pub use analyse::analyse;
 pub use bind::Param;
 pub use clauses::{SelectClauses, select_clauses};
 pub use dialect::MariaDialect;
@@ -94,17 +101,10 @@ pub fn read(text: &str, params: &[Param]) -> Result<Sql, SqlError> {
     }
     let mut text = bound.unwrap_or_else(|| text.to_owned());
 
-    if let Some(semicolon) = lexed
-        .tokens
-        .iter()
-        .position(|lexeme| lexeme.token == Token::SemiColon)
-    {
+    if let Some(semicolon) = lexed.tokens.iter().position(|lexeme| lexeme.token == Token::SemiColon) {
         let end = lexed.tokens[semicolon].range.start;
-        let code_follows = lexed.tokens.len() > semicolon + 1
-            || lexed
-                .executable_comments
-                .iter()
-                .any(|comment| comment.start > end);
+        let code_follows =
+            lexed.tokens.len() > semicolon + 1 || lexed.executable_comments.iter().any(|comment| comment.start > end);
         if code_follows {
             return Err(SqlError::Several);
         }
@@ -142,9 +142,7 @@ impl Sql {
 
     /// The keyword at token `i`; `None` if there is no such token, or it is no keyword or quoted.
     pub fn keyword(&self, i: usize) -> Option<Keyword> {
-        self.word(i)
-            .map(|word| word.keyword)
-            .filter(|keyword| *keyword != Keyword::NoKeyword)
+        self.word(i).map(|word| word.keyword).filter(|keyword| *keyword != Keyword::NoKeyword)
     }
 
     /// What kind of statement this is, told from its tokens alone: it holds without a tree, too.
@@ -162,18 +160,12 @@ impl Sql {
 
     /// The first call `name (…)` of one of `names` in any case, as the client spelled it.
     pub fn calls(&self, names: &[&str]) -> Option<&str> {
-        self.tokens
-            .windows(2)
-            .find_map(|pair| match (&pair[0].token, &pair[1].token) {
-                (Token::Word(word), Token::LParen)
-                    if names
-                        .iter()
-                        .any(|name| word.value.eq_ignore_ascii_case(name)) =>
-                {
-                    Some(word.value.as_str())
-                }
-                _ => None,
-            })
+        self.tokens.windows(2).find_map(|pair| match (&pair[0].token, &pair[1].token) {
+            (Token::Word(word), Token::LParen) if names.iter().any(|name| word.value.eq_ignore_ascii_case(name)) => {
+                Some(word.value.as_str())
+            }
+            _ => None,
+        })
     }
 
     /// The unquoted word at token `i`.
@@ -186,22 +178,16 @@ impl Sql {
 
     /// Whether token `i` is this unquoted word, in any case.
     fn is_word(&self, i: usize, expected: &str) -> bool {
-        self.word(i)
-            .is_some_and(|word| word.value.eq_ignore_ascii_case(expected))
+        self.word(i).is_some_and(|word| word.value.eq_ignore_ascii_case(expected))
     }
 
     /// Whether the tokens from `i` on are these unquoted words, in any case.
     fn are_words(&self, i: usize, expected: &[&str]) -> bool {
-        expected
-            .iter()
-            .enumerate()
-            .all(|(offset, word)| self.is_word(i + offset, word))
+        expected.iter().enumerate().all(|(offset, word)| self.is_word(i + offset, word))
     }
 
     fn is_token(&self, i: usize, expected: &Token) -> bool {
-        self.tokens
-            .get(i)
-            .is_some_and(|lexeme| lexeme.token == *expected)
+        self.tokens.get(i).is_some_and(|lexeme| lexeme.token == *expected)
     }
 }
 
@@ -218,11 +204,7 @@ fn parser_tokens(lexemes: &[Lexeme]) -> (Vec<TokenWithSpan>, bool) {
     let mut lock_in_share_mode = false;
     let mut i = 0;
     while i < lexemes.len() {
-        if is_word(i, "LOCK")
-            && is_word(i + 1, "IN")
-            && is_word(i + 2, "SHARE")
-            && is_word(i + 3, "MODE")
-        {
+        if is_word(i, "LOCK") && is_word(i + 1, "IN") && is_word(i + 2, "SHARE") && is_word(i + 3, "MODE") {
             lock_in_share_mode = true;
             i += 4;
             continue;
@@ -231,9 +213,7 @@ fn parser_tokens(lexemes: &[Lexeme]) -> (Vec<TokenWithSpan>, bool) {
         let token = match token {
             Token::StringConcat => Token::make_keyword("OR"),
             Token::Overlap => Token::make_keyword("AND"),
-            Token::DoubleQuotedString(raw) => {
-                Token::SingleQuotedString(literal::single_quoted(raw))
-            }
+            Token::DoubleQuotedString(raw) => Token::SingleQuotedString(literal::single_quoted(raw)),
             other => other.clone(),
         };
         // One "line" whose columns are byte offsets from 1: spans in the tree lead back to the text.
@@ -250,17 +230,12 @@ fn location(byte: usize) -> Location {
 
 fn parse(tokens: Vec<TokenWithSpan>) -> Result<Statement, String> {
     let mut parser = Parser::new(&MariaDialect).with_tokens_with_locations(tokens);
-    let statement = parser
-        .parse_statement()
-        .map_err(|error| error.to_string())?;
+    let statement = parser.parse_statement().map_err(|error| error.to_string())?;
     let rest = parser.peek_token();
     if rest.token == Token::EOF {
         Ok(statement)
     } else {
-        Err(format!(
-            "expected the end of the statement, found {}",
-            rest.token
-        ))
+        Err(format!("expected the end of the statement, found {}", rest.token))
     }
 }
 

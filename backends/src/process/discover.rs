@@ -33,8 +33,7 @@ fn find_in(folders: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
 }
 
 fn is_executable(path: &Path) -> bool {
-    path.metadata()
-        .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,26 +65,16 @@ impl ServerProgram {
             },
             package: "mariadb-server",
         })?;
-        let failed = |log_tail| ProvisionError::ProgramFailed {
-            program: path.clone(),
-            doing: "telling its version",
-            log_tail,
-        };
-        let asked = Command::new(&path)
-            .args(["--no-defaults", "--version"])
-            .kill_on_drop(true)
-            .output();
+        let failed =
+            |log_tail| ProvisionError::ProgramFailed { program: path.clone(), doing: "telling its version", log_tail };
+        let asked = Command::new(&path).args(["--no-defaults", "--version"]).kill_on_drop(true).output();
         let output = tokio::time::timeout(Duration::from_secs(20), asked)
             .await
             .map_err(|_| failed("no answer in 20 s".to_owned()))?
             .map_err(ProvisionError::io("start", &path))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let (flavor, version) = parse_version(&text).ok_or_else(|| failed(text.clone()))?;
-        Ok(Self {
-            path,
-            flavor,
-            version,
-        })
+        Ok(Self { path, flavor, version })
     }
 
     /// The program that lays out a new MariaDB data folder. It comes with the server, so the one
@@ -101,24 +90,15 @@ impl ServerProgram {
             .collect();
         find_in(&beside, &NAMES)
             .or_else(|| find_program(&NAMES))
-            .ok_or_else(|| ProvisionError::ProgramMissing {
-                names: NAMES.join(" or "),
-                package: "mariadb-server",
-            })
+            .ok_or_else(|| ProvisionError::ProgramMissing { names: NAMES.join(" or "), package: "mariadb-server" })
     }
 }
 
 /// Both say `NAME  Ver VERSION[ for …]`; only MariaDB names itself in the version.
 fn parse_version(text: &str) -> Option<(Flavor, String)> {
-    let mut words = text
-        .split_ascii_whitespace()
-        .skip_while(|word| *word != "Ver");
+    let mut words = text.split_ascii_whitespace().skip_while(|word| *word != "Ver");
     let version = words.nth(1)?.to_owned();
-    let flavor = if version.contains("MariaDB") {
-        Flavor::MariaDb
-    } else {
-        Flavor::MySql
-    };
+    let flavor = if version.contains("MariaDB") { Flavor::MariaDb } else { Flavor::MySql };
     Some((flavor, version))
 }
 
@@ -136,11 +116,7 @@ mod tests {
             Flavor::MariaDb,
             "10.11.19-MariaDB-0+deb12u1",
         );
-        check(
-            "/usr/sbin/mysqld  Ver 9.7.4-1 for Linux on x86_64 ((Debian))\n",
-            Flavor::MySql,
-            "9.7.4-1",
-        );
+        check("/usr/sbin/mysqld  Ver 9.7.4-1 for Linux on x86_64 ((Debian))\n", Flavor::MySql, "9.7.4-1");
         assert_eq!(parse_version("Prometheus 2.42"), None);
     }
 
@@ -152,21 +128,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_program_names_the_package_that_brings_it() {
-        let error = ServerProgram::discover(Some(Path::new("/nowhere/mariadbd")))
-            .await
-            .unwrap_err();
+        let error = ServerProgram::discover(Some(Path::new("/nowhere/mariadbd"))).await.unwrap_err();
         assert_eq!(error.class(), crate::ErrorClass::Program);
         assert!(error.to_string().contains("mariadb-server"), "{error}");
     }
 
     #[tokio::test]
     async fn a_program_that_is_no_server_is_refused() {
-        let error = ServerProgram::discover(Some(Path::new("/bin/true")))
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, ProvisionError::ProgramFailed { .. }),
-            "{error}"
-        );
+        let error = ServerProgram::discover(Some(Path::new("/bin/true"))).await.unwrap_err();
+        assert!(matches!(error, ProvisionError::ProgramFailed { .. }), "{error}");
     }
 }

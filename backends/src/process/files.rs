@@ -15,11 +15,7 @@ use crate::ProvisionError;
 
 /// Makes the folder and what is missing above it, for our eyes only.
 pub(super) fn create_private_dir(path: &Path) -> Result<(), ProvisionError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(ProvisionError::io("create the folder", path))
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(ProvisionError::io("create the folder", path))
 }
 
 /// Replaces the file in one step: after a crash it is the old one or the new one.
@@ -27,12 +23,7 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<(), ProvisionEr
     let temporary = with_suffix(path, ".new");
     let write = || -> io::Result<()> {
         // One left by a crash may have been cut short; it is ours to overwrite.
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
@@ -42,10 +33,8 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<(), ProvisionEr
 }
 
 pub(super) fn write_record<T: Serialize>(path: &Path, record: &T) -> Result<(), ProvisionError> {
-    let json = serde_json::to_vec_pretty(record).map_err(|source| ProvisionError::BadRecord {
-        path: path.to_owned(),
-        source,
-    })?;
+    let json = serde_json::to_vec_pretty(record)
+        .map_err(|source| ProvisionError::BadRecord { path: path.to_owned(), source })?;
     write_whole(path, &json)
 }
 
@@ -58,10 +47,7 @@ pub(super) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<Option<T>,
     };
     serde_json::from_slice(&json)
         .map(Some)
-        .map_err(|source| ProvisionError::BadRecord {
-            path: path.to_owned(),
-            source,
-        })
+        .map_err(|source| ProvisionError::BadRecord { path: path.to_owned(), source })
 }
 
 /// Removes a file or a whole folder; one that is not there is fine.
@@ -95,9 +81,7 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<String>, ProvisionError> {
 }
 
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), ProvisionError> {
-    fs::rename(from, to)
-        .and_then(|()| sync_parent(to))
-        .map_err(ProvisionError::io("rename", from))
+    fs::rename(from, to).and_then(|()| sync_parent(to)).map_err(ProvisionError::io("rename", from))
 }
 
 /// Copies a folder of regular files and folders, files 0600 and folders 0700, down to the disk.
@@ -108,17 +92,14 @@ pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<(), ProvisionError> {
     create_private_dir(to)?;
     for name in entries(from)? {
         let (source, target) = (from.join(&name), to.join(&name));
-        let metadata =
-            fs::symlink_metadata(&source).map_err(ProvisionError::io("look at", &source))?;
+        let metadata = fs::symlink_metadata(&source).map_err(ProvisionError::io("look at", &source))?;
         if metadata.is_dir() {
             copy_tree(&source, &target)?;
         } else if metadata.is_file() {
             copy_file(&source, &target).map_err(ProvisionError::io("copy", &source))?;
         }
     }
-    File::open(to)
-        .and_then(|folder| folder.sync_all())
-        .map_err(ProvisionError::io("write", to))
+    File::open(to).and_then(|folder| folder.sync_all()).map_err(ProvisionError::io("write", to))
 }
 
 fn copy_file(source: &Path, target: &Path) -> io::Result<()> {

@@ -19,18 +19,13 @@ pub(super) struct Identity {
 impl Identity {
     /// The process that has this pid now, also as a zombie.
     pub(super) fn of(pid: u32) -> Option<Self> {
-        Some(Self {
-            pid,
-            start_ticks: Stat::read(pid)?.start_ticks,
-            boot_id: boot_id()?,
-        })
+        Some(Self { pid, start_ticks: Stat::read(pid)?.start_ticks, boot_id: boot_id()? })
     }
 
     /// Whether this very process still runs. A zombie does not: it only waits to be reaped.
     pub(super) fn is_running(&self) -> bool {
         boot_id().as_ref() == Some(&self.boot_id)
-            && Stat::read(self.pid)
-                .is_some_and(|stat| stat.start_ticks == self.start_ticks && !stat.is_dead)
+            && Stat::read(self.pid).is_some_and(|stat| stat.start_ticks == self.start_ticks && !stat.is_dead)
     }
 
     /// Whether these arguments are all in its command line, in this order. A script that becomes
@@ -85,10 +80,7 @@ fn has_in_environment(pid: u32, variable: &str) -> bool {
 fn command_line(pid: u32) -> Option<Vec<String>> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let args = line.split_inclusive(|b| *b == 0);
-    Some(
-        args.map(|arg| String::from_utf8_lossy(arg.strip_suffix(&[0]).unwrap_or(arg)).into_owned())
-            .collect(),
-    )
+    Some(args.map(|arg| String::from_utf8_lossy(arg.strip_suffix(&[0]).unwrap_or(arg)).into_owned()).collect())
 }
 
 fn boot_id() -> Option<String> {
@@ -141,15 +133,9 @@ mod tests {
     fn a_process_with_our_pid_and_another_start_is_not_ours() {
         let me = Identity::of(std::process::id()).unwrap();
         assert!(me.is_running());
-        let earlier = Identity {
-            start_ticks: me.start_ticks - 1,
-            ..me.clone()
-        };
+        let earlier = Identity { start_ticks: me.start_ticks - 1, ..me.clone() };
         assert!(!earlier.is_running());
-        let other_boot = Identity {
-            boot_id: "x".into(),
-            ..me
-        };
+        let other_boot = Identity { boot_id: "x".into(), ..me };
         assert!(!other_boot.is_running());
     }
 
@@ -157,14 +143,8 @@ mod tests {
     fn the_command_line_must_have_all_arguments_in_order() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let line = words("ld.so mysqld --no-defaults --basedir=/x --datadir=/a --port=1");
-        assert!(is_within(
-            &words("--no-defaults --datadir=/a --port=1"),
-            &line
-        ));
-        assert!(!is_within(
-            &words("--no-defaults --datadir=/b --port=1"),
-            &line
-        ));
+        assert!(is_within(&words("--no-defaults --datadir=/a --port=1"), &line));
+        assert!(!is_within(&words("--no-defaults --datadir=/b --port=1"), &line));
         assert!(!is_within(&words("--port=1 --datadir=/a"), &line));
 
         let me = Identity::of(std::process::id()).unwrap();

@@ -16,11 +16,7 @@ const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
 
 impl ProcessProvisioner {
     /// Makes the server of this record run and answer, from wherever it is.
-    pub(super) async fn bring_up(
-        &self,
-        record: &mut InstanceRecord,
-        lock: Lock,
-    ) -> Result<(), ProvisionError> {
+    pub(super) async fn bring_up(&self, record: &mut InstanceRecord, lock: Lock) -> Result<(), ProvisionError> {
         let folder = self.store.instance(&record.id);
         if record.phase == Phase::Copying {
             let server = self.server().await?;
@@ -61,11 +57,7 @@ impl ProcessProvisioner {
         files::remove(&folder.init_file())
     }
 
-    async fn launch(
-        &self,
-        folder: &InstanceFolder,
-        record: &mut InstanceRecord,
-    ) -> Result<Program, ProvisionError> {
+    async fn launch(&self, folder: &InstanceFolder, record: &mut InstanceRecord) -> Result<Program, ProvisionError> {
         let server = self.server().await?;
         if !ports::is_free(record.port) {
             record.port = self.choose_port()?;
@@ -82,11 +74,7 @@ impl ProcessProvisioner {
     }
 
     /// Waits for a login that works and returns the server's version.
-    async fn wait_until_ready(
-        &self,
-        program: &Program,
-        record: &InstanceRecord,
-    ) -> Result<String, ProvisionError> {
+    async fn wait_until_ready(&self, program: &Program, record: &InstanceRecord) -> Result<String, ProvisionError> {
         const POLL: Duration = Duration::from_millis(15);
         let began = Instant::now();
         loop {
@@ -103,23 +91,14 @@ impl ProcessProvisioner {
             let log_tail = || program.log_tail(server::LOG_TAIL_LINES);
             if !program.is_running() {
                 let log_tail = log_tail();
-                return Err(ProvisionError::ServerStopped {
-                    id,
-                    class: server::class_of_log(&log_tail),
-                    log_tail,
-                });
+                return Err(ProvisionError::ServerStopped { id, class: server::class_of_log(&log_tail), log_tail });
             }
             let waited = began.elapsed();
             if server::is_refusal(&error) && waited >= REFUSAL_PATIENCE {
                 return Err(ProvisionError::LoginRefused { id, source: error });
             }
             if waited >= self.config.start_timeout {
-                return Err(ProvisionError::NotReady {
-                    id,
-                    waited,
-                    log_tail: log_tail(),
-                    source: Some(error),
-                });
+                return Err(ProvisionError::NotReady { id, waited, log_tail: log_tail(), source: Some(error) });
             }
             tokio::time::sleep(POLL).await;
         }

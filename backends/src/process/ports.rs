@@ -19,20 +19,14 @@ pub(super) fn is_free(port: u16) -> bool {
 
 /// A free port that no instance has on record, from a random place on, so that two choosing at
 /// once seldom meet.
-pub(super) fn choose(
-    range: &RangeInclusive<u16>,
-    on_record: &HashSet<u16>,
-) -> Result<u16, ProvisionError> {
+pub(super) fn choose(range: &RangeInclusive<u16>, on_record: &HashSet<u16>) -> Result<u16, ProvisionError> {
     let (first, last) = (*range.start(), *range.end());
     let no_free_port = ProvisionError::NoFreePort { first, last };
     if range.is_empty() {
         return Err(no_free_port);
     }
     let from = rand::rng().random_range(range.clone());
-    (from..=last)
-        .chain(first..from)
-        .find(|port| !on_record.contains(port) && is_free(*port))
-        .ok_or(no_free_port)
+    (from..=last).chain(first..from).find(|port| !on_record.contains(port) && is_free(*port)).ok_or(no_free_port)
 }
 
 #[cfg(test)]
@@ -44,10 +38,7 @@ mod tests {
         let taken = TcpListener::bind((HOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = choose(&(port..=port), &HashSet::new()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("no free port between {port} and {port}")
-        );
+        assert_eq!(error.to_string(), format!("no free port between {port} and {port}"));
         drop(taken);
         assert_eq!(choose(&(port..=port), &HashSet::new()).unwrap(), port);
         assert!(choose(&(port..=port), &HashSet::from([port])).is_err());

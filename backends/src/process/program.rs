@@ -64,24 +64,13 @@ impl Program {
     ///
     /// Needs a tokio runtime, which reaps it when it ends. Fails with
     /// [`ProvisionError::AlreadyRunning`] if the one on record still runs.
-    pub fn spawn(
-        record_dir: &Path,
-        name: &str,
-        command: ProgramCommand,
-    ) -> Result<Self, ProvisionError> {
+    pub fn spawn(record_dir: &Path, name: &str, command: ProgramCommand) -> Result<Self, ProvisionError> {
         if let Some(running) = Self::adopt(record_dir, name)? {
-            return Err(ProvisionError::AlreadyRunning {
-                what: name.to_owned(),
-                pid: running.pid(),
-            });
+            return Err(ProvisionError::AlreadyRunning { what: name.to_owned(), pid: running.pid() });
         }
         let record_path = record_path(record_dir, name);
         let log_start = set_aside_large_log(&command.log_file)?;
-        let marker = rand::rng()
-            .sample_iter(Alphanumeric)
-            .take(32)
-            .map(char::from)
-            .collect::<String>();
+        let marker = rand::rng().sample_iter(Alphanumeric).take(32).map(char::from).collect::<String>();
         let mut record = Record {
             program: command.program,
             args: command.args,
@@ -108,11 +97,7 @@ impl Program {
             doing: "starting",
             log_tail: String::new(),
         })?;
-        Ok(Self {
-            record_path,
-            record,
-            process,
-        })
+        Ok(Self { record_path, record, process })
     }
 
     /// The program on record as `name`, if it still runs: the same pid, start and arguments.
@@ -132,13 +117,8 @@ impl Program {
                 None => return Ok(None),
             },
         };
-        let program = Self {
-            record_path,
-            record,
-            process,
-        };
-        let is_ours =
-            program.is_running() && program.process.was_started_with(&program.record.args);
+        let program = Self { record_path, record, process };
+        let is_ours = program.is_running() && program.process.was_started_with(&program.record.args);
         Ok(is_ours.then_some(program))
     }
 
@@ -186,20 +166,14 @@ impl Program {
     }
 }
 
-fn start(
-    record: &Record,
-    env: &[(String, String)],
-    marker: &str,
-) -> Result<tokio::process::Child, ProvisionError> {
+fn start(record: &Record, env: &[(String, String)], marker: &str) -> Result<tokio::process::Child, ProvisionError> {
     let log = OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o600)
         .open(&record.log_file)
         .map_err(ProvisionError::io("open", &record.log_file))?;
-    let error_log = log
-        .try_clone()
-        .map_err(ProvisionError::io("open", &record.log_file))?;
+    let error_log = log.try_clone().map_err(ProvisionError::io("open", &record.log_file))?;
     let mut command = tokio::process::Command::new(&record.program);
     command
         .args(&record.args)
@@ -216,9 +190,7 @@ fn start(
         .stderr(error_log)
         .process_group(0)
         .kill_on_drop(false);
-    command
-        .spawn()
-        .map_err(ProvisionError::io("start", &record.program))
+    command.spawn().map_err(ProvisionError::io("start", &record.program))
 }
 
 fn record_path(record_dir: &Path, name: &str) -> PathBuf {
@@ -281,21 +253,13 @@ mod tests {
     async fn a_program_is_adopted_until_it_is_stopped() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
-        let program = Program::spawn(
-            dir,
-            "sleeper",
-            shell(dir, &format!("echo $GREETING; {FOREVER}")),
-        )
-        .unwrap();
+        let program = Program::spawn(dir, "sleeper", shell(dir, &format!("echo $GREETING; {FOREVER}"))).unwrap();
         wait_until("its greeting", || program.log_tail(5) == "hello").await;
 
         let adopted = Program::adopt(dir, "sleeper").unwrap().unwrap();
         assert_eq!(adopted.pid(), program.pid());
         let again = Program::spawn(dir, "sleeper", shell(dir, "true")).unwrap_err();
-        assert!(
-            matches!(again, ProvisionError::AlreadyRunning { .. }),
-            "{again}"
-        );
+        assert!(matches!(again, ProvisionError::AlreadyRunning { .. }), "{again}");
 
         adopted.stop(Duration::from_secs(10)).await.unwrap();
         assert!(!program.is_running());
@@ -307,12 +271,7 @@ mod tests {
     async fn one_that_ignores_sigterm_is_killed() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
-        let program = Program::spawn(
-            dir,
-            "deaf",
-            shell(dir, &format!("trap '' TERM; echo on; {FOREVER}")),
-        )
-        .unwrap();
+        let program = Program::spawn(dir, "deaf", shell(dir, &format!("trap '' TERM; echo on; {FOREVER}"))).unwrap();
         wait_until("its trap", || program.log_tail(1) == "on").await;
         program.stop(Duration::from_millis(100)).await.unwrap();
         assert!(!program.is_running());
@@ -350,10 +309,7 @@ mod tests {
     async fn a_record_that_points_at_a_stranger_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
-        let mut stranger = std::process::Command::new("sleep")
-            .arg("1000")
-            .spawn()
-            .unwrap();
+        let mut stranger = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         let record = Record {
             program: "/bin/sh".into(),
             args: vec!["--datadir=/ours".into()],

@@ -33,8 +33,7 @@ pub(super) fn command(
     record: &InstanceRecord,
     extra_args: &[String],
 ) -> ProgramCommand {
-    let in_folder =
-        |option: &str, path: std::path::PathBuf| format!("--{option}={}", path.display());
+    let in_folder = |option: &str, path: std::path::PathBuf| format!("--{option}={}", path.display());
     let mut args = vec![
         "--no-defaults".to_owned(),
         in_folder("datadir", folder.data()),
@@ -51,10 +50,7 @@ pub(super) fn command(
         "--character-set-server=utf8mb4".to_owned(),
         "--max-connections=500".to_owned(),
         "--innodb-flush-log-at-trx-commit=1".to_owned(),
-        format!(
-            "--innodb-buffer-pool-size={}",
-            buffer_pool_bytes(record.limits.memory_bytes)
-        ),
+        format!("--innodb-buffer-pool-size={}", buffer_pool_bytes(record.limits.memory_bytes)),
     ];
     match server.flavor {
         Flavor::MariaDb => args.push("--performance-schema=OFF".to_owned()),
@@ -69,28 +65,21 @@ pub(super) fn command(
         program: server.path.clone(),
         args,
         // The modes of files and folders that the server makes.
-        env: vec![
-            ("UMASK".to_owned(), "0600".to_owned()),
-            ("UMASK_DIR".to_owned(), "0700".to_owned()),
-        ],
+        env: vec![("UMASK".to_owned(), "0600".to_owned()), ("UMASK_DIR".to_owned(), "0700".to_owned())],
         log_file: folder.log_file(),
     }
 }
 
 /// Half of the limit: the rest is for connections, temporary tables and the server itself.
 fn buffer_pool_bytes(memory_limit_bytes: Option<u64>) -> u64 {
-    memory_limit_bytes.map_or(DEFAULT_BUFFER_POOL_BYTES, |limit| {
-        (limit / 2).max(MIN_BUFFER_POOL_BYTES)
-    })
+    memory_limit_bytes.map_or(DEFAULT_BUFFER_POOL_BYTES, |limit| (limit / 2).max(MIN_BUFFER_POOL_BYTES))
 }
 
 /// Whether a database name needs no escaping anywhere, and is not the server's own.
 pub(super) fn is_usable_database(name: &str) -> bool {
     const SYSTEM: [&str; 4] = ["mysql", "sys", "information_schema", "performance_schema"];
     (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$'))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$'))
         && !SYSTEM.contains(&name.to_ascii_lowercase().as_str())
 }
 
@@ -143,9 +132,7 @@ pub(super) async fn greet(record: &InstanceRecord) -> Result<Greeting, sqlx::Err
         .set_names(true);
     let greeting = async {
         let mut connection = options.connect().await?;
-        let (version, datadir) = sqlx::query_as("SELECT @@version, @@datadir")
-            .fetch_one(&mut connection)
-            .await?;
+        let (version, datadir) = sqlx::query_as("SELECT @@version, @@datadir").fetch_one(&mut connection).await?;
         // It has answered; that it also says good-bye well does not matter.
         let _ = connection.close().await;
         Ok(Greeting { version, datadir })
@@ -167,10 +154,7 @@ pub(super) fn is_crowded(error: &sqlx::Error) -> bool {
 }
 
 fn error_number(error: &sqlx::Error) -> Option<u16> {
-    error
-        .as_database_error()?
-        .try_downcast_ref::<MySqlDatabaseError>()
-        .map(MySqlDatabaseError::number)
+    error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
 }
 
 /// What kind of trouble a server had that stopped while starting, from its own words.
@@ -178,10 +162,7 @@ pub(super) fn class_of_log(log_tail: &str) -> ErrorClass {
     let says = |text: &str| log_tail.contains(text);
     if says("Address already in use") || says("Do you already have another") {
         ErrorClass::Port
-    } else if says("No space left on device")
-        || says("Disk is full")
-        || says("Cannot allocate memory")
-    {
+    } else if says("No space left on device") || says("Disk is full") || says("Cannot allocate memory") {
         ErrorClass::Quota
     } else {
         ErrorClass::Program
@@ -213,16 +194,7 @@ mod tests {
 
     #[test]
     fn a_database_name_must_need_no_quoting() {
-        for bad in [
-            "",
-            "a`b",
-            "a b",
-            "a/b",
-            "é",
-            "mysql",
-            "SYS",
-            &"x".repeat(65),
-        ] {
+        for bad in ["", "a`b", "a b", "a/b", "é", "mysql", "SYS", &"x".repeat(65)] {
             assert!(!is_usable_database(bad), "{bad:?}");
         }
         for good in ["app", "my-app_1", "a$b"] {
@@ -234,10 +206,7 @@ mod tests {
     fn the_first_statements_leave_one_account_and_no_statement_spans_lines() {
         for flavor in [Flavor::MariaDb, Flavor::MySql] {
             let statements = first_statements(flavor, &record());
-            assert!(
-                statements.lines().all(|line| line.ends_with(';')),
-                "{statements}"
-            );
+            assert!(statements.lines().all(|line| line.ends_with(';')), "{statements}");
             assert_eq!(statements.matches("CREATE USER").count(), 2);
             assert!(statements.contains("CREATE DATABASE IF NOT EXISTS `app`;"));
         }

@@ -17,10 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::files::{self, Lock};
-use crate::{
-    DataFate, InstanceId, InstanceName, InstanceSpec, Limits, OperationId, Owner, ProvisionError,
-    Secret,
-};
+use crate::{DataFate, InstanceId, InstanceName, InstanceSpec, Limits, OperationId, Owner, ProvisionError, Secret};
 
 /// Longer than one call about an instance takes, so that a second `create` of the same operation
 /// waits for the first instead of failing.
@@ -90,18 +87,13 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn open(directory: &Path) -> Result<Self, ProvisionError> {
-        let absolute = std::path::absolute(directory)
-            .map_err(ProvisionError::io("find the folder", directory))?;
+        let absolute = std::path::absolute(directory).map_err(ProvisionError::io("find the folder", directory))?;
         if absolute.to_str().is_none() {
-            let not_text = std::io::Error::new(
-                std::io::ErrorKind::InvalidInput,
-                "its path is not UTF-8 and cannot be on record",
-            );
+            let not_text =
+                std::io::Error::new(std::io::ErrorKind::InvalidInput, "its path is not UTF-8 and cannot be on record");
             return Err(ProvisionError::io("use the folder", absolute)(not_text));
         }
-        let store = Self {
-            directory: absolute,
-        };
+        let store = Self { directory: absolute };
         for part in ["locks", "template", "instances", "kept", "trash"] {
             files::create_private_dir(&store.directory.join(part))?;
         }
@@ -123,11 +115,7 @@ impl Store {
     /// Held while something about the instance is changed. Lock files stay for ever, since one
     /// that is removed while somebody waits for it locks nothing.
     pub(super) async fn lock(&self, id: &InstanceId) -> Result<Lock, ProvisionError> {
-        Lock::take(
-            self.directory.join("locks").join(format!("{id}.lock")),
-            LOCK_PATIENCE,
-        )
-        .await
+        Lock::take(self.directory.join("locks").join(format!("{id}.lock")), LOCK_PATIENCE).await
     }
 
     /// Every instance with a record. A folder without one was left by a crash before anything
@@ -161,9 +149,7 @@ impl Store {
     pub(super) async fn empty_trash(&self) -> Result<(), ProvisionError> {
         let trash = self.directory.join("trash");
         let emptied = tokio::task::spawn_blocking(move || {
-            files::entries(&trash)?
-                .iter()
-                .try_for_each(|name| files::remove(&trash.join(name)))
+            files::entries(&trash)?.iter().try_for_each(|name| files::remove(&trash.join(name)))
         });
         emptied.await.expect("removing files does not panic")
     }
@@ -206,11 +192,7 @@ impl InstanceFolder {
     /// Fills the data folder from the template, afresh if an earlier copy was cut short.
     ///
     /// The copy goes on when this future is dropped, so it holds the instance's lock itself.
-    pub(super) async fn copy_data(
-        &self,
-        template: PathBuf,
-        lock: Lock,
-    ) -> Result<(), ProvisionError> {
+    pub(super) async fn copy_data(&self, template: PathBuf, lock: Lock) -> Result<(), ProvisionError> {
         let (data, unfinished) = (self.data(), self.0.join("data.new"));
         let copied = tokio::task::spawn_blocking(move || {
             let _lock = lock;

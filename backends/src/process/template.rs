@@ -36,10 +36,7 @@ const NOT_TO_SHARE: [&str; 9] = [
 ];
 
 /// The template's data folder for this server, made now if need be.
-pub(super) async fn data_folder(
-    templates: &Path,
-    server: &ServerProgram,
-) -> Result<PathBuf, ProvisionError> {
+pub(super) async fn data_folder(templates: &Path, server: &ServerProgram) -> Result<PathBuf, ProvisionError> {
     let template = templates.join(file_name(server));
     if template.exists() {
         return Ok(template);
@@ -80,11 +77,7 @@ fn file_name(server: &ServerProgram) -> String {
         .replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-")
 }
 
-async fn lay_out(
-    server: &ServerProgram,
-    folder: &Path,
-    log_file: &Path,
-) -> Result<(), ProvisionError> {
+async fn lay_out(server: &ServerProgram, folder: &Path, log_file: &Path) -> Result<(), ProvisionError> {
     let tmp = temporary_folder(folder);
     files::create_private_dir(&tmp)?;
     let mut command = match server.flavor {
@@ -101,9 +94,7 @@ async fn lay_out(
             let mut command = Command::new(&server.path);
             command
                 .args(["--no-defaults", "--initialize-insecure"])
-                .arg(format!(
-                    "--loose-innodb-redo-log-capacity={TEMPLATE_REDO_LOG}"
-                ));
+                .arg(format!("--loose-innodb-redo-log-capacity={TEMPLATE_REDO_LOG}"));
             command
         }
     };
@@ -114,13 +105,8 @@ async fn lay_out(
         .args(server::run_as());
     let program = PathBuf::from(command.as_std().get_program());
     files::write_whole(log_file, b"")?;
-    let log = std::fs::OpenOptions::new()
-        .append(true)
-        .open(log_file)
-        .map_err(ProvisionError::io("open", log_file))?;
-    let error_log = log
-        .try_clone()
-        .map_err(ProvisionError::io("open", log_file))?;
+    let log = std::fs::OpenOptions::new().append(true).open(log_file).map_err(ProvisionError::io("open", log_file))?;
+    let error_log = log.try_clone().map_err(ProvisionError::io("open", log_file))?;
     let mut child = command
         .stdin(Stdio::null())
         .stdout(log)
@@ -149,11 +135,7 @@ fn temporary_folder(data: &Path) -> PathBuf {
 /// The errors alone where there are any: mariadb-install-db ends with a page of general advice.
 fn errors_in(log: &str) -> String {
     let errors: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
-    if errors.is_empty() {
-        log.to_owned()
-    } else {
-        errors.join("\n")
-    }
+    if errors.is_empty() { log.to_owned() } else { errors.join("\n") }
 }
 
 #[cfg(test)]

@@ -25,11 +25,7 @@ pub(super) fn measure(pid: Option<u32>, limits: Limits, data: &Path) -> Usage {
         cpu_seconds: process.map(|process| process.accumulated_cpu_time() as f64 / 1000.0),
         resident_memory_bytes: process.map(sysinfo::Process::memory),
         cpu_limit_cores: limits.cpu_cores.or_else(machine_cores),
-        memory_limit_bytes: Some(
-            limits
-                .memory_bytes
-                .unwrap_or_else(|| machine_memory(&system)),
-        ),
+        memory_limit_bytes: Some(limits.memory_bytes.unwrap_or_else(|| machine_memory(&system))),
         disk_used_bytes: Some(files::disk_usage_bytes(data)),
         disk_capacity_bytes: capacity_bytes(data),
     }

@@ -1,10 +1,6 @@
 //! Provisioners against real servers, and the in-memory one against the same demands.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "tests fail by panicking and skip aloud"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail by panicking and skip aloud")]
 
 mod memory;
 mod process;

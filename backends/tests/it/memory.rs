@@ -3,8 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use backends::conformance::{self, Subject};
 use backends::{
-    Call, ErrorClass, Fault, Instance, InstanceSpec, InstanceState, Limits, MemoryProvisioner,
-    OperationId, Owner, Provisioner,
+    Call, ErrorClass, Fault, Instance, InstanceSpec, InstanceState, Limits, MemoryProvisioner, OperationId, Owner,
+    Provisioner,
 };
 
 struct Memory(MemoryProvisioner);

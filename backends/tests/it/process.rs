@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use backends::conformance::{self, Subject};
 use backends::{
-    DataFate, ErrorClass, Instance, InstanceSpec, InstanceState, Limits, OperationId, Owner,
-    ProcessConfig, ProcessProvisioner, ProvisionError, Provisioner, find_program,
+    DataFate, ErrorClass, Instance, InstanceSpec, InstanceState, Limits, OperationId, Owner, ProcessConfig,
+    ProcessProvisioner, ProvisionError, Provisioner, find_program,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -28,10 +28,7 @@ impl Machine {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        Some(Self {
-            folder,
-            program: None,
-        })
+        Some(Self { folder, program: None })
     }
 
     /// With the MySQL that `.ci/install-mysql` puts beside the machine's MariaDB.
@@ -42,16 +39,10 @@ impl Machine {
         };
         let program = cache.join("sql-autoscaler/mysql-root/mysqld");
         if !program.exists() {
-            println!(
-                "SKIPPED: no MySQL in {} (.ci/install-mysql)",
-                program.display()
-            );
+            println!("SKIPPED: no MySQL in {} (.ci/install-mysql)", program.display());
             return None;
         }
-        Some(Self {
-            folder: tempfile::tempdir().unwrap(),
-            program: Some(program),
-        })
+        Some(Self { folder: tempfile::tempdir().unwrap(), program: Some(program) })
     }
 
     fn config(&self, owner: &Owner) -> ProcessConfig {
@@ -103,12 +94,7 @@ fn owner() -> Owner {
 }
 
 fn spec(name: &str) -> InstanceSpec {
-    InstanceSpec {
-        owner: owner(),
-        name: name.parse().unwrap(),
-        database: "app".into(),
-        limits: Limits::default(),
-    }
+    InstanceSpec { owner: owner(), name: name.parse().unwrap(), database: "app".into(), limits: Limits::default() }
 }
 
 fn operation(id: &str) -> OperationId {
@@ -135,10 +121,7 @@ async fn the_process_provisioner_conforms_with_mysql() {
 
 #[tokio::test]
 async fn a_second_instance_starts_fast_and_nobody_else_may_read_its_files() {
-    for machine in [Machine::new(), Machine::with_mysql()]
-        .into_iter()
-        .flatten()
-    {
+    for machine in [Machine::new(), Machine::with_mysql()].into_iter().flatten() {
         create_three_and_check_files(&machine).await;
     }
 }
@@ -150,19 +133,12 @@ async fn create_three_and_check_files(machine: &Machine) {
     println!("template made after {:?}", began.elapsed());
     for name in ["shard-1", "shard-2", "shard-3"] {
         let began = Instant::now();
-        let instance = provisioner
-            .create(&operation(name), &spec(name))
-            .await
-            .unwrap();
+        let instance = provisioner.create(&operation(name), &spec(name)).await.unwrap();
         let version = instance.server_version.as_deref().unwrap();
         println!("{name} ({version}) ready after {:?}", began.elapsed());
         assert!(began.elapsed() < Duration::from_secs(10));
         check_private(&machine.instance_file(instance.id.as_str(), ""));
-        assert!(
-            !machine
-                .instance_file(instance.id.as_str(), "init.sql")
-                .exists()
-        );
+        assert!(!machine.instance_file(instance.id.as_str(), "init.sql").exists());
     }
 }
 
@@ -178,15 +154,8 @@ fn check_private(folder: &Path) {
         } else if metadata.is_file() {
             // Servers write a few files of no secret with a mode of their own; the folders above
             // keep everybody out of those.
-            let in_data = entry
-                .path()
-                .components()
-                .any(|part| part.as_os_str() == "data");
-            assert!(
-                mode == 0o600 || in_data,
-                "{:?} has mode {mode:o}",
-                entry.path()
-            );
+            let in_data = entry.path().components().any(|part| part.as_os_str() == "data");
+            assert!(mode == 0o600 || in_data, "{:?} has mode {mode:o}", entry.path());
         }
     }
 }
@@ -197,11 +166,7 @@ async fn a_create_that_is_cut_off_anywhere_is_finished_by_the_next() {
     let Some(machine) = Machine::new() else {
         return;
     };
-    machine
-        .process(&owner())
-        .preflight(&spec("shard-1"))
-        .await
-        .unwrap();
+    machine.process(&owner()).preflight(&spec("shard-1")).await.unwrap();
     let mut milliseconds = 1;
     let mut cut_off = 0;
     let instance = loop {
@@ -213,18 +178,12 @@ async fn a_create_that_is_cut_off_anywhere_is_finished_by_the_next() {
             Err(_) => cut_off += 1,
         }
         let seen = provisioner.list(&owner()).await.unwrap();
-        assert!(
-            seen.iter().all(|i| i.state == InstanceState::Creating),
-            "{seen:?}"
-        );
+        assert!(seen.iter().all(|i| i.state == InstanceState::Creating), "{seen:?}");
         milliseconds += milliseconds / 2 + 1;
     };
     assert!(cut_off > 3, "cut off {cut_off} times only");
     assert_eq!(instance.state, InstanceState::Ready);
-    assert_eq!(
-        machine.process(&owner()).list(&owner()).await.unwrap(),
-        [instance]
-    );
+    assert_eq!(machine.process(&owner()).list(&owner()).await.unwrap(), [instance]);
 }
 
 #[tokio::test]
@@ -235,20 +194,14 @@ async fn a_server_that_does_not_start_says_why_and_can_be_destroyed() {
     let mut config = machine.config(&owner());
     config.extra_args = vec!["--no-such-option=1".into()];
     let provisioner = ProcessProvisioner::new(config).unwrap();
-    let error = provisioner
-        .create(&operation("op-1"), &spec("shard-1"))
-        .await
-        .unwrap_err();
+    let error = provisioner.create(&operation("op-1"), &spec("shard-1")).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Program);
     assert!(error.to_string().contains("no-such-option"), "{error}");
     let half = provisioner.list(&owner()).await.unwrap().remove(0);
     assert_eq!((half.state, half.pid), (InstanceState::Creating, None));
 
     let mended = machine.process(&owner());
-    mended
-        .destroy(&operation("op-2"), &half.id, DataFate::Remove)
-        .await
-        .unwrap();
+    mended.destroy(&operation("op-2"), &half.id, DataFate::Remove).await.unwrap();
     assert_eq!(mended.list(&owner()).await.unwrap(), []);
     assert!(!machine.instance_file(half.id.as_str(), "").exists());
 }
@@ -259,10 +212,7 @@ async fn a_port_that_was_taken_meanwhile_is_replaced() {
         return;
     };
     let provisioner = machine.process(&owner());
-    let created = provisioner
-        .create(&operation("op-1"), &spec("shard-1"))
-        .await
-        .unwrap();
+    let created = provisioner.create(&operation("op-1"), &spec("shard-1")).await.unwrap();
     provisioner.stop(&created.id).await.unwrap();
     let port = created.address.as_ref().unwrap().port;
     let _squatter = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
@@ -277,28 +227,15 @@ async fn kept_data_is_set_aside() {
         return;
     };
     let provisioner = machine.process(&owner());
-    let created = provisioner
-        .create(&operation("op-1"), &spec("shard-1"))
-        .await
-        .unwrap();
-    provisioner
-        .destroy(&operation("op-2"), &created.id, DataFate::Keep)
-        .await
-        .unwrap();
-    let kept = machine
-        .folder
-        .path()
-        .join("backend/kept")
-        .join(format!("{}.op-2", created.id));
+    let created = provisioner.create(&operation("op-1"), &spec("shard-1")).await.unwrap();
+    provisioner.destroy(&operation("op-2"), &created.id, DataFate::Keep).await.unwrap();
+    let kept = machine.folder.path().join("backend/kept").join(format!("{}.op-2", created.id));
     assert!(kept.join("data/ibdata1").exists());
     let process = PathBuf::from(format!("/proc/{}", created.pid.unwrap()));
     let began = Instant::now();
     // It has ended and is reaped in a moment.
     while process.exists() {
-        assert!(
-            began.elapsed() < Duration::from_secs(10),
-            "{process:?} is still there"
-        );
+        assert!(began.elapsed() < Duration::from_secs(10), "{process:?} is still there");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -311,10 +248,7 @@ async fn preflight_refuses_what_create_could_not_do() {
     let provisioner = ProcessProvisioner::new(config).unwrap();
     let full = provisioner.preflight(&spec("shard-1")).await.unwrap_err();
     assert_eq!(full.class(), ErrorClass::Quota, "{full}");
-    let quoted = InstanceSpec {
-        database: "a`b".into(),
-        ..spec("shard-1")
-    };
+    let quoted = InstanceSpec { database: "a`b".into(), ..spec("shard-1") };
     let error = provisioner.preflight(&quoted).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Permanent, "{error}");
 }
@@ -327,15 +261,9 @@ async fn a_missing_program_leaves_no_instance_behind() {
     let provisioner = ProcessProvisioner::new(config).unwrap();
     for error in [
         provisioner.preflight(&spec("shard-1")).await.unwrap_err(),
-        provisioner
-            .create(&operation("op-1"), &spec("shard-1"))
-            .await
-            .unwrap_err(),
+        provisioner.create(&operation("op-1"), &spec("shard-1")).await.unwrap_err(),
     ] {
-        assert!(
-            matches!(error, ProvisionError::ProgramMissing { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, ProvisionError::ProgramMissing { .. }), "{error}");
         assert!(error.to_string().contains("mariadb-server"), "{error}");
     }
     assert_eq!(provisioner.list(&owner()).await.unwrap(), []);

@@ -66,12 +66,7 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
             "VIEW" | "SYSTEM VIEW" => TableKind::View,
             _ => place(&name, &columns, layout),
         };
-        tables.push(Table {
-            kind,
-            columns,
-            primary_key: primary_keys.remove(&name).unwrap_or_default(),
-            name,
-        });
+        tables.push(Table { kind, columns, primary_key: primary_keys.remove(&name).unwrap_or_default(), name });
     }
     Ok(Schema::new(&database, layout, tables))
 }
@@ -84,8 +79,7 @@ fn place(name: &str, columns: &[TableColumn], layout: &Layout) -> TableKind {
     let Some((_, key)) = layout.shard_keys.iter().find(|(table, _)| configured(table)) else {
         return TableKind::Unsharded;
     };
-    let Some(column) = columns.iter().find(|column| column.name.eq_ignore_ascii_case(key))
-    else {
+    let Some(column) = columns.iter().find(|column| column.name.eq_ignore_ascii_case(key)) else {
         return TableKind::Unusable {
             reason: format!("it has no column `{key}`, its sharding key in table_shard_keys"),
         };

@@ -4,11 +4,11 @@ use sqlparser::ast::{
     self, AssignmentTarget, Expr, FromTable, ObjectName, OnInsert, SetExpr, TableFactor, TableObject, TableWithJoins,
 };
 
-use super::literal::literal_of;
+use super::key_literal::literal_of;
 use super::scopes::{add_conjuncts, add_joined, collect, table_name};
 use super::shape::{select_list, shape};
 use super::statement::{
-    Change, Define, DefineKind, Insert, InsertCell, InsertRows, Opaque, Read, Scope, Statement, TableName, Unsupported,
+    Change, DefineKind, Insert, InsertCell, InsertRows, Opaque, Read, Scope, Statement, TableName, Unsupported,
 };
 use super::{Head, Sql, define};
 use crate::keys::KeyLiteral;
@@ -60,7 +60,13 @@ pub fn analyse(sql: &Sql) -> Result<Statement, Unsupported> {
 /// What depends on a session would silently mean something else on a pooled connection.
 fn refuse_session_state(sql: &Sql) -> Result<(), Unsupported> {
     const SESSION_FUNCTIONS: [&str; 8] = [
-        "last_insert_id", "found_rows", "row_count", "get_lock", "release_lock", "release_all_locks", "is_used_lock",
+        "last_insert_id",
+        "found_rows",
+        "row_count",
+        "get_lock",
+        "release_lock",
+        "release_all_locks",
+        "is_used_lock",
         "lastval",
     ];
     let hint = "sessions (X-Session-Id) are not supported yet";
@@ -110,7 +116,9 @@ fn insert(tree: &ast::Insert) -> Result<Insert, Unsupported> {
     }
     let updated_columns = match &tree.on {
         None => Vec::new(),
-        Some(OnInsert::DuplicateKeyUpdate(assignments)) => assigned(assignments)?.into_iter().map(|(name, _)| name).collect(),
+        Some(OnInsert::DuplicateKeyUpdate(assignments)) => {
+            assigned(assignments)?.into_iter().map(|(name, _)| name).collect()
+        }
         Some(_) => return Err(Unsupported::new("ON CONFLICT")),
     };
     let (columns, rows) = match (&tree.source, &tree.assignments[..]) {

@@ -19,21 +19,14 @@ pub enum Param {
 ///
 /// # Errors
 /// `Params` if their number differs, `Malformed` if a number is not a JSON number.
-pub(super) fn bind(
-    text: &str,
-    tokens: &[Lexeme],
-    params: &[Param],
-) -> Result<Option<String>, SqlError> {
+pub(super) fn bind(text: &str, tokens: &[Lexeme], params: &[Param]) -> Result<Option<String>, SqlError> {
     let placeholders: Vec<_> = tokens
         .iter()
         .filter(|lexeme| matches!(lexeme.token, Token::Placeholder(_)))
         .map(|lexeme| lexeme.range.clone())
         .collect();
     if placeholders.len() != params.len() {
-        return Err(SqlError::Params {
-            expected: placeholders.len(),
-            got: params.len(),
-        });
+        return Err(SqlError::Params { expected: placeholders.len(), got: params.len() });
     }
     if params.is_empty() {
         return Ok(None);
@@ -44,11 +37,7 @@ pub(super) fn bind(
     for (number, (placeholder, param)) in placeholders.iter().zip(params).enumerate() {
         bound.push_str(&text[copied..placeholder.start]);
         // A literal must stay a token of its own: `-?` is not `--1`, and `N?` is not N'…'.
-        if bound
-            .bytes()
-            .next_back()
-            .is_some_and(|before| !b" \t\r\n(,=<>+*".contains(&before))
-        {
+        if bound.bytes().next_back().is_some_and(|before| !b" \t\r\n(,=<>+*".contains(&before)) {
             bound.push(' ');
         }
         match param {
@@ -57,19 +46,12 @@ pub(super) fn bind(
             Param::Bool(false) => bound.push_str("FALSE"),
             Param::Number(digits) if is_json_number(digits) => bound.push_str(digits),
             Param::Number(_) => {
-                return Err(SqlError::Malformed(format!(
-                    "param {} is not a JSON number",
-                    number + 1
-                )));
+                return Err(SqlError::Malformed(format!("param {} is not a JSON number", number + 1)));
             }
             Param::Text(value) => bound.push_str(&quote_text(value)),
         }
         copied = placeholder.end;
-        if text
-            .as_bytes()
-            .get(copied)
-            .is_some_and(|after| !b" \t\r\n),;=<>+*/".contains(after))
-        {
+        if text.as_bytes().get(copied).is_some_and(|after| !b" \t\r\n),;=<>+*/".contains(after)) {
             bound.push(' ');
         }
     }
@@ -82,10 +64,7 @@ fn is_json_number(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (
-            mantissa,
-            Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)),
-        ),
+        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
         None => (unsigned, None),
     };
     let (whole, fraction) = match mantissa.split_once('.') {

@@ -97,10 +97,7 @@ fn clause_at(sql: &Sql, i: usize) -> Option<(Clause, usize)> {
         Some((Clause::OrderBy, 2))
     } else if found(&["LIMIT"]) {
         Some((Clause::Limit, 1))
-    } else if found(&["FOR", "UPDATE"])
-        || found(&["FOR", "SHARE"])
-        || found(&["LOCK", "IN", "SHARE", "MODE"])
-    {
+    } else if found(&["FOR", "UPDATE"]) || found(&["FOR", "SHARE"]) || found(&["LOCK", "IN", "SHARE", "MODE"]) {
         Some((Clause::Lock, 0))
     } else {
         None
@@ -118,11 +115,7 @@ fn from_tokens(sql: &Sql) -> Option<SelectClauses> {
     let mut begin = first_item;
     let mut i = first_item;
     while i < sql.tokens.len() {
-        let next = if sql.tokens[i].depth == 0 {
-            clause_at(sql, i)
-        } else {
-            None
-        };
+        let next = if sql.tokens[i].depth == 0 { clause_at(sql, i) } else { None };
         if let Some((next, words)) = next {
             if next <= clause {
                 return None;
@@ -194,12 +187,7 @@ fn list(sql: &Sql, begin: usize, end: usize) -> Option<Vec<Range<usize>>> {
     Some(parts)
 }
 
-fn agrees(
-    clauses: &SelectClauses,
-    query: &Query,
-    select: &Select,
-    lock_in_share_mode: bool,
-) -> bool {
+fn agrees(clauses: &SelectClauses, query: &Query, select: &Select, lock_in_share_mode: bool) -> bool {
     let GroupByExpr::Expressions(group_by, group_modifiers) = &select.group_by else {
         return false;
     };

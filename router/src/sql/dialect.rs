@@ -5,9 +5,7 @@
 
 use std::any::TypeId;
 
-use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, DateTimeField, Expr, Interval, Statement, UnaryOperator,
-};
+use sqlparser::ast::{BinaryOperator, CastKind, DataType, DateTimeField, Expr, Interval, Statement, UnaryOperator};
 use sqlparser::dialect::{Dialect, MySqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -52,9 +50,7 @@ impl MariaDialect {
         let value = Box::new(parser.parse_expr()?);
         let unit = parser.parse_identifier()?;
         if !is_composite_unit(&unit.value) {
-            return Err(ParserError::ParserError(format!(
-                "expected a unit after INTERVAL, found {unit}"
-            )));
+            return Err(ParserError::ParserError(format!("expected a unit after INTERVAL, found {unit}")));
         }
         Ok(Expr::Interval(Interval {
             value,
@@ -73,15 +69,8 @@ fn chain_error(parser: &Parser, left: &Expr) -> Option<ParserError> {
         return None;
     };
     let chains = matches!(word.keyword, Keyword::NOT | Keyword::BETWEEN)
-        && matches!(
-            left,
-            Expr::Like { .. } | Expr::RLike { .. } | Expr::Between { .. }
-        );
-    chains.then(|| {
-        ParserError::ParserError(format!(
-            "expected parentheses around the left side of {word}"
-        ))
-    })
+        && matches!(left, Expr::Like { .. } | Expr::RLike { .. } | Expr::Between { .. });
+    chains.then(|| ParserError::ParserError(format!("expected parentheses around the left side of {word}")))
 }
 
 /// Looks ahead for the unit of the INTERVAL at the parser's position. Trying one parser and then the other
@@ -193,45 +182,29 @@ impl Dialect for MariaDialect {
         match &parser.peek_token_ref().token {
             Token::Minus => Some(Self::parse_prefix_operator(parser, UnaryOperator::Minus)),
             Token::Plus => Some(Self::parse_prefix_operator(parser, UnaryOperator::Plus)),
-            Token::Tilde => Some(Self::parse_prefix_operator(
-                parser,
-                UnaryOperator::BitwiseNot,
-            )),
-            Token::ExclamationMark => {
-                Some(Self::parse_prefix_operator(parser, UnaryOperator::BangNot))
-            }
+            Token::Tilde => Some(Self::parse_prefix_operator(parser, UnaryOperator::BitwiseNot)),
+            Token::ExclamationMark => Some(Self::parse_prefix_operator(parser, UnaryOperator::BangNot)),
             Token::Word(word) if word.quote_style.is_none() => match word.keyword {
                 Keyword::BINARY => Some(Self::parse_binary_operator(parser)),
-                Keyword::INTERVAL if has_composite_unit(parser) => {
-                    Some(Self::parse_composite_interval(parser))
-                }
+                Keyword::INTERVAL if has_composite_unit(parser) => Some(Self::parse_composite_interval(parser)),
                 _ => None,
             },
             _ => None,
         }
     }
 
-    fn parse_infix(
-        &self,
-        parser: &mut Parser,
-        expr: &Expr,
-        precedence: u8,
-    ) -> Option<Result<Expr, ParserError>> {
+    fn parse_infix(&self, parser: &mut Parser, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
         if let Some(error) = chain_error(parser, expr) {
             return Some(Err(error));
         }
         if !parser.parse_keyword(Keyword::MOD) {
             return STOCK.parse_infix(parser, expr, precedence);
         }
-        Some(
-            parser
-                .parse_subexpr(precedence)
-                .map(|right| Expr::BinaryOp {
-                    left: Box::new(expr.clone()),
-                    op: BinaryOperator::Modulo,
-                    right: Box::new(right),
-                }),
-        )
+        Some(parser.parse_subexpr(precedence).map(|right| Expr::BinaryOp {
+            left: Box::new(expr.clone()),
+            op: BinaryOperator::Modulo,
+            right: Box::new(right),
+        }))
     }
 
     fn parse_statement(&self, parser: &mut Parser) -> Option<Result<Statement, ParserError>> {

@@ -25,14 +25,7 @@ const LEXICAL_VARIABLES: [&str; 7] = [
 ];
 
 /// Engines whose tables are files or other servers of the client's choice.
-const FOREIGN_ENGINES: [&str; 6] = [
-    "federated",
-    "federatedx",
-    "connect",
-    "spider",
-    "s3",
-    "oqgraph",
-];
+const FOREIGN_ENGINES: [&str; 6] = ["federated", "federatedx", "connect", "spider", "s3", "oqgraph"];
 
 pub(super) fn check(sql: &Sql, executable_comments: &[Range<usize>]) -> Result<(), SqlError> {
     check_statement(sql)?;
@@ -46,10 +39,7 @@ pub(super) fn check(sql: &Sql, executable_comments: &[Range<usize>]) -> Result<(
 }
 
 fn refuse(construct: impl Into<String>, hint: &str) -> SqlError {
-    SqlError::NotAllowed {
-        construct: construct.into(),
-        hint: hint.to_owned(),
-    }
+    SqlError::NotAllowed { construct: construct.into(), hint: hint.to_owned() }
 }
 
 const ADMIN_HINT: &str = "do it on the shard itself, as an administrator";
@@ -63,18 +53,13 @@ fn check_statement(sql: &Sql) -> Result<(), SqlError> {
     };
     let verb = word.value.to_ascii_uppercase();
     match verb.as_str() {
-        "GRANT" | "REVOKE" | "INSTALL" | "UNINSTALL" | "SHUTDOWN" | "RESTART" | "KILL"
-        | "FLUSH" | "RESET" | "PURGE" | "CHANGE" | "STOP" | "CLONE" | "BINLOG" | "BACKUP"
-        | "CACHE" => Err(refuse(verb, ADMIN_HINT)),
+        "GRANT" | "REVOKE" | "INSTALL" | "UNINSTALL" | "SHUTDOWN" | "RESTART" | "KILL" | "FLUSH" | "RESET"
+        | "PURGE" | "CHANGE" | "STOP" | "CLONE" | "BINLOG" | "BACKUP" | "CACHE" => Err(refuse(verb, ADMIN_HINT)),
         "LOAD" | "IMPORT" => Err(refuse(verb, "insert the rows with INSERT")),
         "PREPARE" | "EXECUTE" | "DEALLOCATE" | "CALL" => Err(refuse(verb, HIDDEN_HINT)),
         "XA" => Err(refuse(verb, "the router runs its own two-phase commit")),
-        "START" if !sql.is_word(start + 1, "TRANSACTION") => {
-            Err(refuse("START of replication", ADMIN_HINT))
-        }
-        "LOCK" | "UNLOCK" if sql.is_word(start + 1, "INSTANCE") => {
-            Err(refuse("LOCK INSTANCE", ADMIN_HINT))
-        }
+        "START" if !sql.is_word(start + 1, "TRANSACTION") => Err(refuse("START of replication", ADMIN_HINT)),
+        "LOCK" | "UNLOCK" if sql.is_word(start + 1, "INSTANCE") => Err(refuse("LOCK INSTANCE", ADMIN_HINT)),
         "CREATE" | "ALTER" | "DROP" | "RENAME" => check_definition(sql, start, &verb),
         "SET" => check_set(sql, start + 1),
         "SHOW" => check_show(sql, start + 1),
@@ -90,22 +75,13 @@ fn check_statement(sql: &Sql) -> Result<(), SqlError> {
 fn check_definition(sql: &Sql, start: usize, verb: &str) -> Result<(), SqlError> {
     let construct = |kind: &str| format!("{verb} {kind}");
     match object_kind(sql, start + 1).as_deref() {
-        Some("TABLE" | "TABLES" | "INDEX" | "VIEW" | "SEQUENCE") => {
-            check_table_options(sql, start, verb)
-        }
+        Some("TABLE" | "TABLES" | "INDEX" | "VIEW" | "SEQUENCE") => check_table_options(sql, start, verb),
         // Their bodies run later, where this gate does not see them.
-        Some(
-            kind @ ("FUNCTION" | "PROCEDURE" | "TRIGGER" | "EVENT" | "PACKAGE" | "LIBRARY"
-            | "PREPARE"),
-        ) => Err(refuse(
-            construct(kind),
-            "stored code would run unseen by the router",
-        )),
+        Some(kind @ ("FUNCTION" | "PROCEDURE" | "TRIGGER" | "EVENT" | "PACKAGE" | "LIBRARY" | "PREPARE")) => {
+            Err(refuse(construct(kind), "stored code would run unseen by the router"))
+        }
         Some(kind) => Err(refuse(construct(kind), ADMIN_HINT)),
-        None => Err(refuse(
-            verb,
-            "only tables, indexes, views and sequences can be defined here",
-        )),
+        None => Err(refuse(verb, "only tables, indexes, views and sequences can be defined here")),
     }
 }
 
@@ -113,36 +89,17 @@ fn check_table_options(sql: &Sql, start: usize, verb: &str) -> Result<(), SqlErr
     for i in start..sql.tokens.len() {
         let directory = sql.is_word(i + 1, "DIRECTORY");
         if directory && (sql.is_word(i, "DATA") || sql.is_word(i, "INDEX")) {
-            return Err(refuse(
-                "DATA DIRECTORY",
-                "tables lie in the shard's own folder",
-            ));
+            return Err(refuse("DATA DIRECTORY", "tables lie in the shard's own folder"));
         }
         let swaps_file = sql.is_word(i, "DISCARD") || sql.is_word(i, "IMPORT");
-        if verb == "ALTER"
-            && swaps_file
-            && sql
-                .tokens
-                .iter()
-                .any(|lexeme| is_name(&lexeme.token, "TABLESPACE"))
-        {
+        if verb == "ALTER" && swaps_file && sql.tokens.iter().any(|lexeme| is_name(&lexeme.token, "TABLESPACE")) {
             return Err(refuse("DISCARD or IMPORT TABLESPACE", ADMIN_HINT));
         }
         if sql.is_word(i, "ENGINE") || sql.is_word(i, "TYPE") {
             let value = i + 1 + usize::from(sql.is_token(i + 1, &Token::Eq));
-            let engine = sql
-                .tokens
-                .get(value)
-                .and_then(|lexeme| spelled(&lexeme.token))
-                .unwrap_or_default();
-            if FOREIGN_ENGINES
-                .iter()
-                .any(|foreign| engine.eq_ignore_ascii_case(foreign))
-            {
-                return Err(refuse(
-                    format!("ENGINE {engine}"),
-                    "its rows lie outside of the shard",
-                ));
+            let engine = sql.tokens.get(value).and_then(|lexeme| spelled(&lexeme.token)).unwrap_or_default();
+            if FOREIGN_ENGINES.iter().any(|foreign| engine.eq_ignore_ascii_case(foreign)) {
+                return Err(refuse(format!("ENGINE {engine}"), "its rows lie outside of the shard"));
             }
         }
     }
@@ -173,39 +130,23 @@ fn check_set(sql: &Sql, first: usize) -> Result<(), SqlError> {
         if sql.is_word(i, "AUTHORIZATION") {
             return Err(refuse("SET SESSION AUTHORIZATION", ADMIN_HINT));
         }
-        let scope = ["GLOBAL", "PERSIST", "PERSIST_ONLY"]
-            .iter()
-            .find(|scope| variable.eq_ignore_ascii_case(scope));
+        let scope = ["GLOBAL", "PERSIST", "PERSIST_ONLY"].iter().find(|scope| variable.eq_ignore_ascii_case(scope));
         if let Some(scope) = scope {
             if qualified || sql.word(i).is_some() {
                 return Err(refuse(format!("SET {scope}"), ADMIN_HINT));
             }
         }
-        if LEXICAL_VARIABLES
-            .iter()
-            .any(|lexical| variable.eq_ignore_ascii_case(lexical))
-            && assigned(sql, i + 1)
-        {
-            return Err(refuse(
-                format!("SET {variable}"),
-                "the router pins it, to read SQL as the shard does",
-            ));
+        if LEXICAL_VARIABLES.iter().any(|lexical| variable.eq_ignore_ascii_case(lexical)) && assigned(sql, i + 1) {
+            return Err(refuse(format!("SET {variable}"), "the router pins it, to read SQL as the shard does"));
         }
         let charset = sql.are_words(i, &["CHARACTER", "SET"]) || sql.is_word(i, "CHARSET");
         if charset && starts_assignment(sql, first, i) {
             return Err(refuse("SET CHARACTER SET", "the connection speaks utf8mb4"));
         }
         if sql.is_word(i, "NAMES") && starts_assignment(sql, first, i) {
-            let charset = sql
-                .tokens
-                .get(i + 1)
-                .and_then(|lexeme| spelled(&lexeme.token))
-                .unwrap_or_default();
+            let charset = sql.tokens.get(i + 1).and_then(|lexeme| spelled(&lexeme.token)).unwrap_or_default();
             if !charset.eq_ignore_ascii_case("utf8mb4") {
-                return Err(refuse(
-                    format!("SET NAMES {charset}"),
-                    "the connection speaks utf8mb4",
-                ));
+                return Err(refuse(format!("SET NAMES {charset}"), "the connection speaks utf8mb4"));
             }
         }
     }
@@ -225,9 +166,7 @@ fn check_show(sql: &Sql, first: usize) -> Result<(), SqlError> {
         return Err(refuse("SHOW of accounts", ADMIN_HINT));
     }
     for i in first..sql.tokens.len().saturating_sub(1) {
-        let names_schema = ["FROM", "IN", "DATABASE", "SCHEMA", "EXISTS"]
-            .iter()
-            .any(|word| sql.is_word(i, word));
+        let names_schema = ["FROM", "IN", "DATABASE", "SCHEMA", "EXISTS"].iter().any(|word| sql.is_word(i, word));
         match &sql.tokens[i + 1].token {
             Token::Word(word) if names_schema && is_closed_schema(word) => {
                 return Err(closed_schema(word));
@@ -241,9 +180,7 @@ fn check_show(sql: &Sql, first: usize) -> Result<(), SqlError> {
 /// sqlparser parses EXPLAIN EXPLAIN EXPLAIN …, each on more stack, though no server takes it.
 fn check_explain(sql: &Sql, first: usize) -> Result<(), SqlError> {
     const EXPLAINS: [&str; 3] = ["EXPLAIN", "DESCRIBE", "DESC"];
-    const EXPLAINED: [&str; 8] = [
-        "SELECT", "WITH", "VALUES", "TABLE", "INSERT", "REPLACE", "UPDATE", "DELETE",
-    ];
+    const EXPLAINED: [&str; 8] = ["SELECT", "WITH", "VALUES", "TABLE", "INSERT", "REPLACE", "UPDATE", "DELETE"];
     for i in first..sql.tokens.len() {
         if EXPLAINS.iter().any(|word| sql.is_word(i, word)) {
             return Err(SqlError::Malformed("EXPLAIN of an EXPLAIN".to_owned()));
@@ -260,31 +197,19 @@ fn check_anywhere(sql: &Sql, i: usize) -> Result<(), SqlError> {
     match &sql.tokens[i].token {
         // `@`, with no name behind it, and what sqlparser makes of `@>` and `@?`.
         Token::AtSign | Token::AtAt | Token::AtArrow | Token::AtQuestion | Token::AtDashAt => {
-            Err(refuse(
-                "a quoted user variable",
-                "write its name without quotes, as in @name",
-            ))
+            Err(refuse("a quoted user variable", "write its name without quotes, as in @name"))
         }
-        Token::Word(word) if is_closed_schema(word) && sql.is_token(i + 1, &Token::Period) => {
-            Err(closed_schema(word))
-        }
+        Token::Word(word) if is_closed_schema(word) && sql.is_token(i + 1, &Token::Period) => Err(closed_schema(word)),
         // MariaDB and MySQL find a native function under a quoted name, too.
-        Token::Word(word)
-            if word.value.eq_ignore_ascii_case("LOAD_FILE")
-                && sql.is_token(i + 1, &Token::LParen) =>
-        {
+        Token::Word(word) if word.value.eq_ignore_ascii_case("LOAD_FILE") && sql.is_token(i + 1, &Token::LParen) => {
             Err(refuse("LOAD_FILE", "files of the shard are out of reach"))
         }
-        Token::Word(_) if sql.is_word(i, "INTO") => match ["OUTFILE", "DUMPFILE"]
-            .iter()
-            .find(|w| sql.is_word(i + 1, w))
-        {
-            Some(word) => Err(refuse(
-                format!("INTO {word}"),
-                "read the rows from the answer",
-            )),
-            None => Ok(()),
-        },
+        Token::Word(_) if sql.is_word(i, "INTO") => {
+            match ["OUTFILE", "DUMPFILE"].iter().find(|w| sql.is_word(i + 1, w)) {
+                Some(word) => Err(refuse(format!("INTO {word}"), "read the rows from the answer")),
+                None => Ok(()),
+            }
+        }
         _ => Ok(()),
     }
 }
@@ -294,17 +219,8 @@ fn check_anywhere(sql: &Sql, i: usize) -> Result<(), SqlError> {
 /// side of the comment's border.
 fn check_executable_comment(sql: &Sql, comment: &str) -> Result<(), SqlError> {
     // These end a harmless start in harm, or start what a harmless word ends.
-    const ENDS: [&str; 9] = [
-        "OUTFILE",
-        "DUMPFILE",
-        "LOAD",
-        "LOAD_FILE",
-        "GLOBAL",
-        "PERSIST",
-        "PERSIST_ONLY",
-        "DIRECTORY",
-        "TABLESPACE",
-    ];
+    const ENDS: [&str; 9] =
+        ["OUTFILE", "DUMPFILE", "LOAD", "LOAD_FILE", "GLOBAL", "PERSIST", "PERSIST_ONLY", "DIRECTORY", "TABLESPACE"];
     // These make another statement of one that starts with CREATE, DROP, ALTER or the like.
     const KINDS: [&str; 16] = [
         "DATABASE",
@@ -324,29 +240,16 @@ fn check_executable_comment(sql: &Sql, comment: &str) -> Result<(), SqlError> {
         "ENGINE",
         "TYPE",
     ];
-    let refusal = || {
-        Err(refuse(
-            "this executable comment",
-            "take the code out of the comment",
-        ))
-    };
-    let one_of =
-        |words: &[&str], word: &str| words.iter().any(|closed| word.eq_ignore_ascii_case(closed));
+    let refusal = || Err(refuse("this executable comment", "take the code out of the comment"));
+    let one_of = |words: &[&str], word: &str| words.iter().any(|closed| word.eq_ignore_ascii_case(closed));
 
     let content = comment.trim_start_matches("/*").trim_end_matches("*/");
-    let hides =
-        content.contains(['\'', '"', '`', '#', ';', '\\', '@', '?']) || content.contains("--");
+    let hides = content.contains(['\'', '"', '`', '#', ';', '\\', '@', '?']) || content.contains("--");
     if hides || content.contains("/*") {
         return refusal();
     }
-    let mut words =
-        content.split(|char: char| !(char.is_alphanumeric() || matches!(char, '_' | '$')));
-    let closed = [
-        &ENDS[..],
-        &KINDS[..],
-        &CLOSED_SCHEMAS[..],
-        &FOREIGN_ENGINES[..],
-    ];
+    let mut words = content.split(|char: char| !(char.is_alphanumeric() || matches!(char, '_' | '$')));
+    let closed = [&ENDS[..], &KINDS[..], &CLOSED_SCHEMAS[..], &FOREIGN_ENGINES[..]];
     if words.any(|word| closed.iter().any(|closed| one_of(closed, word))) {
         return refusal();
     }
@@ -365,16 +268,11 @@ fn check_executable_comment(sql: &Sql, comment: &str) -> Result<(), SqlError> {
 }
 
 fn is_closed_schema(word: &Word) -> bool {
-    CLOSED_SCHEMAS
-        .iter()
-        .any(|schema| word.value.eq_ignore_ascii_case(schema))
+    CLOSED_SCHEMAS.iter().any(|schema| word.value.eq_ignore_ascii_case(schema))
 }
 
 fn closed_schema(word: &Word) -> SqlError {
-    refuse(
-        format!("the schema {}", word.value.to_ascii_lowercase()),
-        "it belongs to the server or to the autoscaler",
-    )
+    refuse(format!("the schema {}", word.value.to_ascii_lowercase()), "it belongs to the server or to the autoscaler")
 }
 
 fn is_name(token: &Token, expected: &str) -> bool {

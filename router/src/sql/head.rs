@@ -38,12 +38,7 @@ pub enum Head {
 pub(super) fn head(sql: &Sql) -> Head {
     let start = first_word(sql);
     let Some(word) = sql.word(start) else {
-        return Head::Other(
-            sql.tokens
-                .get(start)
-                .map(|lexeme| lexeme.token.to_string())
-                .unwrap_or_default(),
-        );
+        return Head::Other(sql.tokens.get(start).map(|lexeme| lexeme.token.to_string()).unwrap_or_default());
     };
     let word = word.value.to_ascii_uppercase();
     match word.as_str() {
@@ -58,18 +53,13 @@ pub(super) fn head(sql: &Sql) -> Head {
         }
         "TRUNCATE" => Head::Truncate,
         "SHOW" => Head::Show,
-        _ => query(&word)
-            .or_else(|| session(sql, start, &word))
-            .unwrap_or(Head::Other(word)),
+        _ => query(&word).or_else(|| session(sql, start, &word)).unwrap_or(Head::Other(word)),
     }
 }
 
 /// The index of the first token that is no opening parenthesis.
 pub(super) fn first_word(sql: &Sql) -> usize {
-    sql.tokens
-        .iter()
-        .take_while(|lexeme| lexeme.token == sqlparser::tokenizer::Token::LParen)
-        .count()
+    sql.tokens.iter().take_while(|lexeme| lexeme.token == sqlparser::tokenizer::Token::LParen).count()
 }
 
 fn query(word: &str) -> Option<Head> {
@@ -112,15 +102,12 @@ fn explains_statement(sql: &Sql, next: usize) -> bool {
         "FOR",
         "TABLE",
     ];
-    sql.is_token(next, &sqlparser::tokenizer::Token::LParen)
-        || STARTS.iter().any(|start| sql.is_word(next, start))
+    sql.is_token(next, &sqlparser::tokenizer::Token::LParen) || STARTS.iter().any(|start| sql.is_word(next, start))
 }
 
 /// `CREATE | ALTER | DROP | RENAME`: modifiers may stand between the verb and the kind of object.
 fn definition(sql: &Sql, start: usize, verb: &str) -> Head {
-    if sql.is_word(start + 1, "TEMPORARY")
-        || sql.are_words(start + 1, &["OR", "REPLACE", "TEMPORARY"])
-    {
+    if sql.is_word(start + 1, "TEMPORARY") || sql.are_words(start + 1, &["OR", "REPLACE", "TEMPORARY"]) {
         return Head::Session("TEMPORARY TABLE");
     }
     match (verb, object_kind(sql, start + 1).as_deref()) {

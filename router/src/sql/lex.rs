@@ -29,18 +29,12 @@ pub(super) fn lex(text: &str) -> Result<Lexed, SqlError> {
 
     let mut bytes = ByteOffsets::new(text);
     let mut expected_marks = marks.iter();
-    let mut lexemes = Lexemes {
-        text,
-        done: Vec::with_capacity(tokens.len() / 2),
-        depth: 0,
-    };
+    let mut lexemes = Lexemes { text, done: Vec::with_capacity(tokens.len() / 2), depth: 0 };
     for token in tokens {
         let start = bytes.offset;
         let range = start..bytes.advance_to(token.span.end);
         if let Some((kind, range)) = token_mark(&token.token, &range) {
-            let agreed = expected_marks
-                .next()
-                .is_some_and(|mark| agrees(mark, kind, &range));
+            let agreed = expected_marks.next().is_some_and(|mark| agrees(mark, kind, &range));
             if !agreed {
                 return Err(ambiguous(text, range.start));
             }
@@ -51,38 +45,23 @@ pub(super) fn lex(text: &str) -> Result<Lexed, SqlError> {
         return Err(ambiguous(text, mark.range.start));
     }
 
-    let executable_comments = marks
-        .into_iter()
-        .filter(|mark| mark.kind == MarkKind::ExecutableComment)
-        .map(|mark| mark.range)
-        .collect();
-    Ok(Lexed {
-        tokens: lexemes.done,
-        executable_comments,
-    })
+    let executable_comments =
+        marks.into_iter().filter(|mark| mark.kind == MarkKind::ExecutableComment).map(|mark| mark.range).collect();
+    Ok(Lexed { tokens: lexemes.done, executable_comments })
 }
 
 /// The mark that MySQL's scan must have for a token; `None` for plain code.
 fn token_mark(token: &Token, range: &Range<usize>) -> Option<(MarkKind, Range<usize>)> {
     let prefixed = range.start + 1..range.end;
     match token {
-        Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) => {
-            Some((MarkKind::Text, range.clone()))
-        }
-        Token::NationalStringLiteral(_) | Token::SingleQuotedByteStringLiteral(_) => {
-            Some((MarkKind::Text, prefixed))
-        }
+        Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) => Some((MarkKind::Text, range.clone())),
+        Token::NationalStringLiteral(_) | Token::SingleQuotedByteStringLiteral(_) => Some((MarkKind::Text, prefixed)),
         // `0x…` has the same token but no quotes; its first digit tells it apart in `Lexemes::push`.
-        Token::HexStringLiteral(digits) if range.len() == digits.len() + 3 => {
-            Some((MarkKind::Text, prefixed))
+        Token::HexStringLiteral(digits) if range.len() == digits.len() + 3 => Some((MarkKind::Text, prefixed)),
+        Token::Word(Word { quote_style: Some(_), .. }) => Some((MarkKind::Name, range.clone())),
+        Token::Whitespace(Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_)) => {
+            Some((MarkKind::Comment, range.clone()))
         }
-        Token::Word(Word {
-            quote_style: Some(_),
-            ..
-        }) => Some((MarkKind::Name, range.clone())),
-        Token::Whitespace(
-            Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_),
-        ) => Some((MarkKind::Comment, range.clone())),
         Token::SemiColon => Some((MarkKind::End, range.clone())),
         _ => None,
     }
@@ -98,9 +77,7 @@ fn agrees(mark: &Mark, kind: MarkKind, range: &Range<usize>) -> bool {
 
 fn ambiguous(text: &str, at: usize) -> SqlError {
     let excerpt: String = text[at..].chars().take(20).collect();
-    SqlError::Malformed(format!(
-        "a quote, comment or ; that can be read in two ways, at byte {at}, near {excerpt:?}"
-    ))
+    SqlError::Malformed(format!("a quote, comment or ; that can be read in two ways, at byte {at}, near {excerpt:?}"))
 }
 
 /// Turns sqlparser's locations (lines and columns of characters) into byte offsets, in one pass.
@@ -114,13 +91,7 @@ struct ByteOffsets<'a> {
 
 impl<'a> ByteOffsets<'a> {
     fn new(text: &'a str) -> Self {
-        ByteOffsets {
-            chars: text.char_indices().peekable(),
-            len: text.len(),
-            offset: 0,
-            line: 1,
-            column: 1,
-        }
+        ByteOffsets { chars: text.char_indices().peekable(), len: text.len(), offset: 0, line: 1, column: 1 }
     }
 
     /// Moves on to `location`, which must not lie before the previous one, and returns its byte offset.
@@ -153,16 +124,11 @@ impl Lexemes<'_> {
     fn push(&mut self, token: Token, range: Range<usize>) -> Result<(), SqlError> {
         let refuse = |what: &str| {
             let source = &self.text[range.clone()];
-            Err(SqlError::Malformed(format!(
-                "{what} {source:?}, at byte {}",
-                range.start
-            )))
+            Err(SqlError::Malformed(format!("{what} {source:?}, at byte {}", range.start)))
         };
         match token {
             Token::Whitespace(_) | Token::EOF => {}
-            Token::Word(word) if word.quote_style.is_none() => {
-                self.push_word(&word.value, range)?
-            }
+            Token::Word(word) if word.quote_style.is_none() => self.push_word(&word.value, range)?,
             Token::HexStringLiteral(digits) => {
                 let source = &self.text[range.clone()];
                 let quoted = source.ends_with('\'');
@@ -177,16 +143,11 @@ impl Lexemes<'_> {
                     return refuse("not a hexadecimal literal:");
                 }
                 // `0x31 + 0` is 49 and `x'31' + 0` is 1: they must not become one token.
-                let token = if quoted {
-                    Token::HexStringLiteral(digits)
-                } else {
-                    Token::Number(source.to_owned(), false)
-                };
+                let token =
+                    if quoted { Token::HexStringLiteral(digits) } else { Token::Number(source.to_owned(), false) };
                 self.add(token, range);
             }
-            Token::SingleQuotedByteStringLiteral(ref bits)
-                if !bits.bytes().all(|bit| matches!(bit, b'0' | b'1')) =>
-            {
+            Token::SingleQuotedByteStringLiteral(ref bits) if !bits.bytes().all(|bit| matches!(bit, b'0' | b'1')) => {
                 return refuse("not a bit literal:");
             }
             Token::DoubleQuotedByteStringLiteral(_) | Token::Number(_, true) => {
@@ -215,10 +176,7 @@ impl Lexemes<'_> {
 
     /// `a@b` is two tokens in MySQL and `<@b` was cut before its `b`.
     fn push_word(&mut self, word: &str, mut range: Range<usize>) -> Result<(), SqlError> {
-        let cut_off = self
-            .done
-            .last()
-            .filter(|last| last.token == Token::AtSign && last.range.end == range.start);
+        let cut_off = self.done.last().filter(|last| last.token == Token::AtSign && last.range.end == range.start);
         if let Some(at_sign) = cut_off {
             range.start = at_sign.range.start;
             self.done.pop();
@@ -232,29 +190,17 @@ impl Lexemes<'_> {
             .chain([source.len()]);
         for part_end in splits {
             let part = &source[part_start..part_end];
-            let name = part
-                .strip_prefix("@@")
-                .or_else(|| part.strip_prefix('@'))
-                .unwrap_or(part);
+            let name = part.strip_prefix("@@").or_else(|| part.strip_prefix('@')).unwrap_or(part);
             let part_range = range.start + part_start..range.start + part_end;
             part_start = part_end;
             // `0@b` would leave a number that sqlparser took for a word.
-            let cut_number =
-                part != source && part.starts_with(|first: char| first.is_ascii_digit());
+            let cut_number = part != source && part.starts_with(|first: char| first.is_ascii_digit());
             if name.is_empty() || cut_number || !name.chars().all(is_name_part) {
-                return Err(SqlError::Malformed(format!(
-                    "unclear word {word:?}, at byte {}",
-                    range.start
-                )));
+                return Err(SqlError::Malformed(format!("unclear word {word:?}, at byte {}", range.start)));
             }
-            let is_bits = part
-                .strip_prefix("0b")
-                .is_some_and(|bits| bits.bytes().all(|bit| matches!(bit, b'0' | b'1')));
-            let token = if is_bits {
-                Token::Number(part.to_owned(), false)
-            } else {
-                Token::make_word(part, None)
-            };
+            let is_bits =
+                part.strip_prefix("0b").is_some_and(|bits| bits.bytes().all(|bit| matches!(bit, b'0' | b'1')));
+            let token = if is_bits { Token::Number(part.to_owned(), false) } else { Token::make_word(part, None) };
             self.add(token, part_range);
         }
         Ok(())
@@ -268,11 +214,7 @@ impl Lexemes<'_> {
         if token == Token::LParen {
             self.depth += 1;
         }
-        self.done.push(Lexeme {
-            token,
-            range,
-            depth,
-        });
+        self.done.push(Lexeme { token, range, depth });
     }
 
     fn name_continues(&self, at: usize) -> bool {

@@ -1,52 +1,82 @@
-//! Literals as a sharding key sees them.
+//! Literals between their raw spelling and their value.
 
-use sqlparser::ast::{Expr, UnaryOperator, Value};
 use sqlparser::tokenizer::Token;
 
-use super::decode_string;
-use crate::keys::KeyLiteral;
-
-/// The literal that an expression is, through parentheses and signs; `Other` for everything else.
-pub(super) fn literal_of(expr: &Expr) -> KeyLiteral {
-    match expr {
-        Expr::Nested(inner) => literal_of(inner),
-        Expr::Value(value) => literal_of_value(&value.value),
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match literal_of(expr) {
-            KeyLiteral::Integer(digits) => KeyLiteral::Integer(negated(&digits)),
-            _ => KeyLiteral::Other,
-        },
-        Expr::UnaryOp { op: UnaryOperator::Plus, expr } => match literal_of(expr) {
-            KeyLiteral::Integer(digits) => KeyLiteral::Integer(digits),
-            _ => KeyLiteral::Other,
-        },
-        _ => KeyLiteral::Other,
+/// The value of a quoted string token; `None` for any other token.
+///
+/// It does not know the literal's character set: a client that writes `_latin1'…'` must be judged before.
+pub fn decode_string(token: &Token) -> Option<String> {
+    match token {
+        Token::SingleQuotedString(raw) | Token::NationalStringLiteral(raw) => Some(decode_raw(raw, '\'')),
+        Token::DoubleQuotedString(raw) => Some(decode_raw(raw, '"')),
+        _ => None,
     }
 }
 
-fn literal_of_value(value: &Value) -> KeyLiteral {
-    match value {
-        Value::Null => KeyLiteral::Null,
-        Value::Number(text, _) if text.bytes().all(|byte| byte.is_ascii_digit()) => KeyLiteral::Integer(text.clone()),
-        Value::Number(text, _) => text.strip_prefix("0x").and_then(hex_bytes).map_or(KeyLiteral::Other, KeyLiteral::Bytes),
-        Value::HexStringLiteral(digits) => hex_bytes(digits).map_or(KeyLiteral::Other, KeyLiteral::Bytes),
-        Value::SingleQuotedString(raw) => decoded(Token::SingleQuotedString(raw.clone())),
-        Value::DoubleQuotedString(raw) => decoded(Token::DoubleQuotedString(raw.clone())),
-        _ => KeyLiteral::Other,
+/// The value of a literal's raw content (sqlparser keeps it so) between two `quote`s.
+///
+/// `\%` and `\_` keep their backslash, as MySQL has it outside of patterns.
+pub fn decode_raw(raw: &str, quote: char) -> String {
+    let mut value = String::with_capacity(raw.len());
+    let mut chars = raw.chars().peekable();
+    while let Some(char) = chars.next() {
+        if char == quote {
+            chars.next_if_eq(&quote);
+            value.push(quote);
+        } else if char != '\\' {
+            value.push(char);
+        } else {
+            match chars.next() {
+                Some('0') => value.push('\0'),
+                Some('b') => value.push('\u{8}'),
+                Some('n') => value.push('\n'),
+                Some('r') => value.push('\r'),
+                Some('t') => value.push('\t'),
+                Some('Z') => value.push('\u{1a}'),
+                Some(wildcard @ ('%' | '_')) => value.extend(['\\', wildcard]),
+                Some(other) => value.push(other),
+                None => value.push('\\'),
+            }
+        }
     }
+    value
 }
 
-fn decoded(token: Token) -> KeyLiteral {
-    decode_string(&token).map_or(KeyLiteral::Other, KeyLiteral::Text)
-}
-
-fn negated(digits: &str) -> String {
-    match digits.strip_prefix('-') {
-        Some(positive) => positive.to_owned(),
-        None => format!("-{digits}"),
+/// A text as a single-quoted literal that reads back as the same text while backslash escapes are on.
+pub fn quote_text(value: &str) -> String {
+    let mut literal = String::with_capacity(value.len() + 2);
+    literal.push('\'');
+    for char in value.chars() {
+        match char {
+            '\'' => literal.push_str("''"),
+            '\\' => literal.push_str("\\\\"),
+            // Raw NULs upset logs and C strings on the way, and Ctrl-Z upsets Windows consoles.
+            '\0' => literal.push_str("\\0"),
+            '\u{1a}' => literal.push_str("\\Z"),
+            other => literal.push(other),
+        }
     }
+    literal.push('\'');
+    literal
 }
 
-fn hex_bytes(digits: &str) -> Option<Vec<u8>> {
-    let digits = if digits.len() % 2 == 0 { digits.to_owned() } else { format!("0{digits}") };
-    (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok()).collect()
+/// The raw content of `"…"` respelled for `'…'`.
+pub(super) fn single_quoted(raw: &str) -> String {
+    let mut respelled = String::with_capacity(raw.len());
+    let mut chars = raw.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '"' => {
+                chars.next_if_eq(&'"');
+                respelled.push('"');
+            }
+            '\'' => respelled.push_str("''"),
+            '\\' => {
+                respelled.push('\\');
+                respelled.extend(chars.next());
+            }
+            other => respelled.push(other),
+        }
+    }
+    respelled
 }

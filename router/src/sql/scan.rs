@@ -43,38 +43,24 @@ pub(super) fn marks(text: &str) -> Result<Vec<Mark>, SqlError> {
             b'\'' | b'"' => Some((MarkKind::Text, quoted_end(bytes, at, Escapes::Backslash))),
             b'`' => Some((MarkKind::Name, quoted_end(bytes, at, Escapes::None))),
             b'#' => Some((MarkKind::Comment, Some(line_end(bytes, at)))),
-            b'-' if starts_line_comment(bytes, at) => {
-                Some((MarkKind::Comment, Some(line_end(bytes, at))))
-            }
+            b'-' if starts_line_comment(bytes, at) => Some((MarkKind::Comment, Some(line_end(bytes, at)))),
             b'/' if bytes.get(at + 1) == Some(&b'*') => {
                 let rest = &bytes[at + 2..];
                 let executable = rest.starts_with(b"!") || rest.starts_with(b"M!");
-                let kind = if executable {
-                    MarkKind::ExecutableComment
-                } else {
-                    MarkKind::Comment
-                };
-                let end = rest
-                    .windows(2)
-                    .position(|pair| pair == b"*/")
-                    .map(|offset| at + 2 + offset + 2);
+                let kind = if executable { MarkKind::ExecutableComment } else { MarkKind::Comment };
+                let end = rest.windows(2).position(|pair| pair == b"*/").map(|offset| at + 2 + offset + 2);
                 Some((kind, end))
             }
             b';' => Some((MarkKind::End, Some(at + 1))),
             0 => {
-                return Err(SqlError::Malformed(format!(
-                    "a NUL byte outside of a string, at byte {at}"
-                )));
+                return Err(SqlError::Malformed(format!("a NUL byte outside of a string, at byte {at}")));
             }
             _ => None,
         };
         match found {
             None => at += 1,
             Some((kind, Some(end))) => {
-                marks.push(Mark {
-                    kind,
-                    range: at..end,
-                });
+                marks.push(Mark { kind, range: at..end });
                 at = end;
             }
             Some((kind, None)) => {
@@ -83,9 +69,7 @@ pub(super) fn marks(text: &str) -> Result<Vec<Mark>, SqlError> {
                     MarkKind::Name => "quoted name",
                     MarkKind::Comment | MarkKind::ExecutableComment | MarkKind::End => "comment",
                 };
-                return Err(SqlError::Malformed(format!(
-                    "the {what} that starts at byte {at} does not end"
-                )));
+                return Err(SqlError::Malformed(format!("the {what} that starts at byte {at} does not end")));
             }
         }
     }
@@ -118,15 +102,9 @@ fn quoted_end(bytes: &[u8], start: usize, escapes: Escapes) -> Option<usize> {
 
 /// `--` starts a comment only before a space, a control character or the end: `1--1` is two minus signs.
 fn starts_line_comment(bytes: &[u8], at: usize) -> bool {
-    bytes.get(at + 1) == Some(&b'-')
-        && bytes
-            .get(at + 2)
-            .is_none_or(|next| *next == b' ' || next.is_ascii_control())
+    bytes.get(at + 1) == Some(&b'-') && bytes.get(at + 2).is_none_or(|next| *next == b' ' || next.is_ascii_control())
 }
 
 fn line_end(bytes: &[u8], start: usize) -> usize {
-    bytes[start..]
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .map_or(bytes.len(), |offset| start + offset)
+    bytes[start..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |offset| start + offset)
 }

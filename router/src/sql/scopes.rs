@@ -7,7 +7,7 @@ use sqlparser::ast::{
     Visit, Visitor,
 };
 
-use super::literal::literal_of;
+use super::key_literal::literal_of;
 use super::statement::{ColumnRef, Condition, Operand, Scope, TableName, TableUse, Unsupported};
 
 /// The scopes of everything below `node`, outermost first. `outer` is the scope of the statement around it, if any.
@@ -124,10 +124,8 @@ fn add_join_conditions(
         JoinConstraint::Using(columns) if left.len() == 1 && right.len() == 1 => {
             for column in columns {
                 let name = table_name(column)?.name;
-                let of = |index: usize| ColumnRef {
-                    qualifier: Some(scope.tables[index].alias.clone()),
-                    name: name.clone(),
-                };
+                let of =
+                    |index: usize| ColumnRef { qualifier: Some(scope.tables[index].alias.clone()), name: name.clone() };
                 let condition =
                     Condition { column: of(right.start), operand: Operand::Column(of(left.start)), only: only.clone() };
                 scope.conditions.push(condition);

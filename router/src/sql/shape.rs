@@ -9,9 +9,7 @@ use sqlparser::ast::{
 };
 
 use super::scopes::{column_of, table_name};
-use super::statement::{
-    Aggregate, AggregateFunction, Direction, Item, ItemKind, Key, SelectList, Shape, Unsupported,
-};
+use super::statement::{Aggregate, AggregateFunction, Direction, Item, ItemKind, Key, SelectList, Shape, Unsupported};
 use super::{Lexeme, SelectClauses, Sql, select_clauses};
 
 /// The SELECT list of a lone SELECT; `None` if its parts cannot be told apart with certainty.
@@ -112,9 +110,29 @@ fn read_aggregate(function: &Function, source: &str) -> Option<Aggregate> {
 /// Every aggregate function of both servers.
 fn is_aggregate_name(function: &Function) -> bool {
     const AGGREGATES: [&str; 23] = [
-        "count", "sum", "min", "max", "avg", "bit_and", "bit_or", "bit_xor", "std", "stddev", "stddev_pop",
-        "stddev_samp", "var_pop", "var_samp", "variance", "group_concat", "json_arrayagg", "json_objectagg",
-        "any_value", "st_collect", "median", "percentile_cont", "percentile_disc",
+        "count",
+        "sum",
+        "min",
+        "max",
+        "avg",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "std",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "var_pop",
+        "var_samp",
+        "variance",
+        "group_concat",
+        "json_arrayagg",
+        "json_objectagg",
+        "any_value",
+        "st_collect",
+        "median",
+        "percentile_cont",
+        "percentile_disc",
     ];
     AGGREGATES.contains(&function_name(function).as_str())
 }

@@ -19,10 +19,7 @@ pub const OPERATOR_LIMIT: usize = 1_000;
 pub(super) fn check(tokens: &[Lexeme]) -> Result<(), SqlError> {
     let operators = deepest(tokens);
     if operators > OPERATOR_LIMIT {
-        return Err(SqlError::TooComplex {
-            operators,
-            limit: OPERATOR_LIMIT,
-        });
+        return Err(SqlError::TooComplex { operators, limit: OPERATOR_LIMIT });
     }
     Ok(())
 }
@@ -43,10 +40,7 @@ struct Level {
 
 impl Level {
     fn end_expression(&mut self) {
-        *self = Level {
-            deepest_before: self.depth(),
-            ..Level::default()
-        };
+        *self = Level { deepest_before: self.depth(), ..Level::default() };
     }
 
     fn begin_join(&mut self) {
@@ -59,8 +53,7 @@ impl Level {
         // sqlparser recurses for a JOIN that follows a JOIN without ON, at more than 40 kB in a debug build.
         const OPEN_JOIN_WEIGHT: usize = 60;
         let open_joins = OPEN_JOIN_WEIGHT * self.most_open_joins.saturating_sub(1);
-        self.deepest_before
-            .max(self.operators + open_joins + self.deepest_inside)
+        self.deepest_before.max(self.operators + open_joins + self.deepest_inside)
     }
 }
 
@@ -87,9 +80,7 @@ fn deepest(tokens: &[Lexeme]) -> usize {
                     set_operators += SET_OPERATOR_WEIGHT;
                 }
                 Keyword::JOIN | Keyword::STRAIGHT_JOIN => level.begin_join(),
-                Keyword::ON | Keyword::USING => {
-                    level.open_joins = level.open_joins.saturating_sub(1)
-                }
+                Keyword::ON | Keyword::USING => level.open_joins = level.open_joins.saturating_sub(1),
                 Keyword::DIV | Keyword::MOD => level.operators += COPYING_WEIGHT,
                 keyword if is_operator(keyword) => level.operators += 1,
                 _ => {}

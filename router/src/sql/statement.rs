@@ -177,7 +177,9 @@ pub struct Item {
 #[derive(Debug)]
 pub enum ItemKind {
     /// `*` or `t.*`.
-    Wildcard { qualifier: Option<String> },
+    Wildcard {
+        qualifier: Option<String>,
+    },
     Column(ColumnRef),
     Aggregate(Aggregate),
     /// Any other expression without aggregates.

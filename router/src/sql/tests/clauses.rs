@@ -6,14 +6,9 @@ fn shown(text: &str) -> String {
     let Some(clauses) = select_clauses(&sql) else {
         return "none".to_owned();
     };
-    let one = |name: &str, range: Option<Range<usize>>| {
-        range.map(|range| format!("{name}[{}]", sql.slice(range)))
-    };
+    let one = |name: &str, range: Option<Range<usize>>| range.map(|range| format!("{name}[{}]", sql.slice(range)));
     let many = |name: &str, ranges: &[Range<usize>]| {
-        let parts: Vec<_> = ranges
-            .iter()
-            .map(|range| sql.slice(range.clone()))
-            .collect();
+        let parts: Vec<_> = ranges.iter().map(|range| sql.slice(range.clone())).collect();
         (!parts.is_empty()).then(|| format!("{name}[{}]", parts.join("|")))
     };
     let modifiers = Some(clauses.modifiers.clone()).filter(|range| !range.is_empty());
@@ -56,10 +51,7 @@ fn every_clause_is_found() {
         "SELECT a FROM t LIMIT 1 OFFSET 2 LOCK IN SHARE MODE",
         "items[a] from[t] limit[1 OFFSET 2] lock[LOCK IN SHARE MODE]",
     );
-    check_clauses(
-        "SELECT a FROM t FOR UPDATE SKIP LOCKED",
-        "items[a] from[t] lock[FOR UPDATE SKIP LOCKED]",
-    );
+    check_clauses("SELECT a FROM t FOR UPDATE SKIP LOCKED", "items[a] from[t] lock[FOR UPDATE SKIP LOCKED]");
     check_clauses("SELECT t.* /* x */ FROM t -- y", "items[t.*] from[t]");
 }
 
@@ -69,10 +61,7 @@ fn keywords_inside_of_clauses_are_no_clauses() {
         "SELECT EXTRACT(YEAR FROM a), SUBSTRING(a FROM 1 FOR 2) FROM t",
         "items[EXTRACT(YEAR FROM a)|SUBSTRING(a FROM 1 FOR 2)] from[t]",
     );
-    check_clauses(
-        "SELECT CASE WHEN a THEN 1 ELSE 2 END FROM t",
-        "items[CASE WHEN a THEN 1 ELSE 2 END] from[t]",
-    );
+    check_clauses("SELECT CASE WHEN a THEN 1 ELSE 2 END FROM t", "items[CASE WHEN a THEN 1 ELSE 2 END] from[t]");
     check_clauses(
         "SELECT a FROM t USE INDEX FOR ORDER BY (i) ORDER BY a",
         "items[a] from[t USE INDEX FOR ORDER BY (i)] order[a]",
@@ -89,10 +78,7 @@ fn keywords_inside_of_clauses_are_no_clauses() {
         "SELECT (SELECT b FROM u WHERE c LIMIT 1) FROM t WHERE d IN (SELECT 1)",
         "items[(SELECT b FROM u WHERE c LIMIT 1)] from[t] where[d IN (SELECT 1)]",
     );
-    check_clauses(
-        "SELECT `from`, 'where' FROM t",
-        "items[`from`|'where'] from[t]",
-    );
+    check_clauses("SELECT `from`, 'where' FROM t", "items[`from`|'where'] from[t]");
     check_clauses("SELECT t.limit FROM t", "items[t.limit] from[t]");
     check_clauses(
         "SELECT a FROM (SELECT 1 AS a UNION SELECT 2) d, u",

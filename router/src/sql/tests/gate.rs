@@ -3,9 +3,7 @@ use super::*;
 #[track_caller]
 fn check_refused(text: &str, construct: &str) {
     match refusal(text) {
-        SqlError::NotAllowed {
-            construct: found, ..
-        } => assert_eq!(found, construct, "{text}"),
+        SqlError::NotAllowed { construct: found, .. } => assert_eq!(found, construct, "{text}"),
         other => panic!("{text}: {other}"),
     }
 }
@@ -24,22 +22,10 @@ fn files_are_out_of_reach() {
     check_refused("load xml local infile 'x' into table t", "LOAD");
     check_refused("SELECT load_file('x')", "LOAD_FILE");
     check_refused("INSERT INTO t VALUES (`LOAD_FILE` (0x41))", "LOAD_FILE");
-    check_refused(
-        "CREATE TABLE t (a INT) DATA DIRECTORY = '/x'",
-        "DATA DIRECTORY",
-    );
-    check_refused(
-        "ALTER TABLE t IMPORT TABLESPACE",
-        "DISCARD or IMPORT TABLESPACE",
-    );
-    check_refused(
-        "CREATE TABLE t (a INT) ENGINE=CONNECT FILE_NAME='x'",
-        "ENGINE CONNECT",
-    );
-    check_refused(
-        "CREATE TABLE t (a INT) ENGINE = 'federated'",
-        "ENGINE federated",
-    );
+    check_refused("CREATE TABLE t (a INT) DATA DIRECTORY = '/x'", "DATA DIRECTORY");
+    check_refused("ALTER TABLE t IMPORT TABLESPACE", "DISCARD or IMPORT TABLESPACE");
+    check_refused("CREATE TABLE t (a INT) ENGINE=CONNECT FILE_NAME='x'", "ENGINE CONNECT");
+    check_refused("CREATE TABLE t (a INT) ENGINE = 'federated'", "ENGINE federated");
     check_allowed("CREATE TABLE t (type INT, engine INT, load_file INT) ENGINE=InnoDB");
     check_allowed("SELECT outfile, dumpfile, load_file FROM t");
 }
@@ -61,15 +47,9 @@ fn accounts_and_settings_are_out_of_reach() {
         ("SET PERSIST a = 1", "SET PERSIST"),
         ("SET STATEMENT a = 1 FOR SELECT 1", "SET STATEMENT"),
         ("SET sql_mode = ''", "SET sql_mode"),
-        (
-            "SET @a = 1, @@session.SQL_MODE := 'ANSI_QUOTES'",
-            "SET SQL_MODE",
-        ),
+        ("SET @a = 1, @@session.SQL_MODE := 'ANSI_QUOTES'", "SET SQL_MODE"),
         ("SET `sql_mode` = ''", "SET sql_mode"),
-        (
-            "SET SESSION AUTHORIZATION root",
-            "SET SESSION AUTHORIZATION",
-        ),
+        ("SET SESSION AUTHORIZATION root", "SET SESSION AUTHORIZATION"),
         ("SET NAMES gbk", "SET NAMES gbk"),
         ("SET CHARACTER SET latin1", "SET CHARACTER SET"),
         ("INSTALL PLUGIN a SONAME 'a.so'", "INSTALL"),
@@ -86,10 +66,7 @@ fn accounts_and_settings_are_out_of_reach() {
         ("XA START 'x'", "XA"),
         ("CREATE DATABASE d", "CREATE DATABASE"),
         ("DROP SCHEMA d", "DROP SCHEMA"),
-        (
-            "CREATE SERVER s FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'x')",
-            "CREATE SERVER",
-        ),
+        ("CREATE SERVER s FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'x')", "CREATE SERVER"),
     ] {
         check_refused(text, construct);
     }
@@ -111,14 +88,8 @@ fn code_does_not_hide() {
     check_refused("PREPARE s FROM 'DROP TABLE t'", "PREPARE");
     check_refused("EXECUTE IMMEDIATE 'x'", "EXECUTE");
     check_refused("CALL p()", "CALL");
-    check_refused(
-        "CREATE DEFINER = a@b PROCEDURE p() SELECT 1",
-        "CREATE PROCEDURE",
-    );
-    check_refused(
-        "CREATE FUNCTION f RETURNS STRING SONAME 'x.so'",
-        "CREATE FUNCTION",
-    );
+    check_refused("CREATE DEFINER = a@b PROCEDURE p() SELECT 1", "CREATE PROCEDURE");
+    check_refused("CREATE FUNCTION f RETURNS STRING SONAME 'x.so'", "CREATE FUNCTION");
     check_refused("DROP TRIGGER t", "DROP TRIGGER");
     check_refused("SELECT @`a b`", "a quoted user variable");
     check_refused("SELECT @'a'", "a quoted user variable");
@@ -131,14 +102,8 @@ fn closed_schemas_are_named() {
     check_refused("SELECT * FROM mysql.user", "the schema mysql");
     check_refused("SELECT * FROM `MySQL` . user", "the schema mysql");
     check_refused("SELECT * FROM mysql/**/.user", "the schema mysql");
-    check_refused(
-        "INSERT INTO _autoscaler.topology VALUES (1)",
-        "the schema _autoscaler",
-    );
-    check_refused(
-        "SELECT 1 FROM t WHERE a IN (SELECT b FROM sys.x)",
-        "the schema sys",
-    );
+    check_refused("INSERT INTO _autoscaler.topology VALUES (1)", "the schema _autoscaler");
+    check_refused("SELECT 1 FROM t WHERE a IN (SELECT b FROM sys.x)", "the schema sys");
     check_refused("FROB performance_schema.x", "the schema performance_schema");
     check_refused("USE mysql", "the schema mysql");
     check_refused("SHOW TABLES FROM `mysql`", "the schema mysql");
@@ -164,10 +129,7 @@ fn executable_comments_hide_nothing() {
         "SELECT 1 /*M! FROM mysql.user */",
     ] {
         let refusal = refusal(text);
-        let named = matches!(
-            refusal,
-            SqlError::NotAllowed { .. } | SqlError::Malformed(_) | SqlError::Several
-        );
+        let named = matches!(refusal, SqlError::NotAllowed { .. } | SqlError::Malformed(_) | SqlError::Several);
         assert!(named, "{text}: {refusal}");
     }
     check_allowed("CREATE TABLE t (a INT) /*!40100 DEFAULT CHARSET=utf8mb4 */");

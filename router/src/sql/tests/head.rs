@@ -12,10 +12,7 @@ fn heads_are_told_from_tokens() {
         ("select 1", Head::Select),
         ("((SELECT 1))", Head::Select),
         ("/* x */ (SELECT 1) UNION (SELECT 2)", Head::Select),
-        (
-            "WITH a AS (DELETE x), b (c) AS (SELECT 1) SELECT 1",
-            Head::Select,
-        ),
+        ("WITH a AS (DELETE x), b (c) AS (SELECT 1) SELECT 1", Head::Select),
         ("WITH a AS (SELECT 1) UPDATE t SET x = 1", Head::Update),
         ("(WITH a AS (SELECT 1) DELETE FROM t)", Head::Delete),
         ("WITH a AS (SELECT 1) (SELECT 1)", Head::With),
@@ -27,20 +24,14 @@ fn heads_are_told_from_tokens() {
         ("DELETE QUICK FROM t", Head::Delete),
         ("CREATE TABLE t (a INT)", Head::CreateTable),
         ("CREATE OR REPLACE TABLE t (a INT)", Head::CreateTable),
-        (
-            "CREATE TEMPORARY TABLE t (a INT)",
-            Head::Session("TEMPORARY TABLE"),
-        ),
+        ("CREATE TEMPORARY TABLE t (a INT)", Head::Session("TEMPORARY TABLE")),
         ("ALTER ONLINE IGNORE TABLE t ADD x INT", Head::AlterTable),
         ("DROP TABLE IF EXISTS t", Head::DropTable),
         ("CREATE UNIQUE INDEX i ON t (a)", Head::CreateIndex),
         ("DROP INDEX i ON t", Head::DropIndex),
         ("RENAME TABLE a TO b", Head::RenameTable),
         ("TRUNCATE t", Head::Truncate),
-        (
-            "CREATE ALGORITHM = MERGE DEFINER = a@b VIEW v AS SELECT 1",
-            Head::CreateView,
-        ),
+        ("CREATE ALGORITHM = MERGE DEFINER = a@b VIEW v AS SELECT 1", Head::CreateView),
         ("DROP VIEW v", Head::DropView),
         ("SHOW TABLES", Head::Show),
         ("DESC t", Head::Describe),
@@ -48,10 +39,7 @@ fn heads_are_told_from_tokens() {
         ("EXPLAIN FORMAT=JSON SELECT 1", Head::Explain),
         ("DESCRIBE (SELECT 1)", Head::Explain),
         ("begin", Head::Session("BEGIN")),
-        (
-            "START TRANSACTION WITH CONSISTENT SNAPSHOT",
-            Head::Session("START TRANSACTION"),
-        ),
+        ("START TRANSACTION WITH CONSISTENT SNAPSHOT", Head::Session("START TRANSACTION")),
         ("SAVEPOINT a", Head::Session("SAVEPOINT")),
         ("LOCK TABLES t READ", Head::Session("LOCK TABLES")),
         ("SET a = 1", Head::Session("SET")),
@@ -69,14 +57,8 @@ fn heads_are_told_from_tokens() {
 fn variables_and_calls_are_found() {
     assert_eq!(sql("SELECT @@x, a, @b := 1").user_variable(), Some("@b"));
     assert_eq!(sql("SELECT @@x, '@a', `@a`").user_variable(), None);
-    assert_eq!(
-        sql("SELECT f(1), Sleep (1)").calls(&["benchmark", "sleep"]),
-        Some("Sleep")
-    );
+    assert_eq!(sql("SELECT f(1), Sleep (1)").calls(&["benchmark", "sleep"]), Some("Sleep"));
     assert_eq!(sql("SELECT sleep, 'sleep(1)'").calls(&["sleep"]), None);
     let select = sql("SELECT a");
-    assert_eq!(
-        (select.keyword(0), select.keyword(1), select.keyword(2)),
-        (Some(Keyword::SELECT), None, None)
-    );
+    assert_eq!((select.keyword(0), select.keyword(1), select.keyword(2)), (Some(Keyword::SELECT), None, None));
 }

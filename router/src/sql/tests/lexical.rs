@@ -3,11 +3,7 @@ use super::*;
 #[track_caller]
 fn check_tokens(text: &str, expected: &[&str]) {
     let sql = sql(text);
-    let slices: Vec<_> = sql
-        .tokens
-        .iter()
-        .map(|lexeme| sql.slice(lexeme.range.clone()))
-        .collect();
+    let slices: Vec<_> = sql.tokens.iter().map(|lexeme| sql.slice(lexeme.range.clone())).collect();
     assert_eq!(slices, expected, "{text}");
 }
 
@@ -19,19 +15,11 @@ fn check_malformed(text: &str) {
 #[test]
 fn ranges_are_bytes_whatever_the_lines_and_characters() {
     check_tokens("SELECT\t'ä€😀',\r\n x", &["SELECT", "'ä€😀'", ",", "x"]);
-    check_tokens(
-        "SELECT\r\r\n\n`sch\nön`.ü -- ☃\n, 1",
-        &["SELECT", "`sch\nön`", ".", "ü", ",", "1"],
-    );
-    check_tokens(
-        "SELECT a@b, @@x, @v:=1",
-        &["SELECT", "a", "@b", ",", "@@x", ",", "@v", ":=", "1"],
-    );
+    check_tokens("SELECT\r\r\n\n`sch\nön`.ü -- ☃\n, 1", &["SELECT", "`sch\nön`", ".", "ü", ",", "1"]);
+    check_tokens("SELECT a@b, @@x, @v:=1", &["SELECT", "a", "@b", ",", "@@x", ",", "@v", ":=", "1"]);
     check_tokens(
         "SELECT t.1a, 1e5, .5, x'4142', N'é'",
-        &[
-            "SELECT", "t", ".", "1a", ",", "1e5", ",", ".5", ",", "x'4142'", ",", "N'é'",
-        ],
+        &["SELECT", "t", ".", "1a", ",", "1e5", ",", ".5", ",", "x'4142'", ",", "N'é'"],
     );
     check_tokens("SELECT a<@b", &["SELECT", "a", "<", "@b"]);
 }
@@ -50,10 +38,7 @@ fn comments_are_those_of_mysql() {
     check_tokens("SELECT 1 # 2\n+ 3", &["SELECT", "1", "+", "3"]);
     check_tokens("SELECT /*+ NO_ICP(t) */ 1 /**/", &["SELECT", "1"]);
     check_tokens("SELECT /* /* */ 1", &["SELECT", "1"]);
-    check_tokens(
-        "SELECT '-- ;' /* ; ' */, \"#;\", `;`",
-        &["SELECT", "'-- ;'", ",", "\"#;\"", ",", "`;`"],
-    );
+    check_tokens("SELECT '-- ;' /* ; ' */, \"#;\", `;`", &["SELECT", "'-- ;'", ",", "\"#;\"", ",", "`;`"]);
     check_malformed("SELECT /* /* */ 1 */ ; DROP TABLE `t");
     check_malformed("SELECT 1 /* 2");
     check_malformed("SELECT 1 --\u{a0}; DROP TABLE t");
@@ -66,16 +51,11 @@ fn comments_are_those_of_mysql() {
 fn strings_are_those_of_mysql() {
     check_tokens(
         r"SELECT 'a\'b', 'a''b', 'a\\', '\\'",
-        &[
-            "SELECT", r"'a\'b'", ",", "'a''b'", ",", r"'a\\'", ",", r"'\\'",
-        ],
+        &["SELECT", r"'a\'b'", ",", "'a''b'", ",", r"'a\\'", ",", r"'\\'"],
     );
     check_tokens(r#"SELECT "a\"b;""#, &["SELECT", r#""a\"b;""#]);
     check_tokens("SELECT `a``b\\`", &["SELECT", "`a``b\\`"]);
-    check_tokens(
-        "SELECT _utf8mb4'x', b'01', 0b01",
-        &["SELECT", "_utf8mb4", "'x'", ",", "b'01'", ",", "0b01"],
-    );
+    check_tokens("SELECT _utf8mb4'x', b'01', 0b01", &["SELECT", "_utf8mb4", "'x'", ",", "b'01'", ",", "0b01"]);
     check_tokens("SELECT 'a\0b'", &["SELECT", "'a\0b'"]);
     check_malformed("SELECT 'a");
     check_malformed(r"SELECT 'a\'");
@@ -95,26 +75,12 @@ fn strings_are_those_of_mysql() {
 
 #[test]
 fn exactly_one_statement() {
-    for empty in [
-        "",
-        " \t\n",
-        "-- x",
-        "/* x */ # y",
-        ";",
-        " ; -- x",
-        "/*!50000 */",
-    ] {
+    for empty in ["", " \t\n", "-- x", "/* x */ # y", ";", " ; -- x", "/*!50000 */"] {
         assert_eq!(refusal(empty), SqlError::Empty, "{empty}");
     }
-    for several in [
-        "SELECT 1; SELECT 2",
-        "a b; c",
-        ";;",
-        "SELECT 1;;",
-        "; SELECT 1",
-        "SELECT 1; /*! x */",
-        "FROB ; DROP",
-    ] {
+    for several in
+        ["SELECT 1; SELECT 2", "a b; c", ";;", "SELECT 1;;", "; SELECT 1", "SELECT 1; /*! x */", "FROB ; DROP"]
+    {
         assert_eq!(refusal(several), SqlError::Several, "{several}");
     }
     assert_eq!(sql("SELECT 1 /* a */ ; -- x").text, "SELECT 1 /* a */ ");
@@ -123,22 +89,14 @@ fn exactly_one_statement() {
 
 #[test]
 fn executable_comments_have_no_tree() {
-    for text in [
-        "SELECT 1 /*! STRAIGHT */",
-        "SELECT /*!50000 1 + */ 2",
-        "SELECT 1 /*M! + 1 */",
-        "SELECT 1 /*!99999 + 1*/",
-    ] {
+    for text in
+        ["SELECT 1 /*! STRAIGHT */", "SELECT /*!50000 1 + */ 2", "SELECT 1 /*M! + 1 */", "SELECT 1 /*!99999 + 1*/"]
+    {
         let sql = sql(text);
         assert!(sql.executable_comment, "{text}");
         assert!(sql.statement.is_err(), "{text}");
     }
-    for text in [
-        "SELECT '/*! x */'",
-        "SELECT 1 /* ! */",
-        "SELECT 1 -- /*! x */",
-        "SELECT /*+ x */ 1",
-    ] {
+    for text in ["SELECT '/*! x */'", "SELECT 1 /* ! */", "SELECT 1 -- /*! x */", "SELECT /*+ x */ 1"] {
         assert!(!sql(text).executable_comment, "{text}");
         assert!(sql(text).statement.is_ok(), "{text}");
     }
@@ -154,8 +112,7 @@ fn lock_in_share_mode_is_taken_out_and_marked() {
 #[test]
 fn strings_decode_to_their_values() {
     let value = |text: &str| decode_string(&sql(&format!("SELECT {text}")).tokens[1].token);
-    let check =
-        |text: &str, expected: &str| assert_eq!(value(text).as_deref(), Some(expected), "{text}");
+    let check = |text: &str, expected: &str| assert_eq!(value(text).as_deref(), Some(expected), "{text}");
     check("'a''b'", "a'b");
     check(r#""a""b'c""#, "a\"b'c");
     check("'a\"b'", "a\"b");
@@ -169,9 +126,7 @@ fn strings_decode_to_their_values() {
 fn spans_of_the_tree_are_bytes_of_the_text() {
     use sqlparser::ast::Spanned;
     let sql = sql("SELECT 'é',\r\n tä.b FROM tä");
-    let Ok(Statement::Query(query)) = &sql.statement else {
-        panic!("{:?}", sql.statement)
-    };
+    let Ok(Statement::Query(query)) = &sql.statement else { panic!("{:?}", sql.statement) };
     let select = query.body.as_select().expect("a SELECT");
     let span = select.projection[1].span();
     let range = span.start.column as usize - 1..span.end.column as usize - 1;

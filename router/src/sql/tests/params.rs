@@ -17,71 +17,25 @@ fn text(value: &str) -> Param {
 
 #[test]
 fn params_become_literals() {
-    check_bound(
-        "SELECT ?, ?,?",
-        &[Param::Null, Param::Bool(true), Param::Bool(false)],
-        "SELECT NULL, TRUE,FALSE",
-    );
+    check_bound("SELECT ?, ?,?", &[Param::Null, Param::Bool(true), Param::Bool(false)], "SELECT NULL, TRUE,FALSE");
     check_bound("SELECT -?", &[number("-1")], "SELECT - -1");
-    check_bound(
-        "a=? AND b=?",
-        &[number("-1.50e+3"), number("0")],
-        "a=-1.50e+3 AND b=0",
-    );
+    check_bound("a=? AND b=?", &[number("-1.50e+3"), number("0")], "a=-1.50e+3 AND b=0");
     check_bound("SELECT N?", &[text("a")], "SELECT N 'a'");
     check_bound("SELECT 'a'?", &[text("b")], "SELECT 'a' 'b'");
-    check_bound(
-        "SELECT ?a, ?.5",
-        &[number("1"), number("2")],
-        "SELECT 1 a, 2 .5",
-    );
-    check_bound(
-        "SELECT ?",
-        &[text("it's \\ \0\u{1a}\n\"%")],
-        "SELECT 'it''s \\\\ \\0\\Z\n\"%'",
-    );
-    check_bound(
-        "SELECT '?', `?`, \"?\" /* ? */ -- ?\n, ?",
-        &[number("7")],
-        "SELECT '?', `?`, \"?\" /* ? */ -- ?\n, 7",
-    );
+    check_bound("SELECT ?a, ?.5", &[number("1"), number("2")], "SELECT 1 a, 2 .5");
+    check_bound("SELECT ?", &[text("it's \\ \0\u{1a}\n\"%")], "SELECT 'it''s \\\\ \\0\\Z\n\"%'");
+    check_bound("SELECT '?', `?`, \"?\" /* ? */ -- ?\n, ?", &[number("7")], "SELECT '?', `?`, \"?\" /* ? */ -- ?\n, 7");
     check_bound("SELECT ?;", &[text(";")], "SELECT ';'");
 }
 
 #[test]
 fn params_must_fit() {
     let refused = |query: &str, params: &[Param]| read(query, params).expect_err("does not bind");
-    assert_eq!(
-        refused("SELECT ?, ?", &[Param::Null]),
-        SqlError::Params {
-            expected: 2,
-            got: 1
-        }
-    );
-    assert_eq!(
-        refused("SELECT ?", &[]),
-        SqlError::Params {
-            expected: 1,
-            got: 0
-        }
-    );
-    assert_eq!(
-        refused("SELECT '?'", &[Param::Null]),
-        SqlError::Params {
-            expected: 0,
-            got: 1
-        }
-    );
-    for digits in [
-        "", "-", "01", "1.", ".5", "1e", "0x41", "1;DROP", "+1", "NaN", " 1",
-    ] {
-        assert!(
-            matches!(
-                refused("SELECT ?", &[number(digits)]),
-                SqlError::Malformed(_)
-            ),
-            "{digits}"
-        );
+    assert_eq!(refused("SELECT ?, ?", &[Param::Null]), SqlError::Params { expected: 2, got: 1 });
+    assert_eq!(refused("SELECT ?", &[]), SqlError::Params { expected: 1, got: 0 });
+    assert_eq!(refused("SELECT '?'", &[Param::Null]), SqlError::Params { expected: 0, got: 1 });
+    for digits in ["", "-", "01", "1.", ".5", "1e", "0x41", "1;DROP", "+1", "NaN", " 1"] {
+        assert!(matches!(refused("SELECT ?", &[number(digits)]), SqlError::Malformed(_)), "{digits}");
     }
 }
 
@@ -119,7 +73,5 @@ proptest! {
 
 fn bound_alone(param: &Param) -> String {
     let placeholder = lex::lex("?").expect("lexes").tokens;
-    bind::bind("?", &placeholder, std::slice::from_ref(param))
-        .expect("binds")
-        .expect("has a placeholder")
+    bind::bind("?", &placeholder, std::slice::from_ref(param)).expect("binds").expect("has a placeholder")
 }

@@ -4,68 +4,26 @@ use super::sql;
 
 /// The expression with every operator in parentheses.
 fn parenthesised(expr: &Expr) -> String {
-    let list = |list: &[Expr]| {
-        list.iter()
-            .map(parenthesised)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let list = |list: &[Expr]| list.iter().map(parenthesised).collect::<Vec<_>>().join(", ");
     let not = |negated: &bool| if *negated { "NOT " } else { "" };
     match expr {
         Expr::Nested(inner) => parenthesised(inner),
         Expr::BinaryOp { left, op, right } => {
             format!("({} {op} {})", parenthesised(left), parenthesised(right))
         }
-        Expr::UnaryOp {
-            op: UnaryOperator::Not,
-            expr,
-        } => format!("(NOT {})", parenthesised(expr)),
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } => format!("(NOT {})", parenthesised(expr)),
         Expr::UnaryOp { op, expr } => format!("({op}{})", parenthesised(expr)),
         Expr::Cast { expr, .. } => format!("(BINARY {})", parenthesised(expr)),
-        Expr::Like {
-            negated,
-            expr,
-            pattern,
-            ..
-        } => {
-            format!(
-                "({} {}LIKE {})",
-                parenthesised(expr),
-                not(negated),
-                parenthesised(pattern)
-            )
+        Expr::Like { negated, expr, pattern, .. } => {
+            format!("({} {}LIKE {})", parenthesised(expr), not(negated), parenthesised(pattern))
         }
-        Expr::RLike {
-            negated,
-            expr,
-            pattern,
-            ..
-        } => {
-            format!(
-                "({} {}REGEXP {})",
-                parenthesised(expr),
-                not(negated),
-                parenthesised(pattern)
-            )
+        Expr::RLike { negated, expr, pattern, .. } => {
+            format!("({} {}REGEXP {})", parenthesised(expr), not(negated), parenthesised(pattern))
         }
-        Expr::InList {
-            expr,
-            list: items,
-            negated,
-        } => {
-            format!(
-                "({} {}IN ({}))",
-                parenthesised(expr),
-                not(negated),
-                list(items)
-            )
+        Expr::InList { expr, list: items, negated } => {
+            format!("({} {}IN ({}))", parenthesised(expr), not(negated), list(items))
         }
-        Expr::Between {
-            expr,
-            negated,
-            low,
-            high,
-        } => format!(
+        Expr::Between { expr, negated, low, high } => format!(
             "({} {}BETWEEN {} AND {})",
             parenthesised(expr),
             not(negated),
@@ -80,19 +38,10 @@ fn parenthesised(expr: &Expr) -> String {
 
 pub(super) fn tree_of(expression: &str) -> String {
     let sql = sql(&format!("SELECT {expression}"));
-    let statement = sql
-        .statement
-        .as_ref()
-        .unwrap_or_else(|error| panic!("{expression}: {error}"));
-    let Statement::Query(query) = statement else {
-        panic!("{statement:?}")
-    };
-    let SetExpr::Select(select) = query.body.as_ref() else {
-        panic!("{query:?}")
-    };
-    let [SelectItem::UnnamedExpr(expr)] = &select.projection[..] else {
-        panic!("{:?}", select.projection)
-    };
+    let statement = sql.statement.as_ref().unwrap_or_else(|error| panic!("{expression}: {error}"));
+    let Statement::Query(query) = statement else { panic!("{statement:?}") };
+    let SetExpr::Select(select) = query.body.as_ref() else { panic!("{query:?}") };
+    let [SelectItem::UnnamedExpr(expr)] = &select.projection[..] else { panic!("{:?}", select.projection) };
     parenthesised(expr)
 }
 
@@ -110,10 +59,7 @@ fn logical_operators_bind_as_in_mysql() {
     check_tree("a XOR b AND c", "(a XOR (b AND c))");
     check_tree("a AND b XOR c", "((a AND b) XOR c)");
     check_tree("a OR b XOR c", "(a OR (b XOR c))");
-    check_tree(
-        "a = 1 XOR b = 2 AND k = 5",
-        "((a = 1) XOR ((b = 2) AND (k = 5)))",
-    );
+    check_tree("a = 1 XOR b = 2 AND k = 5", "((a = 1) XOR ((b = 2) AND (k = 5)))");
     check_tree("a = 1 && b = 2", "((a = 1) AND (b = 2))");
     check_tree("a = 1 || b = 2", "((a = 1) OR (b = 2))");
     check_tree("NOT a = b", "(NOT (a = b))");
@@ -134,10 +80,7 @@ fn comparisons_bind_as_in_mysql() {
     check_tree("a = b NOT IN (1)", "(a = (b NOT IN (1)))");
     check_tree("a = b BETWEEN 1 AND 2", "(a = (b BETWEEN 1 AND 2))");
     check_tree("a BETWEEN 1 AND 2 AND b", "((a BETWEEN 1 AND 2) AND b)");
-    check_tree(
-        "a BETWEEN b | 1 AND c + 2",
-        "(a BETWEEN (b | 1) AND (c + 2))",
-    );
+    check_tree("a BETWEEN b | 1 AND c + 2", "(a BETWEEN (b | 1) AND (c + 2))");
     check_tree("a = b REGEXP c", "(a = (b REGEXP c))");
     check_tree("a = b = c", "((a = b) = c)");
     check_tree("a < b <=> c", "((a < b) <=> c)");
@@ -176,10 +119,7 @@ fn arithmetic_binds_as_in_mysql() {
 #[test]
 fn functions_and_intervals_keep_their_meaning() {
     check_tree("MOD(a, b)", "MOD(a, b)");
-    check_tree(
-        "a + INTERVAL '1:30' HOUR_MINUTE",
-        "(a + INTERVAL '1:30' HOUR_MINUTE)",
-    );
+    check_tree("a + INTERVAL '1:30' HOUR_MINUTE", "(a + INTERVAL '1:30' HOUR_MINUTE)");
     check_tree("a + INTERVAL 1 + 2 DAY", "(a + INTERVAL 1 + 2 DAY)");
     check_tree("EXTRACT(YEAR_MONTH FROM a)", "EXTRACT(YEAR_MONTH FROM a)");
     check_tree("'a' \"b'c\"", "'ab''c'");
@@ -195,14 +135,8 @@ fn chains_of_patterns_and_ranges_have_no_tree() {
         "a BETWEEN 0 AND 1 BETWEEN 0 AND 1",
         "a BETWEEN 0 AND 1 NOT BETWEEN 0 AND 1",
     ] {
-        assert!(
-            sql(&format!("SELECT {chain}")).statement.is_err(),
-            "{chain}"
-        );
+        assert!(sql(&format!("SELECT {chain}")).statement.is_err(), "{chain}");
     }
     check_tree("(a LIKE b) NOT LIKE c", "((a LIKE b) NOT LIKE c)");
-    check_tree(
-        "a LIKE b AND NOT c LIKE d",
-        "((a LIKE b) AND (NOT (c LIKE d)))",
-    );
+    check_tree("a LIKE b AND NOT c LIKE d", "((a LIKE b) AND (NOT (c LIKE d)))");
 }

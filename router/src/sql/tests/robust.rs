@@ -5,12 +5,7 @@ use super::*;
 /// Runs on a thread as small as tokio's, where too deep a tree would abort the process.
 fn on_small_stack(run: impl FnOnce() + Send + 'static) {
     const TOKIO_STACK_BYTES: usize = 2 << 20;
-    std::thread::Builder::new()
-        .stack_size(TOKIO_STACK_BYTES)
-        .spawn(run)
-        .expect("spawns")
-        .join()
-        .expect("survives");
+    std::thread::Builder::new().stack_size(TOKIO_STACK_BYTES).spawn(run).expect("spawns").join().expect("survives");
 }
 
 /// What may be done with any tree.
@@ -62,18 +57,8 @@ fn long_chains_are_refused_or_bearable() {
         }
     }
     let refused = refusal(&format!("SELECT a{}", " OR a".repeat(1_001)));
-    assert_eq!(
-        refused,
-        SqlError::TooComplex {
-            operators: 1_001,
-            limit: 1_000
-        }
-    );
-    assert!(
-        sql(&format!("SELECT a{}", " OR a".repeat(1_000)))
-            .statement
-            .is_ok()
-    );
+    assert_eq!(refused, SqlError::TooComplex { operators: 1_001, limit: 1_000 });
+    assert!(sql(&format!("SELECT a{}", " OR a".repeat(1_000))).statement.is_ok());
 }
 
 #[test]
@@ -98,11 +83,7 @@ fn nesting_ends_in_a_clean_error() {
             on_small_stack(move || exercise(&text));
         }
     }
-    let deep = sql(&format!(
-        "SELECT {}1{}",
-        "(".repeat(1_000),
-        ")".repeat(1_000)
-    ));
+    let deep = sql(&format!("SELECT {}1{}", "(".repeat(1_000), ")".repeat(1_000)));
     assert_eq!(
         deep.statement.as_ref().map_err(String::as_str).err(),
         Some("sql parser error: recursion limit exceeded")
@@ -112,35 +93,20 @@ fn nesting_ends_in_a_clean_error() {
 #[test]
 fn long_lists_are_welcome() {
     let list = vec!["-1"; 20_000].join(", ");
-    assert!(
-        sql(&format!("SELECT a FROM t WHERE a IN ({list})"))
-            .statement
-            .is_ok()
-    );
+    assert!(sql(&format!("SELECT a FROM t WHERE a IN ({list})")).statement.is_ok());
     let rows = vec!["(-1, 'a', 1 + 1)"; 5_000].join(", ");
-    assert!(
-        sql(&format!("INSERT INTO t VALUES {rows}"))
-            .statement
-            .is_ok()
-    );
+    assert!(sql(&format!("INSERT INTO t VALUES {rows}")).statement.is_ok());
 }
 
 /// Every token lies after the one before, and its text reads as the same token again.
 fn check_ranges(sql: &Sql) {
     let mut end = 0;
     for (i, lexeme) in sql.tokens.iter().enumerate() {
-        assert!(
-            lexeme.range.start >= end && lexeme.range.end > lexeme.range.start,
-            "{:?}",
-            sql.text
-        );
+        assert!(lexeme.range.start >= end && lexeme.range.end > lexeme.range.start, "{:?}", sql.text);
         end = lexeme.range.end;
         // After a period, digits belong to a name: such a slice reads otherwise on its own.
         let slice = sql.slice(lexeme.range.clone());
-        if i > 0
-            && sql.is_token(i - 1, &Token::Period)
-            && slice.starts_with(|char: char| char.is_ascii_digit())
-        {
+        if i > 0 && sql.is_token(i - 1, &Token::Period) && slice.starts_with(|char: char| char.is_ascii_digit()) {
             continue;
         }
         let again = lex::lex(slice).expect("a token is lexically sound").tokens;
@@ -258,12 +224,8 @@ fn token_soup() -> impl Strategy<Value = String> {
         "->",
     ]);
     let glue = prop::sample::select(vec!["", " ", " ", " ", "\t"]);
-    prop::collection::vec((words, glue), 0..40).prop_map(|parts| {
-        parts
-            .into_iter()
-            .flat_map(|(word, glue)| [word, glue])
-            .collect()
-    })
+    prop::collection::vec((words, glue), 0..40)
+        .prop_map(|parts| parts.into_iter().flat_map(|(word, glue)| [word, glue]).collect())
 }
 
 proptest! {

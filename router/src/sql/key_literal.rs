@@ -1,0 +1,48 @@
+//! Literals as a sharding key sees them.
+
+use sqlparser::ast::{Expr, UnaryOperator, Value};
+
+use super::decode_raw;
+use crate::keys::KeyLiteral;
+
+/// The literal that an expression is, through parentheses and signs; `Other` for everything else.
+pub(super) fn literal_of(expr: &Expr) -> KeyLiteral {
+    match expr {
+        Expr::Nested(inner) => literal_of(inner),
+        Expr::Value(value) => literal_of_value(&value.value),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match literal_of(expr) {
+            KeyLiteral::Integer(digits) => KeyLiteral::Integer(negated(&digits)),
+            _ => KeyLiteral::Other,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Plus, expr } => match literal_of(expr) {
+            KeyLiteral::Integer(digits) => KeyLiteral::Integer(digits),
+            _ => KeyLiteral::Other,
+        },
+        _ => KeyLiteral::Other,
+    }
+}
+
+fn literal_of_value(value: &Value) -> KeyLiteral {
+    match value {
+        Value::Null => KeyLiteral::Null,
+        Value::Number(text, _) if text.bytes().all(|byte| byte.is_ascii_digit()) => KeyLiteral::Integer(text.clone()),
+        Value::Number(text, _) => {
+            text.strip_prefix("0x").and_then(hex_bytes).map_or(KeyLiteral::Other, KeyLiteral::Bytes)
+        }
+        Value::HexStringLiteral(digits) => hex_bytes(digits).map_or(KeyLiteral::Other, KeyLiteral::Bytes),
+        Value::SingleQuotedString(raw) => KeyLiteral::Text(decode_raw(raw, '\'')),
+        _ => KeyLiteral::Other,
+    }
+}
+
+fn negated(digits: &str) -> String {
+    match digits.strip_prefix('-') {
+        Some(positive) => positive.to_owned(),
+        None => format!("-{digits}"),
+    }
+}
+
+fn hex_bytes(digits: &str) -> Option<Vec<u8>> {
+    let digits = if digits.len() % 2 == 0 { digits.to_owned() } else { format!("0{digits}") };
+    (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok()).collect()
+}
