@@ -2,13 +2,13 @@
 //!
 //! A query is read `http → sql → plan → execute → merge`. See ARCHITECTURE.md.
 
-pub mod sql;
-// pub mod plan;
 pub mod cells;
 pub mod endpoint;
 pub mod keys;
 pub mod merge;
+pub mod plan;
 pub mod schema;
 pub mod session;
 pub mod slots;
+pub mod sql;
 pub mod topology;

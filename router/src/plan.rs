@@ -4,6 +4,7 @@ mod change;
 mod place;
 mod scatter;
 
+use crate::merge::compare::Pad;
 use crate::schema::Schema;
 use crate::slots::Slot;
 use crate::sql::Sql;
@@ -96,7 +97,11 @@ pub struct Part {
 pub enum Merge {
     /// One part, or the parts one after another in shard order, cut by the window.
     Concatenate(Window),
-    Ordered { keys: Vec<MergeKey>, hidden: usize, window: Window },
+    Ordered {
+        keys: Vec<MergeKey>,
+        hidden: usize,
+        window: Window,
+    },
     Grouped(Grouping),
 }
 
@@ -119,8 +124,8 @@ pub enum Combine {
     First,
     Count,
     Sum,
-    Min { text: Option<TextOrder> },
-    Max { text: Option<TextOrder> },
+    Min { text: Option<Pad> },
+    Max { text: Option<Pad> },
     Avg { sum: usize, count: usize },
 }
 
@@ -136,8 +141,8 @@ pub struct Window {
 pub struct MergeKey {
     pub column: Position,
     pub descending: bool,
-    /// How text in it compares; `None`: text cannot be compared here.
-    pub text: Option<TextOrder>,
+    /// How text in it compares, if it is under a `_bin` collation; `None`: text cannot be compared here.
+    pub text: Option<Pad>,
 }
 
 /// A column of the shards' answers. Wildcards make counting from the front impossible for hidden columns.
@@ -146,14 +151,6 @@ pub enum Position {
     FromStart(usize),
     /// 1 is the last one.
     FromEnd(usize),
-}
-
-/// Text whose order is that of its UTF-8 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TextOrder {
-    /// Trailing blanks do not count.
-    PadSpace,
-    NoPad,
 }
 
 /// Why a statement is not run.
@@ -223,7 +220,7 @@ impl Planner<'_> {
                 let reason = "unsharded tables lie on the home shard".to_owned();
                 self.read_from(Route::Home, &self.topology.home().id, text, reason)
             }
-            place::Place::Shard { shard, reason } => self.read_from(Route::Single, &shard, text, reason),
+            place::Place::Shard { shard, reason, .. } => self.read_from(Route::Single, &shard, text, reason),
             place::Place::Several(place) => return self.plan_scatter(read, place),
         };
         if let Node::Read(node) = &mut plan.node {
@@ -350,9 +347,8 @@ fn renamed(table: &str) -> Refusal {
 
 /// A first look at a type's name; the schema has the last word once the table exists.
 fn can_be_key(type_name: &str) -> bool {
-    const NEVER: [&str; 12] = [
-        "DECIMAL", "NUMERIC", "DEC", "FLOAT", "DOUBLE", "REAL", "ENUM", "SET", "JSON", "BIT", "TIME", "TIMESTAMP",
-    ];
+    const NEVER: [&str; 12] =
+        ["DECIMAL", "NUMERIC", "DEC", "FLOAT", "DOUBLE", "REAL", "ENUM", "SET", "JSON", "BIT", "TIME", "TIMESTAMP"];
     let word: String = type_name.chars().take_while(char::is_ascii_alphabetic).collect();
     !NEVER.contains(&word.to_uppercase().as_str())
 }

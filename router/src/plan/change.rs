@@ -43,7 +43,9 @@ impl Planner<'_> {
                 let moving = slots.is_none_or(|slots| self.any_moving(&slots));
                 Ok(self.write_to(Route::Single, shard, sql.text.clone(), moving, "one shard owns every row".to_owned()))
             }
-            (None, None) => Err(Unsupported::with_hint("INSERT … SELECT over several shards", SEVERAL_SHARDS_HINT).into()),
+            (None, None) => {
+                Err(Unsupported::with_hint("INSERT … SELECT over several shards", SEVERAL_SHARDS_HINT).into())
+            }
             (None, Some(slots)) => {
                 let shard = self.owner_of_all(&slots)?;
                 self.reads_stay_on(&insert.scopes, &shard)?;
@@ -167,7 +169,9 @@ impl Planner<'_> {
             InsertCell::Default | InsertCell::Literal(KeyLiteral::Null) if generated && lone => Ok(None),
             InsertCell::Default if lone && column.is_some_and(|column| column.has_default) => Ok(None),
             InsertCell::Default => refuse(format!("the row has no value for {name}"), "give every row its key"),
-            InsertCell::Literal(KeyLiteral::Null) => refuse(format!("NULL cannot be a value of {name}"), "give every row its key"),
+            InsertCell::Literal(KeyLiteral::Null) => {
+                refuse(format!("NULL cannot be a value of {name}"), "give every row its key")
+            }
             InsertCell::Literal(KeyLiteral::Other) if lone && key_type != KeyType::TextCaseInsensitive => Ok(None),
             InsertCell::Literal(literal) => match key_type.slot_of(literal) {
                 KeySlot::Slot(slot) => Ok(Some(slot)),
@@ -251,7 +255,8 @@ impl Planner<'_> {
 
 fn key_change(key: &str, table: &Table) -> Refusal {
     let hint = "delete the row and insert it under its new key";
-    Unsupported::with_hint(format!("changing `{key}`, the sharding key of {}, over several shards", table.name), hint).into()
+    Unsupported::with_hint(format!("changing `{key}`, the sharding key of {}, over several shards", table.name), hint)
+        .into()
 }
 
 fn unusable(table: &Table, reason: &str) -> Refusal {

@@ -56,7 +56,11 @@ impl Planner<'_> {
                     }
                     TableKind::View => {
                         let hint = "select from its tables";
-                        return Err(Unsupported::with_hint(format!("the view {} over several shards", table.name), hint).into());
+                        return Err(Unsupported::with_hint(
+                            format!("the view {} over several shards", table.name),
+                            hint,
+                        )
+                        .into());
                     }
                 }
             }

@@ -9,7 +9,11 @@ use sqlparser::ast::{
 };
 
 use super::scopes::{column_of, table_name};
-use super::statement::{Aggregate, AggregateFunction, Direction, Item, ItemKind, Key, SelectList, Shape, Unsupported};
+use sqlparser::tokenizer::Token;
+
+use super::statement::{
+    Aggregate, AggregateFunction, Direction, Item, ItemKind, Key, Scope, SelectList, Shape, Unsupported,
+};
 use super::{Lexeme, SelectClauses, Sql, select_clauses};
 
 /// The SELECT list of a lone SELECT; `None` if its parts cannot be told apart with certainty.
@@ -145,6 +149,42 @@ fn is_subquery(expr: &Expr) -> bool {
     matches!(expr, Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. })
 }
 
+/// What each shard would compute anew.
+fn refuse_volatile(sql: &Sql) -> Result<(), Unsupported> {
+    const VOLATILE: [&str; 20] = [
+        "now",
+        "sysdate",
+        "curdate",
+        "curtime",
+        "utc_date",
+        "utc_time",
+        "utc_timestamp",
+        "unix_timestamp",
+        "rand",
+        "uuid",
+        "uuid_short",
+        "random_bytes",
+        "connection_id",
+        "current_timestamp",
+        "current_date",
+        "current_time",
+        "localtime",
+        "localtimestamp",
+        "sys_guid",
+        "sleep",
+    ];
+    const BARE: [&str; 5] = ["current_timestamp", "current_date", "current_time", "localtime", "localtimestamp"];
+    let is_bare = |lexeme: &&Lexeme| {
+        matches!(&lexeme.token, Token::Word(word) if word.quote_style.is_none()
+            && BARE.iter().any(|name| word.value.eq_ignore_ascii_case(name)))
+    };
+    let bare = sql.tokens.iter().find(is_bare).map(|lexeme| &sql.text[lexeme.range.clone()]);
+    match sql.calls(&VOLATILE).or(bare) {
+        Some(name) => Err(Unsupported::with_hint(format!("{}()", name.to_uppercase()), "send its value as a literal")),
+        None => Ok(()),
+    }
+}
+
 fn is_window(expr: &Expr) -> bool {
     matches!(expr, Expr::Function(function) if function.over.is_some())
 }
@@ -161,7 +201,12 @@ fn finds(node: &impl Visit, test: impl Fn(&Expr) -> bool) -> bool {
 }
 
 /// The shape of a SELECT over one table that can be scattered, or the construct that stands in the way.
-pub(super) fn shape(sql: &Sql, query: &Query, list: Option<&SelectList>) -> Result<Shape, Unsupported> {
+pub(super) fn shape(
+    sql: &Sql,
+    query: &Query,
+    list: Option<&SelectList>,
+    scopes: &[Scope],
+) -> Result<Shape, Unsupported> {
     let refuse = |construct: &str| Err(Unsupported::new(construct));
     if query.with.is_some() {
         return refuse("WITH");
@@ -200,7 +245,11 @@ pub(super) fn shape(sql: &Sql, query: &Query, list: Option<&SelectList>) -> Resu
         (Some(first), Some(last)) => sql.text[first.start..last.end].to_owned(),
         _ => String::new(),
     };
+    let [Scope { tables, .. }] = scopes else { return refuse("a subquery") };
+    let [used] = &tables[..] else { return refuse("this form of FROM") };
+    refuse_volatile(sql)?;
     Ok(Shape {
+        alias: used.alias.clone(),
         from: text(&clauses.from).ok_or_else(|| Unsupported::new("this form of SELECT"))?,
         where_: text(&clauses.where_),
         grouped: aggregates || !group_by.is_empty(),

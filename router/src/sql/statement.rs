@@ -210,6 +210,8 @@ pub enum AggregateFunction {
 #[derive(Debug)]
 pub struct Shape {
     pub from: String,
+    /// The name under which FROM knows the table.
+    pub alias: String,
     pub where_: Option<String>,
     pub group_by: Vec<Key>,
     /// GROUP BY as written.
