@@ -10,7 +10,7 @@ mod number;
 #[cfg(test)]
 pub(crate) mod test_server;
 
-pub use columns::columns_of;
+pub use columns::{columns_from, columns_of};
 pub use json::{CellError, RowError, RowWriter, duplicate_name, write_cell};
 pub use number::write_double;
 

@@ -123,7 +123,6 @@ impl Endpoint {
     pub fn connect_options(&self) -> MySqlConnectOptions {
         let options = MySqlConnectOptions::new()
             .username(&self.user)
-            .password(&self.password)
             .database(&self.database)
             .pipes_as_concat(false)
             .no_engine_substitution(false)
@@ -137,6 +136,8 @@ impl Endpoint {
                 SslMode::VerifyCa => MySqlSslMode::VerifyCa,
                 SslMode::VerifyIdentity => MySqlSslMode::VerifyIdentity,
             });
+        // An empty password that is set is sent as one that is used, which servers refuse.
+        let options = if self.password.is_empty() { options } else { options.password(&self.password) };
         match &self.address {
             Address::Tcp { host, port } => options.host(host).port(*port),
             Address::Socket(path) => options.socket(path),

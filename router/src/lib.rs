@@ -1,14 +1,25 @@
 //! The data plane: one SQL front for many MySQL or MariaDB shards.
 //!
-//! A query is read `http → sql → plan → execute → merge`. See ARCHITECTURE.md.
+//! A query is read `http → service → sql → plan → execute → merge`. See ARCHITECTURE.md.
+
+pub mod http;
+pub mod service;
+
+pub mod sql;
+
+pub mod plan;
+
+pub mod execute;
+
+pub mod merge;
 
 pub mod cells;
 pub mod endpoint;
+pub mod error;
 pub mod keys;
-pub mod merge;
-pub mod plan;
+pub mod metrics;
 pub mod schema;
 pub mod session;
+pub mod shards;
 pub mod slots;
-pub mod sql;
 pub mod topology;

@@ -22,6 +22,7 @@ pub struct Schema {
     /// that differ in case only are refused when the schema is loaded.
     pub(crate) tables: BTreeMap<String, Table>,
     layout: Layout,
+    mariadb: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -68,9 +69,9 @@ pub struct TableColumn {
 }
 
 impl Schema {
-    pub fn new(database: &str, layout: &Layout, tables: Vec<Table>) -> Schema {
+    pub fn new(database: &str, layout: &Layout, mariadb: bool, tables: Vec<Table>) -> Schema {
         let by_name = tables.into_iter().map(|table| (table.name.to_lowercase(), table));
-        Schema { database: database.to_owned(), tables: by_name.collect(), layout: layout.clone() }
+        Schema { database: database.to_owned(), tables: by_name.collect(), layout: layout.clone(), mariadb }
     }
 
     /// The database that every shard's DSN names.
@@ -84,6 +85,11 @@ impl Schema {
 
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         self.tables.values()
+    }
+
+    /// Whether the servers are MariaDB's, which round some quotients otherwise than MySQL.
+    pub fn is_mariadb(&self) -> bool {
+        self.mariadb
     }
 
     /// The sharding key that the configuration gives a table, whether the table exists yet or not.

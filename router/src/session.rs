@@ -11,7 +11,8 @@ pub async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, sqlx::Error
     let mut connection = MySqlConnection::connect_with(&endpoint.connect_options()).await?;
     let version: String = connection.fetch_one(sqlx::raw_sql("SELECT VERSION()")).await?.try_get(0)?;
     let setup = format!(
-        "SET NAMES utf8mb4, SESSION time_zone = '+00:00', SESSION autocommit = 1, SESSION sql_mode = '{}'",
+        "SET NAMES utf8mb4, SESSION time_zone = '+00:00', SESSION autocommit = 1, SESSION div_precision_increment = 4, \
+         SESSION sql_mode = '{}'",
         stock_sql_mode(&version)
     );
     connection.execute(sqlx::raw_sql(AssertSqlSafe(setup))).await?;

@@ -3,7 +3,9 @@
 //! A [`Topology`] is an immutable value. Changes make the next one, one epoch later; [`store`] writes it to the
 //! shards by compare-and-set.
 
+pub mod bootstrap;
 pub mod store;
+pub mod watch;
 
 use std::fmt;
 

@@ -13,7 +13,12 @@ use super::{Column, Kind};
 ///
 /// Servers send all BLOB and TEXT types as one, so their names come out as `BLOB` and `TEXT`.
 pub fn columns_of(row: &MySqlRow, is_json: impl Fn(&str, &str) -> bool) -> Vec<Column> {
-    row.columns().iter().map(|column| describe(column, &is_json)).collect()
+    columns_from(row.columns(), is_json)
+}
+
+/// As [`columns_of`], from a description instead of a row.
+pub fn columns_from(columns: &[MySqlColumn], is_json: impl Fn(&str, &str) -> bool) -> Vec<Column> {
+    columns.iter().map(|column| describe(column, &is_json)).collect()
 }
 
 fn describe(column: &MySqlColumn, is_json: &impl Fn(&str, &str) -> bool) -> Column {

@@ -68,7 +68,7 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
         };
         tables.push(Table { kind, columns, primary_key: primary_keys.remove(&name).unwrap_or_default(), name });
     }
-    Ok(Schema::new(&database, layout, tables))
+    Ok(Schema::new(&database, layout, version.contains("MariaDB"), tables))
 }
 
 fn place(name: &str, columns: &[TableColumn], layout: &Layout) -> TableKind {

@@ -1,0 +1,117 @@
+//! Why a query has no answer, in the terms that its client acts on.
+
+use crate::cells::RowError;
+use crate::merge::aggregate::MergeError;
+use crate::plan::Refusal;
+use crate::session::errno;
+use crate::sql::SqlError;
+use crate::sql::statement::Unsupported;
+use crate::topology::ShardId;
+
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The shard's server answered with an error.
+    #[error("{message}")]
+    Database { shard: ShardId, errno: u16, sqlstate: String, message: String },
+    #[error("shard {shard} cannot be reached: {cause}")]
+    ShardUnavailable { shard: ShardId, cause: String },
+    #[error("the router knows no topology yet: {0}")]
+    NotReady(String),
+    #[error("{0}")]
+    Overloaded(String),
+    #[error("the statement took longer than {milliseconds} ms and was ended")]
+    Timeout { milliseconds: u128 },
+    #[error("the connection to {shard} broke during the write ({cause}): it may or may not have happened")]
+    OutcomeUnknown { shard: ShardId, cause: String },
+    #[error("{0}")]
+    LimitExceeded(String),
+    #[error("two columns are named `{0}`")]
+    DuplicateColumn(String),
+    #[error("column `{0}` is a FLOAT that the server prints with 6 digits only")]
+    InexactFloat(String),
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    #[error("a cell cannot be written: {0}")]
+    Row(String),
+    /// The rows moved while the statement ran; it had no effect and runs again on their new owner.
+    #[error("rows moved away from {0}")]
+    Moved(ShardId),
+    #[error("rows kept moving; nothing was done")]
+    KeptMoving,
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// The MySQL error that belongs to an error, if one does.
+pub struct ServerError<'a> {
+    pub errno: u16,
+    pub sqlstate: &'a str,
+    pub message: String,
+}
+
+const ER_SIGNAL: u16 = 1644;
+const MOVED_SIGNAL: &str = "_autoscaler: slot moved";
+
+impl QueryError {
+    /// Tells a server's answer from a broken connection.
+    pub fn of_shard(shard: &ShardId, error: sqlx::Error) -> QueryError {
+        let Some(number) = errno(&error) else {
+            return QueryError::ShardUnavailable { shard: shard.clone(), cause: error.to_string() };
+        };
+        let (sqlstate, message) = match error.as_database_error() {
+            Some(database) => (database.code().unwrap_or_default().into_owned(), database.message().to_owned()),
+            None => (String::new(), error.to_string()),
+        };
+        match number == ER_SIGNAL && message == MOVED_SIGNAL {
+            true => QueryError::Moved(shard.clone()),
+            false => QueryError::Database { shard: shard.clone(), errno: number, sqlstate, message },
+        }
+    }
+
+    /// Lock wait timeout, deadlock, or a snapshot that is too old: the statement can simply be sent again.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, QueryError::Database { errno: 1205 | 1213 | 1020 | 3572, .. } | QueryError::KeptMoving)
+    }
+
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            QueryError::Sql(SqlError::NotAllowed { hint, .. }) => Some(hint.clone()),
+            QueryError::Sql(SqlError::Several) => Some("send one statement per request".to_owned()),
+            QueryError::Refused(refusal) => refusal.hint().map(str::to_owned),
+            QueryError::DuplicateColumn(_) => Some("give one an alias, or ask for \"format\":\"rows\"".to_owned()),
+            QueryError::InexactFloat(name) => Some(format!("select CAST(… AS DOUBLE) AS `{name}`")),
+            QueryError::OutcomeUnknown { .. } => Some("read the rows to see whether the write happened".to_owned()),
+            QueryError::LimitExceeded(_) => Some("ask for fewer rows with WHERE or LIMIT".to_owned()),
+            error if error.is_conflict() => Some("send the statement again".to_owned()),
+            _ => None,
+        }
+    }
+
+    pub fn server_error(&self) -> Option<ServerError<'_>> {
+        match self {
+            QueryError::Database { errno, sqlstate, message, .. } => {
+                Some(ServerError { errno: *errno, sqlstate, message: message.clone() })
+            }
+            QueryError::Refused(Refusal::NoSuchTable { .. }) => {
+                Some(ServerError { errno: 1146, sqlstate: "42S02", message: self.to_string() })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<Unsupported> for QueryError {
+    fn from(unsupported: Unsupported) -> QueryError {
+        QueryError::Refused(unsupported.into())
+    }
+}
+
+impl From<RowError> for QueryError {
+    fn from(error: RowError) -> QueryError {
+        QueryError::Row(error.to_string())
+    }
+}

@@ -1,0 +1,481 @@
+//! Runs a plan: statements out, rows in, merged on the way to the client.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{AssertSqlSafe, Either, Executor, Row as _, Statement as _};
+
+use crate::cells::{Column, Kind, Row, columns_from, columns_of};
+use crate::error::QueryError;
+use crate::merge::aggregate::{Aggregate, Groups};
+use crate::merge::compare::{Compare, OrderKey, Pad, compare_for, compare_rows};
+use crate::merge::decimal::Division;
+use crate::merge::order::{KWay, Window};
+use crate::metrics::Metrics;
+use crate::plan::{self, Combine, DefineNode, Grouping, Merge, MergeKey, Part, Position, ReadNode, WriteNode};
+use crate::shards::{Lease, Shards};
+use crate::topology::store;
+use crate::topology::watch::View;
+
+/// Takes an answer, row by row. One front door of the router implements it, others can.
+pub trait RowSink: Send {
+    /// Called once before the first row, and not at all if there is no row and `wants_empty_columns` is false.
+    fn columns(&mut self, columns: &[Column]) -> Result<(), QueryError>;
+    fn row<R: Row>(&mut self, row: &R) -> Result<(), QueryError>;
+    /// Forgets everything taken so far: the statement runs again.
+    fn reset(&mut self);
+    /// Whether columns matter although there is no row.
+    fn wants_empty_columns(&self) -> bool;
+}
+
+/// What a write did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    pub rows_affected: u64,
+    pub last_insert_id: Option<u64>,
+}
+
+/// What running a plan needs.
+pub struct Execution<'a> {
+    pub shards: &'a Shards,
+    pub view: &'a View,
+    pub metrics: &'a Metrics,
+    pub max_held_rows: usize,
+    pub deadline: Instant,
+    pub timeout: Duration,
+}
+
+type Rows<'a> = BoxStream<'a, Result<MySqlRow, sqlx::Error>>;
+
+impl Execution<'_> {
+    pub async fn read(&self, node: &ReadNode, sink: &mut impl RowSink) -> Result<(), QueryError> {
+        let mut leases = Vec::new();
+        for part in &node.parts {
+            leases.push(self.lease(part).await?);
+        }
+        let started = Instant::now();
+        let read = self.read_rows(node, &mut leases, sink);
+        let outcome = match tokio::time::timeout_at(self.deadline.into(), read).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(self.timed_out()),
+        };
+        for part in &node.parts {
+            self.metrics.asked_shard(&part.shard, started.elapsed(), outcome.as_ref().err().map(reason));
+        }
+        match &outcome {
+            Ok(()) => {}
+            // The server answered, so the connections are at rest; a scatter may have others half read.
+            Err(QueryError::Database { .. } | QueryError::Moved(_)) if leases.len() == 1 => leases[0].done(),
+            Err(_) => return outcome,
+        }
+        if node.recheck {
+            // Also after an error: it may come from rows that were moving away.
+            self.recheck(node, &mut leases).await?;
+        }
+        leases.iter_mut().for_each(Lease::done);
+        outcome
+    }
+
+    async fn read_rows(
+        &self,
+        node: &ReadNode,
+        leases: &mut [Lease],
+        sink: &mut impl RowSink,
+    ) -> Result<(), QueryError> {
+        let mut inputs: Vec<Rows> = leases
+            .iter_mut()
+            .zip(&node.parts)
+            .map(|(lease, part)| sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch(lease.begin()))
+            .collect();
+        // All shards work at once: each is asked for its first row before any is read on.
+        let heads = join_all(inputs.iter_mut().map(StreamExt::next)).await;
+        let mut firsts = Vec::new();
+        for (head, part) in heads.into_iter().zip(&node.parts) {
+            firsts.push(head.transpose().map_err(|error| QueryError::of_shard(&part.shard, error))?);
+        }
+        let is_json = |table: &str, column: &str| self.view.schema.is_json(table, column);
+        let Some(first) = firsts.iter().flatten().next() else {
+            drop(inputs);
+            return self.empty(node, leases, sink).await;
+        };
+        let mut columns = columns_of(first, is_json);
+        for &index in &node.float_columns {
+            if let Some(column) = columns.get_mut(index) {
+                column.kind = Kind::Float;
+                column.type_name = "FLOAT".to_owned();
+            }
+        }
+        let exact = |index: usize| node.float_columns.contains(&index);
+        if let Some((_, column)) =
+            columns.iter().enumerate().find(|(index, column)| column.kind == Kind::Float && !exact(*index))
+        {
+            return Err(QueryError::InexactFloat(column.name.clone()));
+        }
+        let sources = Sources { node, inputs, firsts };
+        match &node.merge {
+            Merge::Concatenate(window) => {
+                sink.columns(&columns)?;
+                sources.concatenate(*window, sink).await
+            }
+            Merge::Ordered { keys, hidden, window } => {
+                let visible = columns.len() - hidden;
+                let keys = order_keys(keys, &columns)?;
+                sink.columns(&columns[..visible])?;
+                sources.merge_ordered(keys, visible, *window, sink).await
+            }
+            Merge::Grouped(grouping) => {
+                let visible = columns.len() - grouping.hidden;
+                sink.columns(&columns[..visible])?;
+                let division = if self.is_mariadb() { Division::MARIADB } else { Division::MYSQL };
+                sources.merge_grouped(grouping, &columns, division, self.max_held_rows, sink).await
+            }
+        }
+    }
+
+    fn is_mariadb(&self) -> bool {
+        self.view.schema.is_mariadb()
+    }
+
+    /// No row anywhere: the columns, if they matter, come from preparing the statement.
+    async fn empty(&self, node: &ReadNode, leases: &mut [Lease], sink: &mut impl RowSink) -> Result<(), QueryError> {
+        let (Some(lease), Some(part)) = (leases.first_mut(), node.parts.first()) else { return Ok(()) };
+        if !sink.wants_empty_columns() {
+            return Ok(());
+        }
+        let hidden = match &node.merge {
+            Merge::Concatenate(_) => 0,
+            Merge::Ordered { hidden, .. } => *hidden,
+            Merge::Grouped(grouping) => grouping.hidden,
+        };
+        let prepared = lease.begin().prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(part.sql.clone()))).await;
+        // What cannot be prepared (SHOW variants) has no columns to tell.
+        let Ok(prepared) = prepared else { return sink.columns(&[]) };
+        let columns = columns_from(prepared.columns(), |table, column| self.view.schema.is_json(table, column));
+        sink.columns(&columns[..columns.len().saturating_sub(hidden)])
+    }
+
+    async fn recheck(&self, node: &ReadNode, leases: &mut [Lease]) -> Result<(), QueryError> {
+        for (lease, part) in leases.iter_mut().zip(&node.parts) {
+            let sighting = store::look(lease.begin()).await.map_err(|error| QueryError::ShardUnavailable {
+                shard: part.shard.clone(),
+                cause: error.to_string(),
+            })?;
+            if sighting.is_some_and(|sighting| sighting.epoch > self.view.topology.epoch()) {
+                lease.done();
+                return Err(QueryError::Moved(part.shard.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out a write on its shard. `sink` takes the rows of RETURNING.
+    ///
+    /// A write that has begun is never abandoned for time: it is killed on the server, and the server says what came
+    /// of it.
+    pub async fn write(&self, node: &WriteNode, sink: &mut impl RowSink) -> Result<Written, QueryError> {
+        let mut lease = self.lease(&node.part).await?;
+        let killer = lease.killer();
+        let started = Instant::now();
+        let outcome = {
+            let write = async {
+                match node.fenced {
+                    true => self.write_fenced(&node.part, &mut lease, sink).await,
+                    false => self.write_plain(&node.part, &mut lease, sink).await,
+                }
+            };
+            tokio::pin!(write);
+            tokio::select! {
+                outcome = &mut write => outcome,
+                () = tokio::time::sleep_until(self.deadline.into()) => {
+                    killer.kill_query().await;
+                    match tokio::time::timeout(Duration::from_secs(5), &mut write).await {
+                        Ok(Err(QueryError::Database { errno: 1317 | 3024 | 1969, .. })) => Err(self.timed_out()),
+                        Ok(outcome) => outcome,
+                        Err(_) => Err(QueryError::OutcomeUnknown {
+                            shard: node.part.shard.clone(),
+                            cause: "no answer after the statement was killed".to_owned(),
+                        }),
+                    }
+                }
+            }
+        };
+        self.metrics.asked_shard(&node.part.shard, started.elapsed(), outcome.as_ref().err().map(reason));
+        // After an answer of the server the connection is at rest, unless a transaction is left open.
+        match &outcome {
+            Ok(_) => lease.done(),
+            Err(QueryError::Database { .. } | QueryError::Moved(_)) if !node.fenced => lease.done(),
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    async fn write_plain(
+        &self,
+        part: &Part,
+        lease: &mut Lease,
+        sink: &mut impl RowSink,
+    ) -> Result<Written, QueryError> {
+        run_write(lease.begin(), part, sink, &|table, column| self.view.schema.is_json(table, column)).await
+    }
+
+    /// While rows are moving away from the shard: under a shared lock on the fence, which the cutover waits for.
+    async fn write_fenced(
+        &self,
+        part: &Part,
+        lease: &mut Lease,
+        sink: &mut impl RowSink,
+    ) -> Result<Written, QueryError> {
+        let connection = lease.begin();
+        let of_shard = |error| QueryError::of_shard(&part.shard, error);
+        connection.execute(sqlx::raw_sql("BEGIN")).await.map_err(of_shard)?;
+        let fence = "SELECT fenced FROM _autoscaler.fence WHERE id = 1 LOCK IN SHARE MODE";
+        let fenced = connection.fetch_optional(sqlx::raw_sql(fence)).await.map_err(of_shard)?;
+        if fenced.is_some_and(|row| row.try_get_unchecked::<i64, _>(0).unwrap_or(1) != 0) {
+            return Err(QueryError::Moved(part.shard.clone()));
+        }
+        let is_json = |table: &str, column: &str| self.view.schema.is_json(table, column);
+        let written = run_write(connection, part, sink, &is_json).await?;
+        connection.execute(sqlx::raw_sql("COMMIT")).await.map_err(|error| {
+            match QueryError::of_shard(&part.shard, error) {
+                QueryError::ShardUnavailable { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
+                other => other,
+            }
+        })?;
+        Ok(written)
+    }
+
+    /// Runs DDL on every shard, the home shard first, so that a statement that is wrong changes nothing anywhere.
+    pub async fn define(&self, node: &DefineNode) -> Result<Written, QueryError> {
+        let mut leases = Vec::new();
+        for shard in &node.shards {
+            let part = Part { shard: shard.clone(), sql: node.sql.clone() };
+            let mut lease = self.lease(&part).await?;
+            // Reached for certain, before anything is changed anywhere.
+            store::look(lease.begin())
+                .await
+                .map_err(|error| QueryError::ShardUnavailable { shard: shard.clone(), cause: error.to_string() })?;
+            lease.done();
+            leases.push((part, lease));
+        }
+        let mut done: Vec<String> = Vec::new();
+        for (part, lease) in &mut leases {
+            let result = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(part.sql.clone()))).await;
+            match result {
+                Ok(_) => done.push(part.shard.to_string()),
+                Err(error) => {
+                    let error = QueryError::of_shard(&part.shard, error);
+                    if matches!(error, QueryError::Database { .. }) {
+                        lease.done();
+                    }
+                    return Err(match (done.is_empty(), error) {
+                        (true, error) => error,
+                        (false, QueryError::Database { shard, errno, sqlstate, message }) => QueryError::Database {
+                            message: format!("{message} (on {shard}; done on {} already)", done.join(", ")),
+                            shard,
+                            errno,
+                            sqlstate,
+                        },
+                        (false, error) => {
+                            QueryError::OutcomeUnknown { shard: part.shard.clone(), cause: error.to_string() }
+                        }
+                    });
+                }
+            }
+            store::bump_schema_version(lease.begin()).await.map_err(|error| QueryError::Internal(error.to_string()))?;
+            lease.done();
+        }
+        Ok(Written::default())
+    }
+
+    async fn lease(&self, part: &Part) -> Result<Lease, QueryError> {
+        let shard = self.view.topology.shard(&part.shard);
+        let shard = shard.ok_or_else(|| QueryError::Internal(format!("{} is not in the topology", part.shard)))?;
+        self.shards.lease(shard).await
+    }
+
+    fn timed_out(&self) -> QueryError {
+        QueryError::Timeout { milliseconds: self.timeout.as_millis() }
+    }
+}
+
+fn reason(error: &QueryError) -> &'static str {
+    match error {
+        QueryError::Database { .. } => "database",
+        QueryError::Moved(_) => "moved",
+        QueryError::Timeout { .. } => "timeout",
+        _ => "connection",
+    }
+}
+
+async fn run_write(
+    connection: &mut MySqlConnection,
+    part: &Part,
+    sink: &mut impl RowSink,
+    is_json: &(dyn Fn(&str, &str) -> bool + Sync),
+) -> Result<Written, QueryError> {
+    let mut written = Written::default();
+    let mut results = sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch_many(connection);
+    let mut first = true;
+    loop {
+        match results.try_next().await {
+            Ok(None) => return Ok(written),
+            Ok(Some(Either::Left(result))) => {
+                written.rows_affected += result.rows_affected();
+                let id = result.last_insert_id();
+                written.last_insert_id = (id != 0).then_some(id);
+            }
+            Ok(Some(Either::Right(row))) => {
+                if std::mem::take(&mut first) {
+                    sink.columns(&columns_of(&row, is_json))?;
+                }
+                sink.row(&row)?;
+            }
+            Err(error) => {
+                return Err(match QueryError::of_shard(&part.shard, error) {
+                    QueryError::ShardUnavailable { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
+                    other => other,
+                });
+            }
+        }
+    }
+}
+
+/// The rows of all parts, each with its first row read.
+struct Sources<'a> {
+    node: &'a ReadNode,
+    inputs: Vec<Rows<'a>>,
+    firsts: Vec<Option<MySqlRow>>,
+}
+
+impl Sources<'_> {
+    async fn next(&mut self, input: usize) -> Result<Option<MySqlRow>, QueryError> {
+        match self.firsts[input].take() {
+            Some(row) => Ok(Some(row)),
+            None => {
+                let next = self.inputs[input].try_next().await;
+                next.map_err(|error| QueryError::of_shard(&self.node.parts[input].shard, error))
+            }
+        }
+    }
+
+    async fn concatenate(mut self, window: plan::Window, sink: &mut impl RowSink) -> Result<(), QueryError> {
+        let mut window = Window::new(window.offset, window.limit);
+        for input in 0..self.inputs.len() {
+            // Rows beyond the window are still read: a connection with rows on the way cannot be used again.
+            while let Some(row) = self.next(input).await? {
+                if window.admits() {
+                    sink.row(&row)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn merge_ordered(
+        mut self,
+        keys: Vec<OrderKey>,
+        visible: usize,
+        window: plan::Window,
+        sink: &mut impl RowSink,
+    ) -> Result<(), QueryError> {
+        let mut window = Window::new(window.offset, window.limit);
+        let mut merge = KWay::new(self.inputs.len(), keys);
+        loop {
+            while let Some(input) = merge.needs() {
+                let row = self.next(input).await?;
+                merge.offer(input, row);
+            }
+            match merge.pop() {
+                None => return Ok(()),
+                Some(row) if window.admits() => sink.row(&Cut { row: &row, visible })?,
+                Some(_) => {}
+            }
+        }
+    }
+
+    async fn merge_grouped(
+        mut self,
+        grouping: &Grouping,
+        columns: &[Column],
+        division: Division,
+        max_held_rows: usize,
+        sink: &mut impl RowSink,
+    ) -> Result<(), QueryError> {
+        let keys = order_keys(&grouping.keys, columns)?.iter().map(|key| (key.index, key.compare)).collect();
+        let aggregates =
+            grouping.columns.iter().enumerate().map(|(index, combine)| aggregate(index, *combine, columns));
+        let aggregates = aggregates.collect::<Result<Vec<Aggregate>, QueryError>>()?;
+        let order = order_keys(&grouping.order, columns)?;
+        let mut groups = Groups::new(keys, aggregates, columns, division, max_held_rows);
+        for input in 0..self.inputs.len() {
+            while let Some(row) = self.next(input).await? {
+                groups.push(&row)?;
+            }
+        }
+        let mut rows = groups.finish()?;
+        rows.sort_by(|one, two| compare_rows(&order, one, two));
+        let mut window = Window::new(grouping.window.offset, grouping.window.limit);
+        let visible = columns.len() - grouping.hidden;
+        for row in &rows {
+            if window.admits() {
+                sink.row(&Cut { row, visible })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A row without its hidden columns.
+struct Cut<'a, R> {
+    row: &'a R,
+    visible: usize,
+}
+
+impl<R: Row> Row for Cut<'_, R> {
+    fn cell(&self, index: usize) -> Option<&[u8]> {
+        self.row.cell(index)
+    }
+
+    fn len(&self) -> usize {
+        self.visible
+    }
+}
+
+fn order_keys(keys: &[MergeKey], columns: &[Column]) -> Result<Vec<OrderKey>, QueryError> {
+    let resolve = |key: &MergeKey| {
+        let index = match key.column {
+            Position::FromStart(index) => index,
+            Position::FromEnd(back) => columns.len().saturating_sub(back),
+        };
+        Ok(OrderKey { index, compare: compare_at(index, key.text, columns)?, descending: key.descending })
+    };
+    keys.iter().map(resolve).collect()
+}
+
+fn compare_at(index: usize, text: Option<Pad>, columns: &[Column]) -> Result<Compare, QueryError> {
+    let column =
+        columns.get(index).ok_or_else(|| QueryError::Internal("a merge key lies outside the row".to_owned()))?;
+    // A FLOAT that was read as DOUBLE compares as one.
+    let kind = if column.kind == Kind::Float { Kind::Double } else { column.kind };
+    compare_for(kind, text).ok_or_else(|| {
+        crate::sql::statement::Unsupported::with_hint(
+            format!("comparing {} over several shards", column.type_name),
+            "use a number, a date, or a column under a utf8mb4 _bin collation",
+        )
+        .into()
+    })
+}
+
+fn aggregate(index: usize, combine: Combine, columns: &[Column]) -> Result<Aggregate, QueryError> {
+    Ok(match combine {
+        Combine::First => Aggregate::First { index },
+        Combine::Count => Aggregate::Count { index },
+        Combine::Sum => Aggregate::Sum { index },
+        Combine::Min { text } => Aggregate::Min { index, compare: compare_at(index, text, columns)? },
+        Combine::Max { text } => Aggregate::Max { index, compare: compare_at(index, text, columns)? },
+        Combine::Avg { sum, count } => Aggregate::Avg { sum, count },
+    })
+}

@@ -1,0 +1,160 @@
+//! What the router tells Prometheus. Names are an interface; labels have few values and never SQL text.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::plan::Route;
+use crate::topology::{ShardId, Topology};
+
+/// Buckets from 100 µs to 30 s: a point read takes a few hundred microseconds, the default timeout is 30 s.
+const SECONDS: [f64; 14] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// The codes of errors, as clients see them.
+pub const ERROR_CODES: [&str; 14] = [
+    "bad_request",
+    "parse_error",
+    "unsupported",
+    "not_allowed",
+    "unauthorized",
+    "database_error",
+    "conflict",
+    "too_large",
+    "limit_exceeded",
+    "overloaded",
+    "shard_unavailable",
+    "timeout",
+    "outcome_unknown",
+    "internal",
+];
+
+pub struct Metrics {
+    registry: Registry,
+    queries: IntCounterVec,
+    errors: IntCounterVec,
+    duration: HistogramVec,
+    shard_queries: IntCounterVec,
+    shard_errors: IntCounterVec,
+    shard_duration: HistogramVec,
+    shard_connections: IntGaugeVec,
+    shard_up: IntGaugeVec,
+    epoch: IntGauge,
+    retries: IntCounterVec,
+}
+
+impl Metrics {
+    pub fn new() -> Result<Metrics, prometheus::Error> {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let family = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        let seconds = |name: &str, help: &str, labels: &[&str]| {
+            let family = HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        let epoch = IntGauge::new("sql_autoscaler_router_topology_epoch", "Epoch of the topology in use; 0: none yet")?;
+        registry.register(Box::new(epoch.clone()))?;
+        let build = gauge("sql_autoscaler_router_build_info", "Always 1", &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let metrics = Metrics {
+            queries: counter("sql_autoscaler_router_queries_total", "Queries answered", &["kind", "route"])?,
+            errors: counter("sql_autoscaler_router_query_errors_total", "Queries refused or failed", &["reason"])?,
+            duration: seconds("sql_autoscaler_router_query_duration_seconds", "Time to the whole answer", &["route"])?,
+            shard_queries: counter(
+                "sql_autoscaler_router_backend_queries_total",
+                "Statements sent to a shard",
+                &["shard", "role"],
+            )?,
+            shard_errors: counter(
+                "sql_autoscaler_router_backend_errors_total",
+                "Statements that a shard did not carry out",
+                &["shard", "reason"],
+            )?,
+            shard_duration: seconds(
+                "sql_autoscaler_router_backend_query_duration_seconds",
+                "Time a shard took for a statement",
+                &["shard"],
+            )?,
+            shard_connections: gauge(
+                "sql_autoscaler_router_backend_connections",
+                "Connections to a shard",
+                &["shard", "state"],
+            )?,
+            shard_up: gauge(
+                "sql_autoscaler_router_shard_up",
+                "1 if the shard's epoch was confirmed within 5 s",
+                &["shard"],
+            )?,
+            retries: counter("sql_autoscaler_router_retries_total", "Statements run again", &["reason"])?,
+            epoch,
+            registry,
+        };
+        for code in ERROR_CODES {
+            metrics.errors.with_label_values(&[code]);
+        }
+        for route in Route::ALL {
+            for kind in ["read", "write"] {
+                metrics.queries.with_label_values(&[kind, route.as_str()]);
+            }
+        }
+        metrics.retries.with_label_values(&["moved"]);
+        Ok(metrics)
+    }
+
+    pub fn answered(&self, kind: &str, route: Route, took: Duration) {
+        self.queries.with_label_values(&[kind, route.as_str()]).inc();
+        self.duration.with_label_values(&[route.as_str()]).observe(took.as_secs_f64());
+    }
+
+    pub fn failed(&self, code: &str) {
+        self.errors.with_label_values(&[code]).inc();
+    }
+
+    pub fn asked_shard(&self, shard: &ShardId, took: Duration, failure: Option<&str>) {
+        self.shard_queries.with_label_values(&[shard.as_str(), "primary"]).inc();
+        self.shard_duration.with_label_values(&[shard.as_str()]).observe(took.as_secs_f64());
+        if let Some(reason) = failure {
+            self.shard_errors.with_label_values(&[shard.as_str(), reason]).inc();
+        }
+    }
+
+    pub fn retried(&self) {
+        self.retries.with_label_values(&["moved"]).inc();
+    }
+
+    /// The gauges, brought up to date, and everything else, in Prometheus' text format.
+    pub fn render(
+        &self,
+        topology: Option<&Topology>,
+        connections: &[(ShardId, usize, usize)],
+        is_up: impl Fn(&ShardId) -> bool,
+    ) -> Vec<u8> {
+        self.epoch.set(topology.map_or(0, |topology| topology.epoch().number() as i64));
+        self.shard_up.reset();
+        self.shard_connections.reset();
+        for shard in topology.iter().flat_map(|topology| topology.shards()) {
+            self.shard_up.with_label_values(&[shard.id.as_str()]).set(i64::from(is_up(&shard.id)));
+            // A counter that appears with its first query looks like a jump to rate().
+            self.shard_queries.with_label_values(&[shard.id.as_str(), "primary"]);
+        }
+        for (shard, in_use, idle) in connections {
+            self.shard_connections.with_label_values(&[shard.as_str(), "in_use"]).set(*in_use as i64);
+            self.shard_connections.with_label_values(&[shard.as_str(), "idle"]).set(*idle as i64);
+        }
+        let mut text = Vec::new();
+        match TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            Ok(()) => text,
+            Err(error) => format!("# {error}\n").into_bytes(),
+        }
+    }
+}

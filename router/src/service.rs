@@ -1,0 +1,320 @@
+//! What runs a statement, whatever door it came in by: request in, rows out through a [`RowSink`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use crate::error::QueryError;
+use crate::execute::{Execution, RowSink, Written};
+use crate::metrics::Metrics;
+use crate::plan::{Combine, Merge, Node, Plan, Planner, Refusal};
+use crate::schema::Layout;
+use crate::shards::Shards;
+use crate::sql::statement::Statement;
+use crate::sql::{self, Param, Sql};
+use crate::topology::watch::{View, Watch};
+use crate::topology::{Shard, ShardId, Topology};
+
+#[derive(Clone, Debug)]
+pub struct RouterConfig {
+    /// Shards to find the topology on, or to make the first one of; in shard order.
+    pub seeds: Vec<Shard>,
+    pub layout: Layout,
+    pub limits: Limits,
+}
+
+/// Bounds on what clients may ask for.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub max_body_bytes: u64,
+    pub max_result_rows: u64,
+    pub max_result_bytes: u64,
+    /// Groups that a merge may hold at once.
+    pub max_held_rows: usize,
+    pub statement_timeout: Duration,
+    pub max_concurrent_queries: usize,
+    pub max_connections_per_shard: usize,
+    /// How long a query may wait for its turn or for a connection.
+    pub queue_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_body_bytes: 16 << 20,
+            max_result_rows: 100_000,
+            max_result_bytes: 64 << 20,
+            max_held_rows: 1_000_000,
+            statement_timeout: Duration::from_secs(30),
+            max_concurrent_queries: 512,
+            max_connections_per_shard: 32,
+            queue_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+/// A statement with its parameters.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub sql: String,
+    pub params: Vec<Param>,
+    /// Shorter than the configured timeout, if given.
+    pub timeout: Option<Duration>,
+}
+
+/// Where an answer came from, and what a write did.
+#[derive(Debug)]
+pub struct Answer {
+    pub shards: Vec<ShardId>,
+    /// Set for writes and DDL.
+    pub written: Option<Written>,
+}
+
+pub struct Router {
+    watch: Arc<Watch>,
+    shards: Shards,
+    metrics: Metrics,
+    limits: Limits,
+    turns: Semaphore,
+}
+
+impl Router {
+    /// Starts looking for the topology and returns at once; [`Router::is_ready`] tells when it is known.
+    pub fn start(config: RouterConfig) -> Arc<Router> {
+        let watch = Arc::new(Watch::new(config.seeds, config.layout));
+        let router = Arc::new(Router {
+            watch: watch.clone(),
+            shards: Shards::new(config.limits.max_connections_per_shard, config.limits.queue_timeout),
+            metrics: Metrics::new().expect("every family has its own valid name"),
+            turns: Semaphore::new(config.limits.max_concurrent_queries),
+            limits: config.limits,
+        });
+        // Ends with the router: the task holds no strong reference to it.
+        let alive = Arc::downgrade(&router);
+        tokio::spawn(async move {
+            while alive.strong_count() > 0 {
+                watch.refresh().await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        router
+    }
+
+    pub fn topology(&self) -> Option<Arc<Topology>> {
+        self.watch.view().ok().map(|view| view.topology)
+    }
+
+    /// Looks at every shard's topology now.
+    pub async fn refresh(&self) {
+        self.watch.refresh().await;
+    }
+
+    /// Ready when the topology is known and every shard that owns rows has confirmed it.
+    pub fn is_ready(&self) -> Result<(), String> {
+        let view = self.watch.view()?;
+        match view.topology.owning_shards().iter().find(|shard| !self.watch.is_confirmed(&shard.id)) {
+            Some(shard) => Err(format!("shard {} has not confirmed the topology", shard.id)),
+            None => Ok(()),
+        }
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub fn render_metrics(&self) -> Vec<u8> {
+        let topology = self.topology();
+        self.metrics.render(topology.as_deref(), &self.shards.counts(), |shard| self.watch.is_confirmed(shard))
+    }
+
+    /// Runs a statement; its rows go to `sink`.
+    ///
+    /// Not cancel safe for writes: dropping the future during one leaves its outcome to the server.
+    pub async fn run(&self, request: &Request, sink: &mut impl RowSink) -> Result<Answer, QueryError> {
+        let started = Instant::now();
+        let turn = tokio::time::timeout(self.limits.queue_timeout, self.turns.acquire()).await;
+        let _turn = turn.map_err(|_| {
+            QueryError::Overloaded(format!("{} queries are running already", self.limits.max_concurrent_queries))
+        })?;
+        let timeout = request.timeout.unwrap_or(self.limits.statement_timeout).min(self.limits.statement_timeout);
+        let deadline = started + timeout;
+        let sql = sql::read(&request.sql, &request.params)?;
+        let statement = sql::analyse(&sql)?;
+        loop {
+            let view = self.watch.view().map_err(QueryError::NotReady)?;
+            let plan = self.plan(&sql, &statement, view).await?;
+            match self.carry_out(&plan, deadline, timeout, sink).await {
+                Err(QueryError::Moved(shard)) => {
+                    if Instant::now() > deadline {
+                        return Err(QueryError::KeptMoving);
+                    }
+                    tracing::debug!(%shard, "rows moved, running again");
+                    self.metrics.retried();
+                    sink.reset();
+                    self.follow(plan.1).await;
+                }
+                Ok(written) => {
+                    let kind = if written.is_some() { "write" } else { "read" };
+                    self.metrics.answered(kind, plan.0.route, started.elapsed());
+                    return Ok(Answer { shards: shards_of(&plan.0), written });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Plans a statement and says what would happen.
+    pub async fn explain(&self, request: &Request) -> Result<Value, QueryError> {
+        let sql = sql::read(&request.sql, &request.params)?;
+        let statement = match sql::analyse(&sql) {
+            Ok(statement) => statement,
+            Err(unsupported) => return Ok(refusal_json(&unsupported.into(), 0)),
+        };
+        let view = self.watch.view().map_err(QueryError::NotReady)?;
+        let epoch = view.topology.epoch().number();
+        match self.plan(&sql, &statement, view).await {
+            Ok((plan, _)) => Ok(plan_json(&plan)),
+            Err(QueryError::Refused(refusal)) => Ok(refusal_json(&refusal, epoch)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn plan(&self, sql: &Sql, statement: &Statement, view: View) -> Result<(Plan, View), QueryError> {
+        match (Planner { topology: &view.topology, schema: &view.schema }.plan(sql, statement), view) {
+            (Ok(plan), view) => Ok((plan, view)),
+            // The table may be newer than the schema in memory.
+            (Err(Refusal::NoSuchTable { .. }), _) => {
+                self.watch.reload_schema().await;
+                let view = self.watch.view().map_err(QueryError::NotReady)?;
+                let plan = Planner { topology: &view.topology, schema: &view.schema }.plan(sql, statement)?;
+                Ok((plan, view))
+            }
+            (Err(refusal), _) => Err(refusal.into()),
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        (plan, view): &(Plan, View),
+        deadline: Instant,
+        timeout: Duration,
+        sink: &mut impl RowSink,
+    ) -> Result<Option<Written>, QueryError> {
+        for shard in shards_of(plan) {
+            self.confirm(&shard).await?;
+        }
+        let execution = Execution {
+            shards: &self.shards,
+            view,
+            metrics: &self.metrics,
+            max_held_rows: self.limits.max_held_rows,
+            deadline,
+            timeout,
+        };
+        match &plan.node {
+            Node::Read(node) => execution.read(node, sink).await.map(|()| None),
+            Node::Write(node) => execution.write(node, sink).await.map(Some),
+            Node::Define(node) => {
+                let outcome = execution.define(node).await;
+                self.watch.load_schema().await;
+                outcome.map(Some)
+            }
+        }
+    }
+
+    /// The rule of 5 s: a shard serves only while it is known to carry no newer topology.
+    async fn confirm(&self, shard: &ShardId) -> Result<(), QueryError> {
+        if self.watch.is_confirmed(shard) {
+            return Ok(());
+        }
+        self.watch.refresh().await;
+        match self.watch.is_confirmed(shard) {
+            true => Ok(()),
+            false => {
+                self.shards.forget(shard);
+                let cause = "it has not confirmed the topology within 5 s".to_owned();
+                Err(QueryError::ShardUnavailable { shard: shard.clone(), cause })
+            }
+        }
+    }
+
+    /// Waits until a newer topology than the plan's is known, for a short while.
+    async fn follow(&self, outdated: View) {
+        self.watch.refresh().await;
+        let newer = self.topology().is_some_and(|topology| topology.epoch() > outdated.topology.epoch());
+        if !newer {
+            // The fence is set and its topology commits with it: the next look sees it.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+fn shards_of(plan: &Plan) -> Vec<ShardId> {
+    match &plan.node {
+        Node::Read(node) => node.parts.iter().map(|part| part.shard.clone()).collect(),
+        Node::Write(node) => vec![node.part.shard.clone()],
+        Node::Define(node) => node.shards.clone(),
+    }
+}
+
+fn refusal_json(refusal: &Refusal, epoch: u64) -> Value {
+    json!({
+        "route": "refused", "shards": [], "reason": refusal.to_string(), "hint": refusal.hint(),
+        "statements": [], "merge": [], "epoch": epoch,
+    })
+}
+
+fn plan_json(plan: &Plan) -> Value {
+    let statement = |shard: &ShardId, sql: &str| json!({ "shard": shard, "sql": sql });
+    let (statements, merge): (Vec<Value>, Vec<String>) = match &plan.node {
+        Node::Read(node) => (
+            node.parts.iter().map(|part| statement(&part.shard, &part.sql)).collect(),
+            if node.parts.len() > 1 { describe_merge(&node.merge) } else { Vec::new() },
+        ),
+        Node::Write(node) => (vec![statement(&node.part.shard, &node.part.sql)], Vec::new()),
+        Node::Define(node) => (node.shards.iter().map(|shard| statement(shard, &node.sql)).collect(), Vec::new()),
+    };
+    json!({
+        "route": plan.route.as_str(), "shards": shards_of(plan), "reason": plan.reason,
+        "statements": statements, "merge": merge, "epoch": plan.epoch,
+    })
+}
+
+/// The steps of a merge, for people.
+fn describe_merge(merge: &Merge) -> Vec<String> {
+    let (mut steps, window) = match merge {
+        Merge::Concatenate(window) => (vec!["rows in shard order".to_owned()], window),
+        Merge::Ordered { keys, window, .. } => (vec![format!("merge sorted rows by {} keys", keys.len())], window),
+        Merge::Grouped(grouping) => {
+            let mut steps = vec![match grouping.keys.len() {
+                0 => "one group of all rows".to_owned(),
+                keys => format!("join groups by {keys} keys"),
+            }];
+            steps.extend(grouping.columns.iter().filter_map(|combine| match combine {
+                Combine::First => None,
+                Combine::Count => Some("add COUNTs".to_owned()),
+                Combine::Sum => Some("add SUMs".to_owned()),
+                Combine::Min { .. } => Some("least of MINs".to_owned()),
+                Combine::Max { .. } => Some("greatest of MAXs".to_owned()),
+                Combine::Avg { .. } => Some("AVG from SUM and COUNT".to_owned()),
+            }));
+            if !grouping.order.is_empty() {
+                steps.push(format!("sort groups by {} keys", grouping.order.len()));
+            }
+            (steps, &grouping.window)
+        }
+    };
+    if window.offset > 0 {
+        steps.push(format!("skip {} rows", window.offset));
+    }
+    if let Some(limit) = window.limit {
+        steps.push(format!("take {limit} rows"));
+    }
+    steps
+}

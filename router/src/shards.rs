@@ -1,0 +1,173 @@
+//! Connections to the shards, kept in pools that do not ping on every return (notes: a ping doubles a point read).
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use deadpool::Runtime;
+use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult, Timeouts};
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+
+use crate::endpoint::Endpoint;
+use crate::error::QueryError;
+use crate::session;
+use crate::topology::{Shard, ShardId};
+
+/// After this long without use a connection is pinged before it serves again.
+const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// One pool per shard and endpoint.
+pub struct Shards {
+    pools: Mutex<HashMap<ShardId, (Endpoint, Pool<Opener>)>>,
+    max_connections: usize,
+    queue_timeout: Duration,
+}
+
+struct Opener {
+    endpoint: Endpoint,
+}
+
+struct Open {
+    connection: MySqlConnection,
+    id: u64,
+}
+
+impl Manager for Opener {
+    type Type = Open;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<Open, sqlx::Error> {
+        let mut connection = session::connect(&self.endpoint).await?;
+        let row = connection.fetch_one(sqlx::raw_sql("SELECT CONNECTION_ID()")).await?;
+        Ok(Open { id: row.try_get_unchecked(0)?, connection })
+    }
+
+    async fn recycle(&self, open: &mut Open, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if metrics.last_used() > IDLE_BEFORE_PING {
+            open.connection.ping().await.map_err(RecycleError::Backend)?;
+        }
+        Ok(())
+    }
+}
+
+impl Shards {
+    pub fn new(max_connections: usize, queue_timeout: Duration) -> Shards {
+        Shards { pools: Mutex::new(HashMap::new()), max_connections, queue_timeout }
+    }
+
+    /// A connection to a shard, for one statement or transaction.
+    pub async fn lease(&self, shard: &Shard) -> Result<Lease, QueryError> {
+        let unavailable = |cause: String| QueryError::ShardUnavailable { shard: shard.id.clone(), cause };
+        let object = self.pool(shard).get().await.map_err(|error| match error {
+            PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => {
+                QueryError::Overloaded(format!("all {} connections to {} are in use", self.max_connections, shard.id))
+            }
+            PoolError::Backend(error) => unavailable(error.to_string()),
+            PoolError::Timeout(_) => unavailable("no answer within 3 s".to_owned()),
+            other => unavailable(other.to_string()),
+        })?;
+        Ok(Lease { object: Some(object), busy: false, endpoint: shard.endpoint.clone() })
+    }
+
+    /// Drops every idle connection to a shard: its server went away, and so did its sessions.
+    pub fn forget(&self, shard: &ShardId) {
+        let pools = self.pools.lock().expect("no holder of this lock panics");
+        if let Some((_, pool)) = pools.get(shard) {
+            pool.retain(|_, _| false);
+        }
+    }
+
+    /// In-use and idle connections of each shard.
+    pub fn counts(&self) -> Vec<(ShardId, usize, usize)> {
+        let pools = self.pools.lock().expect("no holder of this lock panics");
+        let count = |(id, (_, pool)): (&ShardId, &(Endpoint, Pool<Opener>))| {
+            let status = pool.status();
+            (id.clone(), status.size.saturating_sub(status.available), status.available)
+        };
+        pools.iter().map(count).collect()
+    }
+
+    fn pool(&self, shard: &Shard) -> Pool<Opener> {
+        let mut pools = self.pools.lock().expect("no holder of this lock panics");
+        match pools.get(&shard.id) {
+            Some((endpoint, pool)) if *endpoint == shard.endpoint => pool.clone(),
+            _ => {
+                let pool = Pool::builder(Opener { endpoint: shard.endpoint.clone() })
+                    .max_size(self.max_connections)
+                    .timeouts(Timeouts {
+                        wait: Some(self.queue_timeout),
+                        create: Some(CONNECT_TIMEOUT),
+                        recycle: Some(CONNECT_TIMEOUT),
+                    })
+                    .runtime(Runtime::Tokio1)
+                    .build()
+                    .expect("a runtime is given, which timeouts need");
+                pools.insert(shard.id.clone(), (shard.endpoint.clone(), pool.clone()));
+                pool
+            }
+        }
+    }
+}
+
+/// A connection taken from its pool. It goes back only if nothing was left half done on it: dropping a lease during
+/// a statement closes the connection and ends the statement on the server.
+pub struct Lease {
+    object: Option<Object<Opener>>,
+    busy: bool,
+    endpoint: Endpoint,
+}
+
+impl Lease {
+    /// The connection, for work that [`Lease::done`] declares finished.
+    pub fn begin(&mut self) -> &mut MySqlConnection {
+        self.busy = true;
+        &mut self.object.as_mut().expect("the object leaves in drop only").connection
+    }
+
+    /// Every answer was read and no transaction is open: the next user may have the connection.
+    pub fn done(&mut self) {
+        self.busy = false;
+    }
+
+    /// What ends this connection's statement from another one.
+    pub fn killer(&self) -> Killer {
+        Killer { endpoint: self.endpoint.clone(), id: self.object.as_ref().map_or(0, |object| object.id) }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.busy {
+            return;
+        }
+        let killer = self.killer();
+        if let Some(object) = self.object.take() {
+            drop(Object::take(object));
+            tokio::spawn(async move { killer.kill("CONNECTION").await });
+        }
+    }
+}
+
+pub struct Killer {
+    endpoint: Endpoint,
+    id: u64,
+}
+
+impl Killer {
+    /// Ends the running statement; the connection lives on.
+    pub async fn kill_query(&self) {
+        self.kill("QUERY").await;
+    }
+
+    async fn kill(&self, what: &str) {
+        let attempt = async {
+            let mut connection = MySqlConnection::connect_with(&self.endpoint.connect_options()).await?;
+            connection.execute(sqlx::raw_sql(AssertSqlSafe(format!("KILL {what} {}", self.id)))).await?;
+            connection.close().await
+        };
+        // Best effort: a server that does not answer ends the statement with its connection.
+        let _ = tokio::time::timeout(CONNECT_TIMEOUT, attempt).await;
+    }
+}

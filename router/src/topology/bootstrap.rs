@@ -1,0 +1,140 @@
+//! The first topology: found on the shards, or made from where the rows lie.
+
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Executor, Row};
+
+use super::store::{self, StoreError};
+use super::{Shard, ShardId, Topology, TopologyError};
+use crate::schema::load::{self, SchemaError};
+use crate::schema::{Layout, Schema, quote};
+use crate::session;
+use crate::slots::{SlotSet, plan_even_spread};
+
+#[derive(Debug, thiserror::Error)]
+pub enum BootstrapError {
+    #[error("no shard is configured")]
+    NoShards,
+    #[error("shard {shard} cannot be reached")]
+    Unreachable { shard: ShardId, source: sqlx::Error },
+    #[error("shard {shard}: reading or writing the topology failed")]
+    Store { shard: ShardId, source: StoreError },
+    #[error("shard {shard}: reading the schema failed")]
+    Schema { shard: ShardId, source: SchemaError },
+    #[error(
+        "several shards hold rows of {tables}, and not where an even spread would put them: empty all shards but \
+         one, start, and insert the other rows through the router"
+    )]
+    RowsOnSeveral { tables: String },
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+}
+
+/// The newest topology that the seeds carry; if none carries one, epoch 1, made by compare-and-set on the first.
+///
+/// All shards empty: slots are spread evenly. Exactly one holds rows of sharded tables: it owns every slot. Several
+/// hold rows: refused, unless every row lies where an even spread would put it.
+pub async fn find_or_create(seeds: &[Shard], layout: &Layout) -> Result<Topology, BootstrapError> {
+    let mut newest: Option<Topology> = None;
+    let mut connections = Vec::new();
+    let mut unreachable = None;
+    for shard in seeds {
+        match session::connect(&shard.endpoint).await {
+            Ok(mut connection) => {
+                let found = store::read(&mut connection).await.map_err(|source| at(shard, source))?;
+                newest = newest.into_iter().chain(found).max_by_key(Topology::epoch);
+                connections.push(connection);
+            }
+            Err(source) => unreachable = Some(BootstrapError::Unreachable { shard: shard.id.clone(), source }),
+        }
+    }
+    match (newest, unreachable) {
+        (Some(topology), _) => Ok(topology),
+        // Whether a shard holds rows or a topology can only be told when it answers.
+        (None, Some(error)) => Err(error),
+        (None, None) => create(seeds, &mut connections, layout).await,
+    }
+}
+
+async fn create(
+    seeds: &[Shard],
+    connections: &mut [MySqlConnection],
+    layout: &Layout,
+) -> Result<Topology, BootstrapError> {
+    let home = seeds.first().ok_or(BootstrapError::NoShards)?;
+    let slots = plan_slots(seeds, connections, layout).await?;
+    let topology = Topology::first(seeds.to_vec(), slots)?;
+    store::create_schema(&mut connections[0]).await.map_err(|source| at(home, source))?;
+    let created = store::create(&mut connections[0], &topology).await.map_err(|source| at(home, source))?;
+    let topology = match created {
+        true => topology,
+        // Another router or scaler was first.
+        false => store::read(&mut connections[0]).await.map_err(|source| at(home, source))?.unwrap_or(topology),
+    };
+    for (shard, connection) in seeds.iter().zip(connections).skip(1) {
+        store::catch_up(connection, &topology).await.map_err(|source| at(shard, source))?;
+    }
+    Ok(topology)
+}
+
+async fn plan_slots(
+    seeds: &[Shard],
+    connections: &mut [MySqlConnection],
+    layout: &Layout,
+) -> Result<Vec<SlotSet>, BootstrapError> {
+    let even = plan_even_spread(seeds.len());
+    let mut with_rows: Vec<(usize, Vec<String>)> = Vec::new();
+    let mut misplaced = false;
+    for (index, (shard, connection)) in seeds.iter().zip(connections).enumerate() {
+        let schema = load::load(connection, layout)
+            .await
+            .map_err(|source| BootstrapError::Schema { shard: shard.id.clone(), source })?;
+        let (tables, outside) = tables_with_rows(connection, &schema, &even[index])
+            .await
+            .map_err(|source| BootstrapError::Unreachable { shard: shard.id.clone(), source })?;
+        misplaced |= outside;
+        if !tables.is_empty() {
+            with_rows.push((index, tables));
+        }
+    }
+    match &with_rows[..] {
+        [] => Ok(even),
+        [(owner, _)] => {
+            let mut slots = vec![SlotSet::empty(); seeds.len()];
+            slots[*owner] = plan_even_spread(1).remove(0);
+            Ok(slots)
+        }
+        _ if !misplaced => Ok(even),
+        several => {
+            let mut tables: Vec<String> = several.iter().flat_map(|(_, tables)| tables.clone()).collect();
+            tables.sort();
+            tables.dedup();
+            Err(BootstrapError::RowsOnSeveral { tables: tables.join(", ") })
+        }
+    }
+}
+
+/// The sharded tables with rows, and whether one of them has rows outside of `slots`.
+async fn tables_with_rows(
+    connection: &mut MySqlConnection,
+    schema: &Schema,
+    slots: &SlotSet,
+) -> Result<(Vec<String>, bool), sqlx::Error> {
+    let mut tables = Vec::new();
+    let mut misplaced = false;
+    for table in schema.tables() {
+        let Some((key, key_type)) = table.shard_key() else { continue };
+        let name = quote(&table.name);
+        let inside = key_type.slot_in_sql(&quote(key), slots);
+        let question = format!("SELECT EXISTS(SELECT 1 FROM {name}), EXISTS(SELECT 1 FROM {name} WHERE NOT {inside})");
+        let row = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(question))).await?;
+        if row.try_get_unchecked::<i64, _>(0)? == 1 {
+            tables.push(table.name.clone());
+        }
+        misplaced |= row.try_get_unchecked::<i64, _>(1)? == 1;
+    }
+    Ok((tables, misplaced))
+}
+
+fn at(shard: &Shard, source: StoreError) -> BootstrapError {
+    BootstrapError::Store { shard: shard.id.clone(), source }
+}
