@@ -237,8 +237,9 @@ pub(super) fn shape(
         .map(|(expr, range)| context.group_key(expr, range))
         .collect::<Result<Vec<Key>, _>>()?;
     let order_by = read_order_by(&context, query, &clauses)?;
-    let aggregates = list.items.iter().any(|item| matches!(item.kind, ItemKind::Aggregate(_)))
-        || order_by.iter().any(|(key, _)| matches!(key, Key::Aggregate(..)));
+    let aggregates =
+        list.items.iter().any(|item| matches!(item.kind, ItemKind::Aggregate(_) | ItemKind::OverAggregates))
+            || order_by.iter().any(|(key, _)| matches!(key, Key::Aggregate(..)));
     let (limit, offset) = read_limit(query)?;
     let text = |range: &Option<Range<usize>>| range.clone().map(|range| sql.text[range].to_owned());
     let whole = |ranges: &[Range<usize>]| match (ranges.first(), ranges.last()) {

@@ -8,4 +8,6 @@ mod moves;
 #[cfg(test)]
 mod programs;
 #[cfg(test)]
+mod router;
+#[cfg(test)]
 mod servers;

@@ -201,3 +201,12 @@ fn free_port() -> u16 {
         }
     }
 }
+
+/// Waits until a state holds, at most 20 s.
+pub async fn wait_until<F: Future<Output = bool>>(state: &str, holds: impl Fn() -> F) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not within 20 s: {state}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

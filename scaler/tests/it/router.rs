@@ -1,0 +1,289 @@
+//! The router against real servers: one shard is the oracle for two.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use router::schema::Layout;
+use router::service::{Limits, Router, RouterConfig};
+use router::topology::{Shard, ShardId};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::servers::{DATABASE, Server, wait_until};
+
+/// A router over its own servers, reached over HTTP.
+struct Fixture {
+    url: String,
+    client: reqwest::Client,
+    router: Arc<Router>,
+    servers: Vec<Server>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Fixture {
+    async fn start(shard_count: usize, limits: Limits) -> Option<Fixture> {
+        let mut servers = Vec::new();
+        for _ in 0..shard_count {
+            servers.push(Server::start().await?);
+        }
+        let seeds = (1..).zip(&servers).map(|(number, server)| Shard {
+            id: ShardId::new(format!("shard-{number}")).unwrap(),
+            endpoint: server.endpoint(DATABASE),
+        });
+        let keys = [("users", "user_id"), ("orders", "customer_id"), ("names", "name"), ("floats", "id")];
+        let layout = Layout {
+            shard_keys: keys.iter().map(|(table, key)| (table.to_string(), key.to_string())).collect(),
+            reference_tables: ["currencies".to_owned()].into(),
+        };
+        let router = Router::start(RouterConfig { seeds: seeds.collect(), layout, limits });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        tokio::spawn(router::http::serve(listener, router.clone(), async {
+            let _ = stopped.await;
+        }));
+        wait_until("the router is ready", || async { router.is_ready().is_ok() }).await;
+        Some(Fixture { url, client: reqwest::Client::new(), router, servers, _stop: stop })
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let answer = self.client.post(format!("{}{path}", self.url)).json(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    async fn raw(&self, body: impl Into<reqwest::Body>) -> (u16, String) {
+        let answer = self.client.post(format!("{}/query", self.url)).body(body).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let value: Value = answer.json().await.unwrap();
+        (status, value["error"]["code"].as_str().unwrap_or_default().to_owned())
+    }
+
+    async fn query(&self, sql: &str) -> (u16, Value) {
+        self.post("/query", &json!({ "query": sql })).await
+    }
+
+    async fn ok(&self, sql: &str) -> Value {
+        let (status, answer) = self.query(sql).await;
+        assert_eq!(status, 200, "{sql}: {answer}");
+        answer
+    }
+
+    async fn refused(&self, sql: &str, status: u16, code: &str, naming: &str) {
+        let (got, answer) = self.query(sql).await;
+        assert_eq!((got, answer["error"]["code"].as_str()), (status, Some(code)), "{sql}: {answer}");
+        assert!(answer["error"]["message"].as_str().unwrap().contains(naming), "{sql}: {answer}");
+    }
+
+    async fn fill(&self) {
+        for statement in [
+            "CREATE TABLE users (user_id BIGINT PRIMARY KEY, name VARCHAR(40), code VARCHAR(9) COLLATE utf8mb4_bin, \
+             country INT, balance DECIMAL(12,2), score DOUBLE, born DATE, seen DATETIME(3), doc JSON, raw VARBINARY(9))",
+            "CREATE TABLE orders (customer_id BIGINT, order_id INT, amount DECIMAL(10,5), PRIMARY KEY (customer_id, order_id))",
+            "CREATE TABLE names (name VARCHAR(20) PRIMARY KEY, v INT)",
+            "CREATE TABLE floats (id INT PRIMARY KEY, f FLOAT)",
+            "CREATE TABLE currencies (code CHAR(3) PRIMARY KEY, rate DECIMAL(8,4))",
+            "CREATE TABLE plain (id INT AUTO_INCREMENT PRIMARY KEY, v INT)",
+        ] {
+            self.ok(statement).await;
+        }
+        for id in 1..=60 {
+            let null = id % 7 == 0;
+            let balance = if null { "NULL".to_owned() } else { format!("{}.{:02}", id * 37 % 101 - 50, id % 100) };
+            self.ok(&format!(
+                "INSERT INTO users VALUES ({id}, 'n{}', 'c{}', {}, {balance}, {}.25, '2000-01-{:02}', \
+                 '2024-05-{:02} 10:00:00.{:03}', '{{\"a\": {id}}}', x'00{:02x}')",
+                id % 9,
+                id % 11,
+                id % 5,
+                id * 3,
+                id % 28 + 1,
+                id % 28 + 1,
+                id * 7 % 1000,
+                id
+            ))
+            .await;
+            self.ok(&format!("INSERT INTO orders VALUES ({id}, 1, {id}.12345), ({id}, 2, -0.{id:05})")).await;
+        }
+        for id in 1..=6 {
+            self.ok(&format!(
+                "INSERT INTO floats VALUES ({id}, {})",
+                ["0.1", "16777217", "-1.5", "1e30", "3", "NULL"][id - 1]
+            ))
+            .await;
+        }
+    }
+}
+
+/// What one database with all rows would answer: same rows, same columns, same types.
+const SAME: &[&str] = &[
+    "SELECT COUNT(*) FROM users",
+    "SELECT COUNT(*), COUNT(balance), SUM(balance), MIN(balance), MAX(balance), AVG(balance) FROM users",
+    "SELECT SUM(user_id), AVG(user_id), MIN(born), MAX(seen), AVG(score), SUM(score) FROM users",
+    "SELECT AVG(amount) FROM orders",
+    "SELECT SUM(balance), COUNT(*), MIN(user_id), AVG(balance) FROM users WHERE user_id > 1000000",
+    "SELECT country, COUNT(*) AS n, SUM(balance) FROM users GROUP BY country ORDER BY country",
+    "SELECT country, AVG(balance) FROM users GROUP BY country ORDER BY AVG(balance) DESC, country",
+    "SELECT COUNT(*) c, country FROM users GROUP BY 2 ORDER BY c DESC, 2 LIMIT 3",
+    "SELECT code, MAX(user_id) FROM users GROUP BY code ORDER BY code DESC",
+    "SELECT country % 2 AS half, COUNT(*) FROM users GROUP BY half ORDER BY half",
+    "SELECT COUNT(*) FROM users GROUP BY country ORDER BY country LIMIT 2, 2",
+    "SELECT user_id, name FROM users ORDER BY user_id",
+    "SELECT * FROM users ORDER BY user_id LIMIT 7 OFFSET 50",
+    "SELECT user_id FROM users ORDER BY balance, user_id DESC",
+    "SELECT user_id FROM users ORDER BY balance DESC, user_id LIMIT 10, 5",
+    "SELECT user_id AS u FROM users WHERE country = 3 OR score > 100 ORDER BY u DESC LIMIT 4",
+    "SELECT user_id, country + 1 FROM users ORDER BY country * 2, user_id",
+    "SELECT code, raw FROM users ORDER BY code, raw",
+    "SELECT user_id, seen FROM users ORDER BY seen DESC, user_id LIMIT 0",
+    "SELECT user_id, balance FROM users WHERE user_id IN (1,2,3,4,5,6,7,8) ORDER BY user_id",
+    "SELECT user_id FROM users WHERE user_id = 42",
+    "SELECT user_id FROM users WHERE user_id = '42abc' ORDER BY user_id",
+    "SELECT user_id FROM users WHERE user_id = 42.0",
+    "SELECT user_id FROM users WHERE user_id = NULL",
+    "SELECT u.name, o.amount FROM users u JOIN orders o ON u.user_id = o.customer_id WHERE u.user_id = 7 ORDER BY o.order_id",
+    "SELECT u.name, (SELECT SUM(amount) FROM orders o WHERE o.customer_id = u.user_id) s FROM users u WHERE u.user_id = 9",
+    "SELECT * FROM floats ORDER BY id",
+    "SELECT f FROM floats WHERE id = 2",
+    "SELECT id, f AS g FROM floats ORDER BY f, id",
+    "SELECT user_id, doc FROM users WHERE user_id = 5",
+    "SELECT 1 + 1, 'x' AS y",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_shards_answer_as_one() {
+    let (Some(one), Some(two)) =
+        (Fixture::start(1, Limits::default()).await, Fixture::start(2, Limits::default()).await)
+    else {
+        return;
+    };
+    one.fill().await;
+    two.fill().await;
+    assert_eq!(two.ok("SELECT COUNT(*) FROM users").await["shards"], json!(["shard-1", "shard-2"]));
+    for sql in SAME {
+        for format in ["objects", "rows"] {
+            let body = json!({ "query": sql, "format": format });
+            let (expected, got) = (one.post("/query", &body).await, two.post("/query", &body).await);
+            assert_eq!(expected.0, 200, "{sql}: {}", expected.1);
+            assert_eq!((got.0, &got.1["data"]), (200, &expected.1["data"]), "{sql}: {}", got.1);
+            assert_eq!(got.1["columns"], expected.1["columns"], "{sql}");
+        }
+    }
+    let row = one.ok("SELECT * FROM users WHERE user_id = 3").await["data"][0].clone();
+    assert_eq!(row["balance"].to_string(), "-40.03");
+    assert_eq!(
+        (&row["doc"], &row["raw"], &row["seen"]),
+        (&json!({"a": 3}), &json!("AAM="), &json!("2024-05-04 10:00:00.021"))
+    );
+    let floats = two.ok("SELECT f FROM floats ORDER BY id LIMIT 2").await["data"].to_string();
+    assert_eq!(floats, r#"[{"f":0.1},{"f":16777216}]"#);
+
+    two.refused("SELECT DISTINCT country FROM users", 422, "unsupported", "DISTINCT").await;
+    two.refused("SELECT name, COUNT(*) FROM users GROUP BY name", 422, "unsupported", "utf8mb4_general_ci").await;
+    two.refused("SELECT COUNT(*) FROM users HAVING COUNT(*) > 1", 422, "unsupported", "HAVING").await;
+    two.refused("SELECT SUM(balance)/2 FROM users", 422, "unsupported", "SUM(balance)/2").await;
+    two.refused("SELECT user_id FROM users WHERE seen < NOW()", 422, "unsupported", "NOW").await;
+    two.refused("SELECT COUNT(DISTINCT country) FROM users", 422, "unsupported", "DISTINCT").await;
+    two.refused(
+        "SELECT u.name FROM users u, orders o WHERE u.user_id = o.customer_id",
+        422,
+        "unsupported",
+        "tables in FROM",
+    )
+    .await;
+    two.refused("SELECT name FROM users UNION SELECT name FROM users", 422, "unsupported", "UNION").await;
+    two.refused("SELECT country, ROW_NUMBER() OVER (ORDER BY user_id) FROM users", 422, "unsupported", "window").await;
+    two.refused("UPDATE users SET country = 1", 422, "unsupported", "several shards").await;
+    two.refused("UPDATE users SET user_id = 5 WHERE user_id = 6", 422, "unsupported", "sharding key").await;
+    two.refused("DELETE FROM users WHERE user_id = '42abc'", 422, "unsupported", "several shards").await;
+    two.refused("INSERT INTO currencies VALUES ('EUR', 1)", 422, "unsupported", "currencies").await;
+    two.refused("TRUNCATE TABLE users", 422, "unsupported", "several shards").await;
+    two.refused("ALTER TABLE users DROP COLUMN user_id", 422, "unsupported", "user_id").await;
+    let all: Vec<String> = (100..140).map(|id| format!("({id}, 1, 1)")).collect();
+    two.refused(&format!("INSERT INTO orders VALUES {}", all.join(",")), 422, "unsupported", "several shards").await;
+    assert_eq!(two.ok("SELECT COUNT(*) n FROM orders WHERE customer_id >= 100").await["data"][0]["n"], json!(0));
+
+    let update = two.ok("UPDATE users SET country = 9 WHERE user_id = 11").await;
+    assert_eq!((&update["rows_affected"], &update["data"]), (&json!(1), &json!([])));
+    assert!(update["shard"].is_string());
+    let upsert = "INSERT INTO users (user_id, country) VALUES (11, 1) ON DUPLICATE KEY UPDATE country = 4";
+    assert_eq!(two.ok(upsert).await["rows_affected"], json!(2));
+    let plain = two.ok("INSERT INTO plain (v) VALUES (5)").await;
+    assert_eq!((&plain["last_insert_id"], &plain["shard"]), (&json!(1), &json!("shard-1")));
+    two.ok("ALTER TABLE users ADD COLUMN extra INT DEFAULT 3").await;
+    assert_eq!(two.ok("SELECT SUM(extra) s FROM users").await["data"][0]["s"], json!(180));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_is_refused_with_its_code_and_loses_nothing() {
+    let limits = Limits { max_body_bytes: 2_000, max_result_rows: 50, ..Limits::default() };
+    let Some(one) = Fixture::start(1, limits).await else { return };
+    one.fill().await;
+    assert_eq!(one.raw("{").await, (400, "bad_request".into()));
+    assert_eq!(one.raw("[]").await, (400, "bad_request".into()));
+    assert_eq!(one.raw(vec![b'{', 0xff, b'}']).await, (400, "bad_request".into()));
+    assert_eq!(one.raw("{\"sql\":\"SELECT 1\"}").await, (400, "bad_request".into()));
+    assert_eq!(one.raw("{\"query\":7}").await, (400, "bad_request".into()));
+    assert_eq!(one.raw("{\"query\":\"SELECT 1\",\"extra\":1}").await, (400, "bad_request".into()));
+    assert_eq!(one.raw("{\"query\":\"SELECT ?\",\"params\":[[1]]}").await, (400, "bad_request".into()));
+    assert_eq!(one.raw("{\"query\":\"SELECT ?\"}").await, (400, "bad_request".into()));
+    assert_eq!(one.raw(format!("{{\"query\":\"SELECT '{}'\"}}", "x".repeat(3000))).await, (413, "too_large".into()));
+    one.refused("", 400, "bad_request", "no statement").await;
+    one.refused(" -- nothing\n", 400, "bad_request", "no statement").await;
+    one.refused("SELECT 'open", 400, "parse_error", "").await;
+    one.refused("SELECT 1; SELECT 2", 403, "not_allowed", "more than one").await;
+    one.refused("SELECT 1 INTO OUTFILE '/tmp/x'", 403, "not_allowed", "OUTFILE").await;
+    one.refused("SELECT * FROM mysql.user", 403, "not_allowed", "mysql").await;
+    one.refused("SELECT 1 /*! INTO OUTFILE '/tmp/x' */", 403, "not_allowed", "").await;
+    one.refused("BEGIN", 422, "unsupported", "session").await;
+    one.refused("SELECT @a", 422, "unsupported", "session").await;
+    one.refused("SELECT LAST_INSERT_ID()", 422, "unsupported", "session").await;
+    one.refused("SELECT * FROM nowhere", 400, "database_error", "nowhere").await;
+    one.refused("INSERT INTO users (user_id) VALUES (1)", 400, "database_error", "Duplicate").await;
+    one.refused("INSERT INTO users (user_id) VALUES (NULL)", 422, "unsupported", "user_id").await;
+    one.refused("INSERT INTO users (name) VALUES ('x')", 422, "unsupported", "user_id").await;
+    one.refused("INSERT INTO users (user_id) VALUES ('42abc')", 422, "unsupported", "user_id").await;
+    one.refused("INSERT INTO names VALUES ('é', 1)", 422, "unsupported", "name").await;
+    one.refused("SELECT * FROM orders", 422, "limit_exceeded", "50").await;
+    one.refused("SELECT 1 AS a, 2 AS a", 422, "unsupported", "`a`").await;
+    let (status, answer) = one.post("/query", &json!({"query": "SELECT SLEEP(5)", "timeout_ms": 200})).await;
+    assert_eq!((status, &answer["error"]["code"]), (504, &json!("timeout")));
+    let (status, answer) = one.query("SELEC 1").await;
+    assert!(status == 400 || status == 422, "{answer}");
+    let body = r#"{"query": "SELECT ? a, ? b, ? c, ? d", "params": [1, "it's \\ ?", null, 12.50]}"#;
+    let answer = one.client.post(format!("{}/query", one.url)).body(body).send().await.unwrap().text().await.unwrap();
+    assert_eq!(answer, r#"{"data":[{"a":1,"b":"it's \\ ?","c":null,"d":12.50}],"shard":"shard-1"}"#);
+    assert_eq!(one.ok("SELECT COUNT(*) n FROM users").await["data"][0]["n"], json!(60));
+    let wrong = one.client.get(format!("{}/query", one.url)).send().await.unwrap();
+    assert_eq!(wrong.status().as_u16(), 405);
+    assert_eq!(one.client.get(format!("{}/nothing", one.url)).send().await.unwrap().status().as_u16(), 404);
+    let session =
+        one.client.post(format!("{}/query", one.url)).header("X-Session-Id", "s").body("{\"query\":\"SELECT 1\"}");
+    assert_eq!(session.send().await.unwrap().status().as_u16(), 422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_shard_is_named_and_the_others_go_on() {
+    let Some(mut two) = Fixture::start(2, Limits::default()).await else { return };
+    two.fill().await;
+    let mut on_first = None;
+    for id in 1..60 {
+        let explained =
+            two.post("/explain", &json!({"query": format!("SELECT * FROM users WHERE user_id = {id}")})).await.1;
+        assert_eq!(explained["route"], json!("single"));
+        if explained["shards"] == json!(["shard-1"]) {
+            on_first = Some(id);
+        }
+    }
+    let on_first = on_first.unwrap();
+    two.servers.remove(1);
+    wait_until("shard-2 is missed", || async { two.router.is_ready().is_err() }).await;
+    let (status, answer) = two.query("SELECT COUNT(*) FROM users").await;
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("shard_unavailable")), "{answer}");
+    assert!(answer["error"]["message"].as_str().unwrap().contains("shard-2"), "{answer}");
+    two.ok(&format!("SELECT name FROM users WHERE user_id = {on_first}")).await;
+    let metrics = two.client.get(format!("{}/metrics", two.url)).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("sql_autoscaler_router_shard_up{shard=\"shard-2\"} 0"), "{metrics}");
+    assert!(metrics.contains("sql_autoscaler_router_query_errors_total{reason=\"shard_unavailable\"}"));
+    tokio::time::timeout(Duration::from_secs(5), two.ok("SELECT 1")).await.unwrap();
+}
