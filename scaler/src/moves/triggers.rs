@@ -236,7 +236,7 @@ mod tests {
             columns: vec![column("a"), column("b")],
             primary_key: vec!["a".to_owned(), "b".to_owned()],
         };
-        let schema = Schema::new("app", &Layout::default(), vec![table]);
+        let schema = Schema::new("app", &Layout::default(), true, vec![table]);
         MovedTable::of(schema.table("orders").unwrap(), 3).unwrap()
     }
 

@@ -104,7 +104,7 @@ fn large_tables_are_estimated_unless_only_part_of_their_rows_is_owned() {
         table("orders", TableKind::Sharded { key: "user_id".to_owned(), key_type }),
         table("notes", TableKind::Unsharded),
     ];
-    let schema = Schema::new("shop", &Layout::default(), tables);
+    let schema = Schema::new("shop", &Layout::default(), true, tables);
     let all = Some("SELECT CAST(COUNT(*) AS CHAR) FROM `orders`".to_owned());
     assert_eq!(look::plan_count(&schema, "orders", 99_999, None), all);
     assert_eq!(look::plan_count(&schema, "orders", 100_000, None), None);
