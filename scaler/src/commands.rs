@@ -1,12 +1,18 @@
 //! The commands that run services, each from a checked configuration to the end of the process.
 
+mod up;
+
 use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
+use router::service::Limits;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
+use crate::prometheus::Prometheus;
+use crate::prometheus::config::PrometheusConfig;
 
 /// Ends when the process is asked to stop: Ctrl-C or SIGTERM. The signals are watched from this call on.
 pub fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
@@ -22,29 +28,60 @@ pub fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'stati
 
 /// Runs everything on this machine until `shutdown`; the data stays in `data_dir`.
 pub async fn up(
-    _config: Config,
-    _data_dir: PathBuf,
-    _shutdown: impl Future<Output = ()> + Send + 'static,
+    config: Config,
+    data_dir: PathBuf,
+    shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`up` is not wired yet")
+    up::run(config, data_dir, shutdown).await
 }
 
 /// Runs the router alone until `shutdown`.
 pub async fn router(
-    _config: Config,
+    config: Config,
     _data_dir: PathBuf,
-    _shutdown: impl Future<Output = ()> + Send + 'static,
+    shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`router` is not wired yet")
+    need_shards(&config, "router")?;
+    up::run_router(config, shutdown).await
 }
 
 /// Runs the scaler alone until `shutdown`.
 pub async fn scaler(
-    _config: Config,
-    _data_dir: PathBuf,
-    _shutdown: impl Future<Output = ()> + Send + 'static,
+    config: Config,
+    data_dir: PathBuf,
+    shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`scaler` is not wired yet")
+    need_shards(&config, "scaler")?;
+    up::run_scaler(config, data_dir, shutdown).await
+}
+
+fn need_shards(config: &Config, command: &str) -> anyhow::Result<()> {
+    anyhow::ensure!(!config.shards.is_empty(), "`{command}` alone needs `shards` in its configuration");
+    Ok(())
+}
+
+/// The configuration's limits in the router's words.
+fn router_limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    Limits {
+        max_body_bytes: limits.max_body_bytes,
+        max_result_rows: limits.max_result_rows,
+        max_result_bytes: limits.max_result_bytes,
+        max_held_rows: usize::try_from(limits.max_held_rows).unwrap_or(usize::MAX),
+        statement_timeout: limits.statement_timeout,
+        max_concurrent_queries: limits.max_concurrent_queries,
+        max_connections_per_shard: limits.max_connections_per_shard,
+        queue_timeout: limits.queue_timeout,
+    }
+}
+
+/// A client for the `prometheus` section of the configuration.
+fn prometheus_client(section: &serde_json::Value) -> anyhow::Result<Prometheus> {
+    let config: PrometheusConfig = serde_json::from_value(section.clone()).context("the section `prometheus`")?;
+    Prometheus::new(&config).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("the section `prometheus`: {}", lines.join("; "))
+    })
 }
 
 /// Scales from one shard to three under load and verifies every row; success only if all of them were right.

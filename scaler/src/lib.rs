@@ -15,4 +15,6 @@ pub mod observe;
 pub mod policy;
 pub mod prometheus;
 pub mod rules;
+pub mod scale_out;
+pub mod service;
 pub mod up;

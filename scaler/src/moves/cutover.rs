@@ -78,8 +78,8 @@ impl Cutover<'_> {
         let topology = match committed {
             Ok(_) => next,
             Err(error) => {
-                let (id, error): (_, &dyn std::error::Error) = (&self.slot_move.id, &error);
-                tracing::warn!(r#move = %id, phase = "cutover", error, "the commit's outcome is unknown");
+                let id = &self.slot_move.id;
+                tracing::warn!(r#move = %id, phase = "cutover", %error, "the commit's outcome is unknown");
                 match self.ask_outcome().await {
                     Some(topology) => topology,
                     None => return Ok(Attempt::BackedOff("the commit was lost")),
@@ -165,7 +165,7 @@ impl Cutover<'_> {
                     return switched;
                 }
                 Err(error) => {
-                    let error: &dyn std::error::Error = &error;
+                    let error = router::topology::watch::chain(&error);
                     tracing::warn!(r#move = %id, phase = "cutover", error, "waiting for the source to come back");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }

@@ -34,7 +34,7 @@ pub(super) async fn undo(cluster: &Cluster, layout: &Layout, slot_move: &SlotMov
     }
     triggers::remove(&mut connection, id).await?;
     if let Err(error) = clear_target(cluster, layout, slot_move).await {
-        let error: &dyn std::error::Error = &error;
+        let error = router::topology::watch::chain(&error);
         tracing::warn!(r#move = %id, shard = %target, error, "the copied rows stay on the target for now");
     }
     forget(&mut connection, id).await?;
@@ -90,7 +90,7 @@ pub(super) async fn clean_up_until_done(cluster: &Cluster, layout: &Layout, slot
         match clean_up(cluster, layout, slot_move).await {
             Ok(deleted) => return deleted,
             Err(error) => {
-                let error: &dyn std::error::Error = &error;
+                let error = router::topology::watch::chain(&error);
                 tracing::warn!(r#move = %slot_move.id, phase = "clean_up", error, "cleaning up will be tried again");
             }
         }

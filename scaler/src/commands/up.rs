@@ -1,0 +1,385 @@
+//! Everything on one machine: shards as processes, router, scaler, Prometheus, exporters.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context;
+use backends::{
+    InstanceName, InstanceSpec, InstanceState, Limits, OperationId, Owner, ProcessConfig, ProcessProvisioner,
+    Provisioner,
+};
+use router::service::{Router, RouterConfig};
+use router::topology::{Shard, ShardId, Topology};
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::{prometheus_client, router_limits};
+use crate::config::Config;
+use crate::http;
+use crate::scale_out::endpoint_of;
+use crate::service::api::Api;
+use crate::service::{Parts, Scaler};
+use crate::up::{DataDir, Exporter, PrometheusServer, ScrapeTargets, bind, end_leftovers};
+
+/// How long open requests may take to end once everything stops.
+const DRAIN: Duration = Duration::from_secs(5);
+const PROMETHEUS_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9091);
+
+type ExporterAddresses = Arc<Mutex<HashMap<ShardId, String>>>;
+
+/// Runs everything on this machine until `shutdown`; the data stays in `data_dir`.
+pub async fn run(
+    config: Config,
+    data_dir: PathBuf,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<ExitCode> {
+    let data_dir = DataDir::take(&data_dir)?;
+    let mut machine = Machine::default();
+    tokio::pin!(shutdown);
+    let started = tokio::select! {
+        started = machine.start(&config, data_dir.path()) => started,
+        () = &mut shutdown => Ok(()),
+    };
+    if started.is_ok() {
+        (&mut shutdown).await;
+        eprintln!("stopping; the data stays in {}", data_dir.path().display());
+    }
+    machine.stop().await;
+    started.map(|()| ExitCode::SUCCESS)
+}
+
+/// What runs, in the order in which it was started; stopped in the opposite one.
+#[derive(Default)]
+struct Machine {
+    provisioner: Option<(Arc<ProcessProvisioner>, Owner)>,
+    prometheus: Option<PrometheusServer>,
+    exporters: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    services: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl Machine {
+    async fn start(&mut self, config: &Config, data_dir: &Path) -> anyhow::Result<()> {
+        let router_listener = bind("the router", config.router_listen).await?;
+        let scaler_listener = bind("the scaler", config.scaler_listen).await?;
+        let (router_address, scaler_address) = (router_listener.local_addr()?, scaler_listener.local_addr()?);
+
+        let owner = Owner::new("sql-autoscaler")?;
+        let provisioner =
+            Arc::new(ProcessProvisioner::new(ProcessConfig::new(owner.clone(), data_dir.join("instances")))?);
+        self.provisioner = Some((provisioner.clone(), owner.clone()));
+        let seeds = match config.shards.is_empty() {
+            true => own_shards(&provisioner, &owner, &config.database).await?,
+            false => {
+                let mut seeds = config.shards.clone();
+                seeds.extend(running_again(&provisioner, &owner).await?);
+                seeds
+            }
+        };
+
+        let router = Router::start(RouterConfig {
+            seeds: seeds.clone(),
+            layout: config.layout.clone(),
+            limits: router_limits(config),
+        });
+        self.serve(|stopped| router::http::serve(router_listener, router.clone(), stopped));
+
+        let prometheus = match &config.prometheus {
+            Some(section) => prometheus_client(section)?,
+            None => {
+                // Its targets answer as soon as the scaler below does; until then it retries.
+                let targets = ScrapeTargets { router: router_address, scaler: scaler_address };
+                let directory = data_dir.join("prometheus");
+                let server = PrometheusServer::start(
+                    &directory,
+                    prometheus_address(config),
+                    config.monitoring_interval,
+                    &targets,
+                )
+                .await?;
+                let client = prometheus_client(&serde_json::json!({ "url": server.url() }))?;
+                eprintln!("Prometheus  {}", server.url());
+                self.prometheus = Some(server);
+                client
+            }
+        };
+        let exporters: ExporterAddresses = Arc::default();
+        let exporter_of = {
+            let exporters = exporters.clone();
+            // A shard whose exporter is still starting has no metrics yet.
+            move |shard: &ShardId| {
+                Some(exporters.lock().expect("no holder of this lock panics").get(shard).cloned().unwrap_or_default())
+                    .filter(|address| !address.is_empty())
+            }
+        };
+        let scaler = Scaler::start(Parts {
+            config: config.clone(),
+            catalogue: catalogue_path(config, data_dir),
+            seeds,
+            provisioner: provisioner.clone(),
+            owner,
+            prometheus,
+            exporter_of: Arc::new(exporter_of),
+            router: router_address.to_string(),
+            nudge: nudge_of(&router),
+        })
+        .await?;
+        let exporter_dir = data_dir.join("exporters");
+        end_leftovers(&exporter_dir).await?;
+        let (stop, stopped) = oneshot::channel();
+        let topologies = scaler.cluster().subscribe();
+        let follow = tokio::spawn(follow_with_exporters(exporter_dir, topologies, exporters, stopped));
+        self.exporters = Some((stop, follow));
+        self.serve(|stopped| http::serve(scaler_listener, Arc::new(Api(scaler.clone())), stopped));
+        self.serve(|stopped| scaler.clone().run(stopped));
+
+        eprintln!("scaler      http://{scaler_address}");
+        eprintln!("router      http://{router_address}");
+        for shard in scaler.cluster().topology().shards() {
+            eprintln!("{:<11} {}", shard.id, shard.endpoint);
+        }
+        eprintln!("\ntry         curl -s http://{router_address}/query -d '{{\"query\":\"SHOW TABLES\"}}'");
+        eprintln!("stop        Ctrl-C; the data stays in {}", data_dir.display());
+        Ok(())
+    }
+
+    fn serve<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        service: impl FnOnce(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) -> F,
+    ) {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let service = service(Box::pin(async move {
+            let _ = stopped.await;
+        }));
+        self.services.push((stop, tokio::spawn(service)));
+    }
+
+    async fn stop(self) {
+        let (stops, services): (Vec<_>, Vec<_>) = self.services.into_iter().unzip();
+        for stop in stops {
+            // A service that ended by itself hears nothing any more.
+            let _ = stop.send(());
+        }
+        for mut service in services {
+            // A client that never finishes its request must not hold up the end.
+            if tokio::time::timeout(DRAIN, &mut service).await.is_err() {
+                service.abort();
+            }
+        }
+        if let Some((stop, follow)) = self.exporters {
+            let _ = stop.send(());
+            let _ = follow.await;
+        }
+        if let Some(prometheus) = self.prometheus
+            && let Err(error) = prometheus.stop().await
+        {
+            tracing::warn!(%error, "Prometheus did not stop");
+        }
+        if let Some((provisioner, owner)) = self.provisioner {
+            stop_instances(&provisioner, &owner).await;
+        }
+    }
+}
+
+fn prometheus_address(config: &Config) -> SocketAddr {
+    // A router or scaler away from its default port means a second cluster on this machine: any free port will do.
+    match config.router_listen.port() {
+        8080 => PROMETHEUS_ADDRESS,
+        _ => std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| listener.local_addr())
+            .unwrap_or(PROMETHEUS_ADDRESS),
+    }
+}
+
+/// Where the catalogue lies.
+pub(super) fn catalogue_path(config: &Config, data_dir: &Path) -> PathBuf {
+    match &config.catalogue {
+        Some(url) => PathBuf::from(url.trim_start_matches("sqlite:").trim_start_matches("//")),
+        None => data_dir.join("catalogue.db"),
+    }
+}
+
+/// Makes the router look at the topology at once.
+fn nudge_of(router: &Arc<Router>) -> Arc<dyn Fn() + Send + Sync> {
+    let router = Arc::downgrade(router);
+    Arc::new(move || {
+        if let Some(router) = router.upgrade() {
+            tokio::spawn(async move { router.refresh().await });
+        }
+    })
+}
+
+/// The shards that this data folder holds, all running; a first one if there is none.
+async fn own_shards(provisioner: &ProcessProvisioner, owner: &Owner, database: &str) -> anyhow::Result<Vec<Shard>> {
+    let known = running_again(provisioner, owner).await?;
+    if !known.is_empty() {
+        return Ok(known);
+    }
+    eprintln!("starting shard-1 …");
+    let spec = InstanceSpec {
+        owner: owner.clone(),
+        name: InstanceName::new("shard-1")?,
+        database: database.to_owned(),
+        limits: Limits::default(),
+    };
+    let operation = OperationId::new("bootstrap-shard-1")?;
+    let instance = provisioner.create(&operation, &spec).await.context("shard-1 did not start")?;
+    Ok(vec![Shard { id: ShardId::new("shard-1")?, endpoint: endpoint_of(&instance)? }])
+}
+
+/// Every instance of an earlier run, running again, in the order of their numbers.
+async fn running_again(provisioner: &ProcessProvisioner, owner: &Owner) -> anyhow::Result<Vec<Shard>> {
+    let mut shards = Vec::new();
+    for instance in provisioner.list(owner).await? {
+        let instance = match instance.state {
+            InstanceState::Ready => instance,
+            // Never became ready: the scaler's journal knows whether it is to be finished or removed.
+            InstanceState::Creating => continue,
+            _ => {
+                eprintln!("starting {} …", instance.name);
+                provisioner.start(&instance.id).await.with_context(|| format!("{} did not start", instance.name))?
+            }
+        };
+        shards.push(Shard { id: ShardId::new(instance.name.as_str())?, endpoint: endpoint_of(&instance)? });
+    }
+    let number = |shard: &Shard| shard.id.as_str().rsplit('-').next().and_then(|digits| digits.parse::<u32>().ok());
+    shards.sort_by_key(|shard| (number(shard), shard.id.clone()));
+    Ok(shards)
+}
+
+async fn stop_instances(provisioner: &ProcessProvisioner, owner: &Owner) {
+    let instances = match provisioner.list(owner).await {
+        Ok(instances) => instances,
+        Err(error) => {
+            tracing::error!(%error, "the running servers could not be listed");
+            return;
+        }
+    };
+    let stops = instances.iter().map(|instance| async move {
+        if let Err(error) = provisioner.stop(&instance.id).await {
+            tracing::error!(instance = %instance.id, %error, "a server did not stop");
+        }
+    });
+    futures_util::future::join_all(stops).await;
+}
+
+/// Keeps one exporter per shard of the topology.
+async fn follow_with_exporters(
+    directory: PathBuf,
+    mut topologies: watch::Receiver<Arc<Topology>>,
+    addresses: ExporterAddresses,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let mut running: HashMap<ShardId, Exporter> = HashMap::new();
+    loop {
+        let topology = topologies.borrow_and_update().clone();
+        for shard in topology.shards().iter().filter(|shard| !running.contains_key(&shard.id)).collect::<Vec<_>>() {
+            match Exporter::start(&directory, &shard.id, &shard.endpoint).await {
+                Ok(exporter) => {
+                    let address = exporter.address().to_string();
+                    addresses.lock().expect("no holder of this lock panics").insert(shard.id.clone(), address);
+                    running.insert(shard.id.clone(), exporter);
+                }
+                Err(error) => {
+                    tracing::error!(shard = %shard.id, error = router::topology::watch::chain(&error), "no exporter");
+                }
+            }
+        }
+        let gone: Vec<ShardId> = running.keys().filter(|shard| topology.shard(shard).is_none()).cloned().collect();
+        for shard in gone {
+            addresses.lock().expect("no holder of this lock panics").remove(&shard);
+            stop_exporter(running.remove(&shard)).await;
+        }
+        tokio::select! {
+            _ = &mut stopped => break,
+            changed = topologies.changed() => if changed.is_err() { break },
+        }
+    }
+    for (_, exporter) in running {
+        stop_exporter(Some(exporter)).await;
+    }
+}
+
+async fn stop_exporter(exporter: Option<Exporter>) {
+    if let Some(exporter) = exporter
+        && let Err(error) = exporter.stop().await
+    {
+        tracing::warn!(%error, "an exporter did not stop");
+    }
+}
+
+/// Serves the router alone.
+pub async fn run_router(
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<ExitCode> {
+    let listener: TcpListener = bind("the router", config.router_listen).await?;
+    let limits = router_limits(&config);
+    let router = Router::start(RouterConfig { seeds: config.shards, layout: config.layout, limits });
+    eprintln!("router      http://{}", listener.local_addr()?);
+    end_within(DRAIN, shutdown, |stopped| router::http::serve(listener, router, stopped)).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves the scaler alone: shards from the configuration, new ones as processes of this machine.
+pub async fn run_scaler(
+    config: Config,
+    data_dir: PathBuf,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<ExitCode> {
+    let data_dir = DataDir::take(&data_dir)?;
+    let section = config.prometheus.clone().context("the scaler alone needs `prometheus` in its configuration")?;
+    let listener = bind("the scaler", config.scaler_listen).await?;
+    let owner = Owner::new("sql-autoscaler")?;
+    let provisioner: Arc<dyn Provisioner> =
+        Arc::new(ProcessProvisioner::new(ProcessConfig::new(owner.clone(), data_dir.path().join("instances")))?);
+    let client = reqwest::Client::new();
+    let refresh = format!("http://{}/topology/refresh", config.router_listen);
+    let scaler = Scaler::start(Parts {
+        catalogue: catalogue_path(&config, data_dir.path()),
+        seeds: config.shards.clone(),
+        provisioner,
+        owner,
+        prometheus: prometheus_client(&section)?,
+        exporter_of: Arc::new(|_| None),
+        router: config.router_listen.to_string(),
+        // A router that does not hear it sees the change within a second by itself.
+        nudge: Arc::new(move || {
+            let nudge = client.post(&refresh).timeout(Duration::from_secs(1)).send();
+            tokio::spawn(async move { drop(nudge.await) });
+        }),
+        config,
+    })
+    .await?;
+    eprintln!("scaler      http://{}", listener.local_addr()?);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let rounds = tokio::spawn(scaler.clone().run(async {
+        let _ = stopped.await;
+    }));
+    end_within(DRAIN, shutdown, |stopped| http::serve(listener, Arc::new(Api(scaler)), stopped)).await;
+    let _ = stop.send(());
+    let _ = rounds.await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a service until `shutdown`, and then no longer than `drain`.
+async fn end_within<F: Future<Output = ()> + Send + 'static>(
+    drain: Duration,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    service: impl FnOnce(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) -> F,
+) {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut service = tokio::spawn(service(Box::pin(async move {
+        let _ = stopped.await;
+    })));
+    shutdown.await;
+    let _ = stop.send(());
+    if tokio::time::timeout(drain, &mut service).await.is_err() {
+        service.abort();
+    }
+}

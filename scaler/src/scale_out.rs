@@ -1,0 +1,291 @@
+//! Adding a shard: plan, create, join, move slots to it. Each phase is on record before it has an effect.
+//!
+//! ```text
+//! create ─▶ join ─▶ move ─▶ done
+//!    └────────┴───────┴──▶ undone: the instance is destroyed, the shard leaves the topology
+//! ```
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backends::{
+    DataFate, ErrorClass, Instance, InstanceId, InstanceName, InstanceSpec, Limits, OperationId, ProvisionError,
+};
+use jiff::Timestamp;
+use rand::Rng;
+use router::endpoint::Endpoint;
+use router::slots::{SlotSet, plan_half, plan_share_for_newcomer};
+use router::topology::{Shard, ShardId, Topology, TopologyError, Transfer};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::catalogue::{CatalogueError, NewAction, Outcome};
+use crate::cluster::ClusterError;
+use crate::moves::{self, MoveError};
+use crate::service::Scaler;
+
+/// A shard to be added, and what it takes from whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    pub shard: ShardId,
+    pub transfers: Vec<PlannedTransfer>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedTransfer {
+    pub source: ShardId,
+    pub slots: SlotSet,
+    pub slot_count: usize,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("no instance could be created")]
+    Provision(#[from] ProvisionError),
+    #[error("the topology could not be changed")]
+    Cluster(#[from] ClusterError),
+    #[error("the topology does not allow it")]
+    Topology(#[from] TopologyError),
+    #[error("moving rows failed")]
+    Move(#[from] MoveError),
+    #[error("the action could not be recorded")]
+    Catalogue(#[from] CatalogueError),
+    #[error("the backend answered with an instance that has no address")]
+    NoAddress,
+    #[error("`{0}` cannot name an instance")]
+    Name(String),
+}
+
+impl Failure {
+    /// How long to wait before the next attempt: short for what passes by itself, long for what somebody must mend.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Failure::Provision(error) => match error.class() {
+                ErrorClass::Transient | ErrorClass::Timeout | ErrorClass::Port => Duration::from_secs(15),
+                ErrorClass::Conflict | ErrorClass::Auth => Duration::from_secs(60),
+                ErrorClass::Quota | ErrorClass::Program | ErrorClass::Permanent => Duration::from_secs(300),
+            },
+            Failure::Cluster(_) | Failure::Topology(_) | Failure::Catalogue(_) => Duration::from_secs(15),
+            Failure::Move(_) | Failure::NoAddress | Failure::Name(_) => Duration::from_secs(60),
+        }
+    }
+}
+
+/// What adding a shard would do: half of `source`'s slots, or an even share of everybody's.
+pub fn plan(topology: &Topology, source: Option<&ShardId>, max_shards: usize) -> Result<Plan, String> {
+    if topology.shards().len() >= max_shards {
+        return Err(format!("there are {} shards already, as many as max_shards allows", topology.shards().len()));
+    }
+    if let Some(slot_move) = topology.moves().first() {
+        return Err(format!("move {} is not over yet", slot_move.id));
+    }
+    let owned: Vec<(ShardId, SlotSet)> =
+        topology.owning_shards().iter().map(|shard| (shard.id.clone(), topology.owned(&shard.id))).collect();
+    let given: Vec<(ShardId, SlotSet)> = match source {
+        Some(source) => {
+            let (_, slots) =
+                owned.iter().find(|(shard, _)| shard == source).ok_or_else(|| format!("{source} owns no slots"))?;
+            vec![(source.clone(), plan_half(slots))]
+        }
+        None => {
+            let shares = plan_share_for_newcomer(&owned.iter().map(|(_, slots)| slots).collect::<Vec<_>>());
+            owned.iter().map(|(shard, _)| shard.clone()).zip(shares).collect()
+        }
+    };
+    let transfers: Vec<PlannedTransfer> = given
+        .into_iter()
+        .filter(|(_, slots)| !slots.is_empty())
+        .map(|(source, slots)| PlannedTransfer { source, slot_count: slots.len(), slots })
+        .collect();
+    if transfers.is_empty() {
+        return Err("no shard has a slot to give".to_owned());
+    }
+    Ok(Plan { shard: next_shard(topology)?, transfers })
+}
+
+/// `shard-N`, N one above the highest.
+fn next_shard(topology: &Topology) -> Result<ShardId, String> {
+    let number = |shard: &Shard| shard.id.as_str().strip_prefix("shard-")?.parse::<u32>().ok();
+    let highest = topology.shards().iter().filter_map(number).max().unwrap_or(0);
+    ShardId::new(format!("shard-{}", highest + 1)).map_err(|error| error.to_string())
+}
+
+/// Carries a plan out. An error means that everything was undone.
+pub(crate) async fn execute(scaler: &Arc<Scaler>, plan: &Plan) -> Result<(), Failure> {
+    let started = Instant::now();
+    let operation = format!("add-{}-{:08x}", plan.shard, rand::rng().random::<u32>());
+    let action = NewAction {
+        id: operation.clone(),
+        kind: "scale_out".to_owned(),
+        phase: "create".to_owned(),
+        inputs: json!({ "plan": plan, "epoch": scaler.cluster.topology().epoch() }),
+    };
+    scaler.catalogue.begin_action(&action, Timestamp::now()).await?;
+    let outcome = run_phases(scaler, plan, &operation, started).await;
+    let (result, message) = match &outcome {
+        Ok(()) => (Outcome::Succeeded, format!("{} serves", plan.shard)),
+        Err(failure) => (Outcome::Undone, router::topology::watch::chain(failure)),
+    };
+    if result == Outcome::Undone {
+        undo(scaler, &plan.shard, &operation).await?;
+    }
+    scaler.catalogue.finish_action(&operation, result, &message, Timestamp::now()).await?;
+    outcome
+}
+
+async fn run_phases(scaler: &Arc<Scaler>, plan: &Plan, operation: &str, started: Instant) -> Result<(), Failure> {
+    scaler.metrics.action_phase("create");
+    let spec = instance_spec(scaler, &plan.shard)?;
+    let operation_id = operation_id(operation)?;
+    let created = async {
+        scaler.provisioner.preflight(&spec).await?;
+        scaler.provisioner.create(&operation_id, &spec).await
+    };
+    let instance = created.await;
+    let kind = scaler.provisioner.info().kind;
+    scaler.metrics.provision_attempt(kind, instance.as_ref().map(|_| ()).map_err(|error| error.class().as_str()));
+    let instance = instance?;
+    tracing::info!(shard = %plan.shard, seconds = started.elapsed().as_secs_f64(), "the new server answers");
+
+    scaler.catalogue.advance_action(operation, "join", &json!({ "instance": instance.id })).await?;
+    scaler.metrics.action_phase("join");
+    let shard = Shard { id: plan.shard.clone(), endpoint: endpoint_of(&instance)? };
+    let topology = scaler.cluster.topology();
+    scaler.cluster.publish(topology.with_shard(shard), &topology.home().id).await?;
+
+    scaler.catalogue.advance_action(operation, "move", &json!({ "instance": instance.id })).await?;
+    scaler.metrics.action_phase("move");
+    let transfers: Vec<Transfer> = plan
+        .transfers
+        .iter()
+        .map(|transfer| Transfer {
+            source: transfer.source.clone(),
+            target: plan.shard.clone(),
+            slots: transfer.slots.clone(),
+        })
+        .collect();
+    let reports = moves::execute(
+        &scaler.cluster,
+        &scaler.config.layout,
+        &transfers,
+        &scaler.move_settings(),
+        &scaler.progress_sink(),
+    )
+    .await?;
+    for report in reports {
+        tracing::info!(slot_move = %report.id, rows = report.rows_moved, cutover = ?report.cutover,
+            attempts = report.attempts, seconds = started.elapsed().as_secs_f64(), "moved");
+        let record = json!({
+            "id": report.id, "source": report.source, "target": report.target, "state": "done",
+            "rows_copied": report.rows_copied, "rows_moved": report.rows_moved, "attempts": report.attempts,
+            "cutover_millis": report.cutover.as_secs_f64() * 1000.0,
+        });
+        scaler.catalogue.record_move(report.id.as_str(), &record, Timestamp::now()).await?;
+    }
+    Ok(())
+}
+
+/// Takes back a shard that owns nothing: out of the topology, then its instance away. A shard that owns slots stays.
+async fn undo(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str) -> Result<(), Failure> {
+    scaler.metrics.action_phase("undo");
+    if !scaler.cluster.topology().moves().is_empty() {
+        let settings = scaler.move_settings();
+        moves::recover(&scaler.cluster, &scaler.config.layout, &settings, &scaler.progress_sink()).await?;
+    }
+    let topology = scaler.cluster.topology();
+    if topology.shard(shard).is_some() {
+        match topology.without_shard(shard) {
+            Ok(next) => scaler.cluster.publish(next, &topology.home().id).await?,
+            // It owns slots already: the switch had happened, and the shard serves.
+            Err(TopologyError::NotMovable(_)) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let id = instance_id(scaler, shard)?;
+    scaler.provisioner.destroy(&operation_id(operation)?, &id, DataFate::Remove).await?;
+    Ok(())
+}
+
+/// After a restart: moves are finished or undone, and actions that were under way are closed.
+pub(crate) async fn settle(scaler: &Arc<Scaler>) -> Result<(), Failure> {
+    if !scaler.cluster.topology().moves().is_empty() {
+        let settings = scaler.move_settings();
+        moves::recover(&scaler.cluster, &scaler.config.layout, &settings, &scaler.progress_sink()).await?;
+    }
+    for action in scaler.catalogue.open_actions().await? {
+        let shard = action.inputs["plan"]["shard"].as_str().and_then(|name| ShardId::new(name).ok());
+        if let Some(shard) = shard {
+            undo(scaler, &shard, &action.id).await?;
+            let serves = scaler.cluster.topology().shard(&shard).is_some();
+            let (outcome, message) = match serves {
+                true => (Outcome::Succeeded, "finished after a restart"),
+                false => (Outcome::Undone, "undone after a restart"),
+            };
+            tracing::info!(%shard, message, "settled");
+            scaler.catalogue.finish_action(&action.id, outcome, message, Timestamp::now()).await?;
+        }
+    }
+    Ok(())
+}
+
+fn instance_spec(scaler: &Scaler, shard: &ShardId) -> Result<InstanceSpec, Failure> {
+    let home = scaler.cluster.topology().home().endpoint.database().to_owned();
+    Ok(InstanceSpec {
+        owner: scaler.owner.clone(),
+        name: InstanceName::new(shard.as_str()).map_err(|_| Failure::Name(shard.to_string()))?,
+        database: home,
+        limits: Limits::default(),
+    })
+}
+
+fn instance_id(scaler: &Scaler, shard: &ShardId) -> Result<InstanceId, Failure> {
+    InstanceId::new(format!("{}.{shard}", scaler.owner)).map_err(|_| Failure::Name(shard.to_string()))
+}
+
+fn operation_id(operation: &str) -> Result<OperationId, Failure> {
+    OperationId::new(operation).map_err(|_| Failure::Name(operation.to_owned()))
+}
+
+/// Where an instance is reached, in the router's words.
+pub fn endpoint_of(instance: &Instance) -> Result<Endpoint, Failure> {
+    let address = instance.address.as_ref().ok_or(Failure::NoAddress)?;
+    let login = &instance.login;
+    Ok(Endpoint::tcp(&address.host, address.port, &login.user, login.password.expose(), &instance.database))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topology(shards: u16) -> Topology {
+        let shard = |number: u16| Shard {
+            id: ShardId::new(format!("shard-{number}")).unwrap(),
+            endpoint: Endpoint::tcp("127.0.0.1", number, "u", "p", "app"),
+        };
+        Topology::first((1..=shards).map(shard).collect(), router::slots::plan_even_spread(usize::from(shards)))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_hot_shard_gives_half_of_its_slots() {
+        let source = ShardId::new("shard-2").unwrap();
+        let plan = plan(&topology(2), Some(&source), 16).unwrap();
+        assert_eq!(plan.shard.as_str(), "shard-3");
+        assert_eq!(plan.transfers.len(), 1);
+        assert_eq!((plan.transfers[0].source.as_str(), plan.transfers[0].slot_count), ("shard-2", 4096));
+    }
+
+    #[test]
+    fn without_a_hot_shard_everybody_gives_an_even_share() {
+        let plan = plan(&topology(3), None, 16).unwrap();
+        assert_eq!(plan.transfers.iter().map(|transfer| transfer.slot_count).sum::<usize>(), 4096);
+        assert_eq!(plan.transfers.len(), 3);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_the_reason() {
+        assert!(plan(&topology(2), None, 2).unwrap_err().contains("max_shards"));
+        let stranger = ShardId::new("shard-9").unwrap();
+        assert_eq!(plan(&topology(2), Some(&stranger), 9).unwrap_err(), "shard-9 owns no slots");
+    }
+}

@@ -1,0 +1,450 @@
+//! The scaler as a running service: one round after another of observe, decide, act, and what its API shows.
+
+pub mod api;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use backends::{InstanceId, Owner, Provisioner};
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use router::topology::bootstrap::{self, BootstrapError};
+use router::topology::watch::chain;
+use router::topology::{Shard, ShardId};
+use tokio::task::JoinHandle;
+
+use crate::catalogue::{Catalogue, CatalogueError};
+use crate::cluster::{Cluster, ClusterError, Lease};
+use crate::config::{Config, Mode as ConfigMode, ScalingStrategy};
+use crate::metrics::Metrics;
+use crate::moves::{MoveProgress, MoveSettings, MoveState, ProgressSink};
+use crate::observe::{Condition, InstanceUsage, Observer, ShardStatus, UsageSource};
+use crate::policy::{Action, ClusterView, Decision, Mode, Policy, PolicyError, PolicyState, RuleState, decide};
+use crate::prometheus::Prometheus;
+use crate::rules::defaults::ScalingThresholds;
+use crate::rules::{Rule, RuleReading, Scope};
+use crate::scale_out;
+
+/// Everything that the service is made of.
+pub struct Parts {
+    pub config: Config,
+    pub catalogue: PathBuf,
+    pub seeds: Vec<Shard>,
+    pub provisioner: Arc<dyn Provisioner>,
+    pub owner: Owner,
+    pub prometheus: Prometheus,
+    /// Where Prometheus finds a shard's exporter; `None`: at the shard itself, for an exporter with several targets.
+    pub exporter_of: Arc<dyn Fn(&ShardId) -> Option<String> + Send + Sync>,
+    /// Where Prometheus finds the router.
+    pub router: String,
+    /// Tells the router that the topology changed.
+    pub nudge: Arc<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("no topology")]
+    Bootstrap(#[from] BootstrapError),
+    #[error("another scaler runs this cluster, or its home shard cannot be asked")]
+    Lease(#[source] ClusterError),
+    #[error("the catalogue cannot be used")]
+    Catalogue(#[from] CatalogueError),
+    #[error("the policy is wrong")]
+    Policy(#[from] PolicyError),
+    #[error("the rules are wrong: {0}")]
+    Rules(String),
+}
+
+pub struct Scaler {
+    pub(crate) config: Config,
+    pub(crate) cluster: Cluster,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) provisioner: Arc<dyn Provisioner>,
+    pub(crate) owner: Owner,
+    pub(crate) metrics: Metrics,
+    prometheus: Prometheus,
+    exporter_of: Arc<dyn Fn(&ShardId) -> Option<String> + Send + Sync>,
+    router: String,
+    rules: Vec<Rule>,
+    policy: Policy,
+    lease: tokio::sync::Mutex<Option<Lease>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    statuses: Vec<ShardStatus>,
+    decision: Option<Decision>,
+    policy: PolicyState,
+    /// The action that runs, as a noun for people.
+    action: Option<String>,
+    task: Option<JoinHandle<()>>,
+    moves: BTreeMap<String, MoveProgress>,
+    copied: BTreeMap<String, u64>,
+    unready: Option<String>,
+}
+
+const POLICY_STATE: &str = "policy";
+
+impl Scaler {
+    /// Finds the topology (or makes the first), takes the lease, opens the catalogue.
+    pub async fn start(parts: Parts) -> Result<Arc<Scaler>, StartError> {
+        let config = parts.config;
+        let topology = bootstrap::find_or_create(&parts.seeds, &config.layout).await?;
+        let cluster = Cluster::new(topology, parts.nudge);
+        let lease = Lease::acquire(&cluster).await.map_err(StartError::Lease)?;
+        let catalogue = Catalogue::open(&parts.catalogue).await?;
+        let thresholds = ScalingThresholds {
+            cpu_threshold_percent: config.scaling_thresholds.cpu_threshold_percent,
+            memory_threshold_percent: config.scaling_thresholds.memory_threshold_percent,
+            connection_threshold: config.scaling_thresholds.connection_threshold,
+            qps_threshold: config.scaling_thresholds.qps_threshold,
+            total_entry_threshold_per_shard: config.scaling_thresholds.total_entry_threshold_per_shard,
+        };
+        let scope = match config.scaling_strategy {
+            ScalingStrategy::Hot => Scope::Hot,
+            ScalingStrategy::Cold => Scope::Cold,
+        };
+        let rules = thresholds.rules(scope, config.monitoring_interval).map_err(|errors| {
+            StartError::Rules(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        })?;
+        let mode = match config.mode {
+            ConfigMode::Auto => Mode::Auto,
+            ConfigMode::Recommend => Mode::Recommend,
+            ConfigMode::Off => Mode::Off,
+        };
+        let (min, max) = (usize::from(config.min_shards), usize::from(config.max_shards));
+        let policy = Policy::new(mode, min, max, config.cooldown, config.monitoring_interval)?;
+        let metrics = Metrics::new();
+        metrics.shard_limits(min, max);
+        metrics.set_leader(true);
+        for rule in &rules {
+            metrics.rule(rule.name(), "out", rule.threshold());
+        }
+        let remembered = catalogue.load_state::<PolicyState>(POLICY_STATE).await?.unwrap_or_default();
+        Ok(Arc::new(Scaler {
+            config,
+            cluster,
+            catalogue,
+            provisioner: parts.provisioner,
+            owner: parts.owner,
+            metrics,
+            prometheus: parts.prometheus,
+            exporter_of: parts.exporter_of,
+            router: parts.router,
+            rules,
+            policy,
+            lease: tokio::sync::Mutex::new(Some(lease)),
+            state: Mutex::new(State {
+                policy: remembered,
+                unready: Some("the first round is not over yet".to_owned()),
+                ..State::default()
+            }),
+        }))
+    }
+
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Runs rounds until `shutdown`. An action in progress is left where the next start resumes or undoes it.
+    pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
+        tokio::pin!(shutdown);
+        self.settle_leftovers().await;
+        let mut observer = Observer::new(self.config.layout.clone());
+        let mut ticks = tokio::time::interval(self.config.monitoring_interval);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                _ = ticks.tick() => {}
+            }
+            tokio::select! {
+                () = &mut shutdown => break,
+                () = self.round(&mut observer) => {}
+            }
+        }
+        let task = self.state().task.take();
+        if let Some(task) = task {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+
+    async fn round(self: &Arc<Self>, observer: &mut Observer) {
+        if let Err(error) = self.hold_lease().await {
+            self.metrics.set_leader(false);
+            tracing::warn!(error = chain(&error), "without the lease nothing is decided");
+            self.state().unready = Some("the lease on the home shard is lost".to_owned());
+            return;
+        }
+        self.metrics.set_leader(true);
+        if let Err(error) = self.cluster.refresh().await {
+            tracing::warn!(error = chain(&error), "the shards' topologies could not all be read");
+        }
+        self.observe(observer).await;
+        let decision = self.decide().await;
+        self.act(decision).await;
+    }
+
+    async fn hold_lease(&self) -> Result<(), ClusterError> {
+        let mut lease = self.lease.lock().await;
+        let held = match lease.as_mut() {
+            Some(lease) => lease.still_held().await,
+            None => false,
+        };
+        if !held {
+            *lease = None;
+            *lease = Some(Lease::acquire(&self.cluster).await?);
+        }
+        Ok(())
+    }
+
+    async fn observe(&self, observer: &mut Observer) {
+        let topology = self.cluster.topology();
+        let usage = BackendUsage { provisioner: &*self.provisioner, owner: &self.owner };
+        let statuses = observer.observe(&topology, &BTreeSet::new(), &usage).await;
+        for status in &statuses {
+            let mut counted = status.clone();
+            // Reference tables are copies: counting them on every shard would ask for shards without end.
+            if let Some(counts) = &mut counted.table_counts {
+                counts.retain(|table, _| {
+                    !self.config.layout.reference_tables.iter().any(|name| name.eq_ignore_ascii_case(table))
+                });
+            }
+            self.metrics.shard(&counted, observer.last_usage(&status.shard_id));
+        }
+        let known: Vec<ShardId> = topology.shards().iter().map(|shard| shard.id.clone()).collect();
+        self.metrics.forget_shards_except(&known);
+        self.metrics.moves(&topology);
+        let mut state = self.state();
+        self.metrics.shard_counts(&statuses, known.len() + usize::from(state.action.is_some()));
+        state.statuses = statuses;
+        state.unready = None;
+    }
+
+    async fn decide(&self) -> Decision {
+        let started = Instant::now();
+        let readings = join_all(self.rules.iter().map(|rule| RuleReading::fetch(rule, &self.prometheus))).await;
+        for reading in &readings {
+            let outcome = reading.values.as_ref().err().map_or("ok", |unknown| unknown.outcome());
+            self.metrics.evaluation(reading.rule.name(), outcome);
+        }
+        let now = Timestamp::now();
+        let (decision, remembered) = {
+            let mut state = self.state();
+            let troubles = state
+                .statuses
+                .iter()
+                .filter(|status| status.status != Condition::Healthy && status.status != Condition::Joining)
+                .map(|status| (status.shard_id.clone(), "unreachable".to_owned()))
+                .collect();
+            let view = ClusterView::new(&self.cluster.topology(), &troubles, state.action.clone());
+            let (decision, next) = decide(&self.policy, state.policy.clone(), &readings, &view, now);
+            state.policy = next.clone();
+            state.decision = Some(decision.clone());
+            (decision, next)
+        };
+        self.metrics.evaluated(started.elapsed(), now);
+        self.metrics.cooldown("out", remembered.cooldown_until(self.config.cooldown));
+        self.metrics.set_paused(remembered.is_paused());
+        for rule in &decision.rules {
+            self.metrics.rule_status(&rule.rule, rule.shard.as_ref(), rule.value, state_name(rule.state));
+        }
+        if let Err(error) = self.remember(&decision, &remembered).await {
+            tracing::error!(error = chain(&error), "the decision could not be recorded");
+        }
+        decision
+    }
+
+    async fn remember(&self, decision: &Decision, state: &PolicyState) -> Result<(), CatalogueError> {
+        self.catalogue.save_state(POLICY_STATE, state).await?;
+        let kind = match &decision.action {
+            Action::ScaleOut { .. } => "scale_out",
+            Action::Hold => "hold",
+        };
+        // Equal summaries collapse into one record, so numbers that change each round stay in the detail.
+        let codes: Vec<&str> = decision.reasons.iter().map(|reason| reason.code()).collect();
+        let firing: Vec<String> = decision
+            .rules
+            .iter()
+            .filter(|rule| rule.state != RuleState::Inactive)
+            .map(|rule| {
+                let shard = rule.shard.as_ref().map_or("cluster", |shard| shard.as_str());
+                format!("{} on {shard} {}", rule.rule, state_name(rule.state))
+            })
+            .collect();
+        let summary = match firing.is_empty() {
+            true => codes.join(", "),
+            false => format!("{} ({})", codes.join(", "), firing.join(", ")),
+        };
+        let detail = serde_json::to_value(decision).unwrap_or_default();
+        self.catalogue.record_decision(decision.at, kind, &summary, &detail).await
+    }
+
+    async fn act(self: &Arc<Self>, decision: Decision) {
+        match decision.action {
+            Action::ScaleOut { source, .. } => {
+                self.metrics.decision("out");
+                let reason = decision.reasons.first().map(ToString::to_string).unwrap_or_default();
+                tracing::info!(reason, "scaling out");
+                if let Err(error) = self.scale_out(source) {
+                    tracing::warn!(error, "the action did not start");
+                }
+            }
+            Action::Hold => {
+                self.metrics.decision("hold");
+                for reason in &decision.reasons {
+                    self.metrics.suppressed(reason.code());
+                }
+            }
+        }
+    }
+
+    /// Starts adding a shard; refused while another action runs.
+    pub(crate) fn scale_out(self: &Arc<Self>, source: Option<ShardId>) -> Result<String, String> {
+        let plan = scale_out::plan(&self.cluster.topology(), source.as_ref(), usize::from(self.config.max_shards))?;
+        let name = format!("adding {}", plan.shard);
+        let mut state = self.state();
+        if let Some(action) = &state.action {
+            return Err(format!("{action} is in progress"));
+        }
+        state.action = Some(name.clone());
+        let scaler = self.clone();
+        state.task = Some(tokio::spawn(async move {
+            let started = Instant::now();
+            let outcome = scale_out::execute(&scaler, &plan).await;
+            scaler.action_over(outcome, started).await;
+        }));
+        Ok(name)
+    }
+
+    async fn action_over(&self, outcome: Result<(), scale_out::Failure>, started: Instant) {
+        let now = Timestamp::now();
+        let remembered = {
+            let mut state = self.state();
+            state.action = None;
+            match &outcome {
+                Ok(()) => state.policy.action_ended(now),
+                Err(failure) => {
+                    let retry_at = now + jiff::SignedDuration::try_from(failure.retry_after()).unwrap_or_default();
+                    state.policy.action_failed(failure.to_string(), retry_at);
+                }
+            }
+            state.policy.clone()
+        };
+        let result = match &outcome {
+            Ok(()) => crate::catalogue::Outcome::Succeeded,
+            Err(failure) => {
+                tracing::error!(error = chain(failure), "adding a shard failed and was undone");
+                crate::catalogue::Outcome::Undone
+            }
+        };
+        self.metrics.action_finished("scale_out", result, started.elapsed(), now);
+        if let Err(error) = self.catalogue.save_state(POLICY_STATE, &remembered).await {
+            tracing::error!(error = chain(&error), "the end of the action could not be recorded");
+        }
+    }
+
+    /// What an earlier run left half done: moves are finished or undone, shards that never served are removed.
+    async fn settle_leftovers(self: &Arc<Self>) {
+        self.state().action = Some("settling what an earlier run left".to_owned());
+        let scaler = self.clone();
+        let task = tokio::spawn(async move {
+            if let Err(failure) = scale_out::settle(&scaler).await {
+                tracing::error!(error = chain(&failure), "leftovers of an earlier run could not be settled");
+            }
+            scaler.state().action = None;
+        });
+        self.state().task = Some(task);
+    }
+
+    /// Takes a move's progress for the API, the metrics and the log.
+    pub(crate) fn progress_sink(self: &Arc<Self>) -> ProgressSink {
+        let scaler = Arc::downgrade(self);
+        Arc::new(move |progress: MoveProgress| {
+            if let Some(scaler) = scaler.upgrade() {
+                scaler.take_progress(progress);
+            }
+        })
+    }
+
+    fn take_progress(&self, progress: MoveProgress) {
+        let id = progress.id.to_string();
+        let mut state = self.state();
+        let before = state.moves.get(&id).map(|known| known.state);
+        let copied = state.copied.entry(id.clone()).or_default();
+        self.metrics.move_copied(progress.rows_copied.saturating_sub(*copied));
+        *copied = progress.rows_copied;
+        if before != Some(progress.state) {
+            tracing::info!(slot_move = %id, source = %progress.source, target = %progress.target,
+                phase = ?progress.state, rows = progress.rows_copied, "move");
+            match progress.state {
+                MoveState::Switched => {
+                    let pause = Duration::from_secs_f64(progress.cutover_millis.unwrap_or_default() / 1000.0);
+                    self.metrics.move_cut_over(pause);
+                }
+                MoveState::Done => self.metrics.move_finished(crate::catalogue::Outcome::Succeeded),
+                MoveState::Undone => self.metrics.move_finished(crate::catalogue::Outcome::Undone),
+                _ => {}
+            }
+        }
+        state.moves.insert(id, progress);
+    }
+
+    pub(crate) fn move_settings(&self) -> MoveSettings {
+        let moves = &self.config.moves;
+        MoveSettings {
+            // Routers look once a second and may serve for the confirmation time after a look.
+            confirmation_wait: moves.confirmation + Duration::from_millis(200),
+            cleanup_delay: moves.cleanup_delay,
+            cutover_budget: moves.cutover_budget,
+            chunk_rows: moves.chunk_rows,
+            ..MoveSettings::default()
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
+    }
+}
+
+fn state_name(state: RuleState) -> &'static str {
+    match state {
+        RuleState::Inactive => "inactive",
+        RuleState::Pending => "pending",
+        RuleState::Firing => "firing",
+        RuleState::Unknown => "unknown",
+        RuleState::WarmingUp => "warming_up",
+        RuleState::Settling => "settling",
+    }
+}
+
+/// Usage as the backend measures it, for shards that it runs.
+struct BackendUsage<'a> {
+    provisioner: &'a dyn Provisioner,
+    owner: &'a Owner,
+}
+
+#[async_trait]
+impl UsageSource for BackendUsage<'_> {
+    async fn usage(&self, shard: &ShardId) -> Option<InstanceUsage> {
+        let id = InstanceId::new(format!("{}.{shard}", self.owner)).ok()?;
+        let usage = self.provisioner.usage(&id).await.ok()?;
+        Some(InstanceUsage {
+            cpu_seconds: usage.cpu_seconds?,
+            resident_memory_bytes: usage.resident_memory_bytes?,
+            cpu_limit_cores: usage.cpu_limit_cores?,
+            memory_limit_bytes: usage.memory_limit_bytes?,
+            disk_used_bytes: usage.disk_used_bytes,
+            disk_capacity_bytes: usage.disk_capacity_bytes,
+            instance: id.to_string(),
+            provisioner: self.provisioner.info().kind,
+            server_version: None,
+        })
+    }
+}

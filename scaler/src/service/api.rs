@@ -1,0 +1,146 @@
+//! What the scaler's HTTP interface shows and does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use router::topology::ShardId;
+use router::topology::watch::chain;
+use serde_json::{Value, json};
+
+use super::Scaler;
+use crate::catalogue::CatalogueError;
+use crate::http::{ApiError, ControlApi, SdTarget};
+use crate::observe::ShardStatus;
+use crate::scale_out;
+
+/// The service behind the interface.
+pub struct Api(pub Arc<Scaler>);
+
+fn internal(error: CatalogueError) -> ApiError {
+    ApiError::new(500, "internal", chain(&error))
+}
+
+fn conflict(message: String) -> ApiError {
+    ApiError::new(409, "conflict", message)
+}
+
+#[async_trait]
+impl ControlApi for Api {
+    async fn shards(&self) -> Vec<ShardStatus> {
+        self.0.state().statuses.clone()
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.0.state().unready.clone().map_or(Ok(()), Err)
+    }
+
+    fn metrics(&self) -> String {
+        self.0.metrics.render()
+    }
+
+    async fn decisions(&self, limit: usize) -> Result<Value, ApiError> {
+        let records = self.0.catalogue.decisions(limit).await.map_err(internal)?;
+        Ok(json!(records))
+    }
+
+    async fn explain(&self) -> Result<Value, ApiError> {
+        let state = self.0.state();
+        let config = &self.0.config;
+        Ok(json!({
+            "decision": state.decision,
+            "action_in_progress": state.action,
+            "paused": state.policy.is_paused(),
+            "cooldown_until": state.policy.cooldown_until(config.cooldown).map(|at| at.to_string()),
+            "min_shards": config.min_shards,
+            "max_shards": config.max_shards,
+            "epoch": self.0.cluster.topology().epoch(),
+        }))
+    }
+
+    async fn moves(&self) -> Result<Value, ApiError> {
+        let history = self.0.catalogue.moves(1000).await.map_err(internal)?;
+        let state = self.0.state();
+        let mut moves: Vec<Value> = state.moves.values().rev().map(|progress| json!(progress)).collect();
+        let known = |entry: &Value| moves.iter().position(|shown| shown["id"] == entry["id"]);
+        let mut older = Vec::new();
+        let mut reports = Vec::new();
+        for entry in history {
+            match known(&entry) {
+                Some(index) => reports.push((index, entry)),
+                None => older.push(entry),
+            }
+        }
+        // The report of a finished move says more than its last progress.
+        for (index, entry) in reports {
+            if let (Some(shown), Some(report)) = (moves[index].as_object_mut(), entry.as_object()) {
+                shown.extend(report.clone());
+            }
+        }
+        moves.extend(older);
+        Ok(json!(moves))
+    }
+
+    async fn scale_out(&self, dry_run: bool, source: Option<ShardId>) -> Result<Value, ApiError> {
+        let topology = self.0.cluster.topology();
+        let plan =
+            scale_out::plan(&topology, source.as_ref(), usize::from(self.0.config.max_shards)).map_err(conflict)?;
+        if let Some(action) = self.0.state().action.clone() {
+            return Err(conflict(format!("{action} is in progress")));
+        }
+        let mut answer = json!({ "plan": plan, "dry_run": dry_run });
+        if !dry_run {
+            answer["action"] = self.0.scale_out(source).map_err(conflict)?.into();
+        }
+        Ok(answer)
+    }
+
+    async fn drain(&self, shard: ShardId, _dry_run: bool) -> Result<Value, ApiError> {
+        let message = format!("draining {shard} is not supported yet");
+        Err(ApiError::new(422, "unsupported", message).with_hint("shards can be added only"))
+    }
+
+    async fn pause(&self) -> Result<Value, ApiError> {
+        self.set_paused(true).await
+    }
+
+    async fn resume(&self) -> Result<Value, ApiError> {
+        self.set_paused(false).await
+    }
+
+    async fn sd_mysqld(&self) -> Result<Vec<SdTarget>, ApiError> {
+        let topology = self.0.cluster.topology();
+        let targets = topology.shards().iter().map(|shard| {
+            let address = (self.0.exporter_of)(&shard.id).unwrap_or_else(|| shard.endpoint.address());
+            let mut labels = BTreeMap::from([
+                ("shard".to_owned(), shard.id.to_string()),
+                ("cluster".to_owned(), self.0.owner.to_string()),
+                ("__meta_sql_autoscaler_shard".to_owned(), shard.id.to_string()),
+            ]);
+            labels.insert("role".to_owned(), "primary".to_owned());
+            SdTarget { targets: vec![address], labels }
+        });
+        Ok(targets.collect())
+    }
+
+    async fn sd_router(&self) -> Result<Vec<SdTarget>, ApiError> {
+        let labels = BTreeMap::from([("cluster".to_owned(), self.0.owner.to_string())]);
+        Ok(vec![SdTarget { targets: vec![self.0.router.clone()], labels }])
+    }
+}
+
+impl Api {
+    async fn set_paused(&self, paused: bool) -> Result<Value, ApiError> {
+        let remembered = {
+            let mut state = self.0.state();
+            match paused {
+                true => state.policy.pause(),
+                false => state.policy.resume(),
+            }
+            state.policy.clone()
+        };
+        self.0.catalogue.save_state(super::POLICY_STATE, &remembered).await.map_err(internal)?;
+        self.0.metrics.set_paused(paused);
+        Ok(json!({ "paused": paused }))
+    }
+}
