@@ -1,5 +1,7 @@
 //! The commands that run services, each from a checked configuration to the end of the process.
 
+mod check;
+mod demo;
 mod up;
 
 use std::future::Future;
@@ -88,12 +90,12 @@ fn prometheus_client(section: &serde_json::Value) -> anyhow::Result<Prometheus> 
 pub async fn demo(
     _config: Config,
     _data_dir: PathBuf,
-    _shutdown: impl Future<Output = ()> + Send + 'static,
+    shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`demo` is not wired yet")
+    demo::run(shutdown).await
 }
 
 /// Prints what is wrong with the cluster; success if nothing is.
-pub async fn check(_config: Config, _data_dir: PathBuf, _json: bool) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`check` is not wired yet")
+pub async fn check(config: Config, data_dir: PathBuf, json: bool) -> anyhow::Result<ExitCode> {
+    check::run(config, data_dir, json).await
 }

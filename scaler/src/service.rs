@@ -381,8 +381,6 @@ impl Scaler {
         self.metrics.move_copied(progress.rows_copied.saturating_sub(*copied));
         *copied = progress.rows_copied;
         if before != Some(progress.state) {
-            tracing::info!(slot_move = %id, source = %progress.source, target = %progress.target,
-                phase = ?progress.state, rows = progress.rows_copied, "move");
             match progress.state {
                 MoveState::Switched => {
                     let pause = Duration::from_secs_f64(progress.cutover_millis.unwrap_or_default() / 1000.0);

@@ -1,0 +1,148 @@
+//! What is wrong with a cluster, found by looking at every shard.
+
+mod look;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use backends::{Owner, ProcessConfig, ProcessProvisioner, Provisioner};
+use router::session;
+use router::topology::watch::chain;
+use router::topology::{Shard, ShardId, Topology, store};
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::scale_out::endpoint_of;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Severity {
+    /// Rows are wrong, or will be.
+    Error,
+    /// Something will not work.
+    Warning,
+    /// Worth knowing; the cluster is clean all the same.
+    Note,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    severity: Severity,
+    /// A shard, a table, or both.
+    place: String,
+    problem: String,
+    remedy: String,
+}
+
+impl Finding {
+    fn new(severity: Severity, place: impl ToString, problem: impl ToString, remedy: impl ToString) -> Finding {
+        Finding { severity, place: place.to_string(), problem: problem.to_string(), remedy: remedy.to_string() }
+    }
+}
+
+/// Prints what is wrong with the cluster; success if nothing is.
+pub async fn run(config: Config, data_dir: PathBuf, json: bool) -> anyhow::Result<ExitCode> {
+    let seeds = seeds(&config, &data_dir).await?;
+    let mut findings = Vec::new();
+    let topology = newest_topology(&seeds, &mut findings).await;
+    match &topology {
+        Some(topology) => {
+            for shard in topology.shards() {
+                look::at_shard(shard, topology, &config.layout, &mut findings).await;
+            }
+        }
+        None => findings.push(Finding::new(
+            Severity::Warning,
+            "cluster",
+            "no shard carries a topology",
+            "start a router or the scaler once: it makes the first one",
+        )),
+    }
+    findings.sort_by_key(|finding| finding.severity);
+    if json {
+        write_out(&serde_json::to_string_pretty(&findings)?)?;
+    } else {
+        write_out(&as_text(&findings, topology.as_ref()))?;
+    }
+    let clean = findings.iter().all(|finding| finding.severity == Severity::Note);
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn write_out(text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    writeln!(std::io::stdout().lock(), "{text}")
+}
+
+fn as_text(findings: &[Finding], topology: Option<&Topology>) -> String {
+    let shards = topology.map_or(0, |topology| topology.shards().len());
+    if findings.is_empty() {
+        return format!("clean: {shards} shards, every row where it belongs");
+    }
+    let lines = findings.iter().map(|finding| {
+        let severity = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        };
+        format!("{severity:<8} {}: {}\n         {}", finding.place, finding.problem, finding.remedy)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The configured shards, and those that `up` runs on this machine.
+async fn seeds(config: &Config, data_dir: &Path) -> anyhow::Result<Vec<Shard>> {
+    let mut seeds = config.shards.clone();
+    let instances = data_dir.join("instances");
+    if instances.exists() {
+        let owner = Owner::new("sql-autoscaler")?;
+        let provisioner = ProcessProvisioner::new(ProcessConfig::new(owner.clone(), instances))?;
+        for instance in provisioner.list(&owner).await? {
+            if let Ok(endpoint) = endpoint_of(&instance) {
+                seeds.push(Shard { id: ShardId::new(instance.name.as_str())?, endpoint });
+            }
+        }
+    }
+    let hint = "no shards: name them under `shards`, or give the --data-dir of a running `up`";
+    seeds.first().context(hint)?;
+    Ok(seeds)
+}
+
+async fn newest_topology(seeds: &[Shard], findings: &mut Vec<Finding>) -> Option<Topology> {
+    let mut newest: Option<Topology> = None;
+    for shard in seeds {
+        let read = async {
+            let mut connection = session::connect(&shard.endpoint).await.map_err(|error| chain(&error))?;
+            store::read(&mut connection).await.map_err(|error| chain(&error))
+        };
+        match read.await {
+            Ok(found) => newest = newest.into_iter().chain(found).max_by_key(Topology::epoch),
+            Err(problem) => findings.push(unreachable(&shard.id, &problem)),
+        }
+    }
+    newest
+}
+
+fn unreachable(shard: &ShardId, problem: &str) -> Finding {
+    Finding::new(
+        Severity::Error,
+        shard,
+        format!("cannot be reached: {problem}"),
+        "start its server, or correct its DSN and login",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_read_as_sentences() {
+        let finding = Finding::new(Severity::Error, "shard-1 users", "3 rows lie on the wrong shard", "move them");
+        assert_eq!(
+            as_text(&[finding], None),
+            "error    shard-1 users: 3 rows lie on the wrong shard\n         move them"
+        );
+        assert!(as_text(&[], None).starts_with("clean"));
+    }
+}

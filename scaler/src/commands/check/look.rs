@@ -1,0 +1,189 @@
+//! One look at one shard: topology, schema, placement of every row, leftovers.
+
+use router::schema::{Layout, Schema, Table, TableKind, load, quote};
+use router::session;
+use router::slots::SlotSet;
+use router::topology::watch::chain;
+use router::topology::{MovePhase, Shard, Topology, store};
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Executor, Row};
+
+use super::{Finding, Severity, unreachable};
+
+/// Adds everything found on a shard.
+pub(super) async fn at_shard(shard: &Shard, topology: &Topology, layout: &Layout, findings: &mut Vec<Finding>) {
+    let mut connection = match session::connect(&shard.endpoint).await {
+        Ok(connection) => connection,
+        Err(error) => {
+            let finding = unreachable(&shard.id, &chain(&error));
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+            return;
+        }
+    };
+    if let Err(problem) = look(&mut connection, shard, topology, layout, findings).await {
+        let remedy = "check the login's privileges: it needs its database, _autoscaler and information_schema";
+        findings.push(Finding::new(Severity::Error, &shard.id, format!("cannot be checked: {problem}"), remedy));
+    }
+}
+
+async fn look(
+    connection: &mut MySqlConnection,
+    shard: &Shard,
+    topology: &Topology,
+    layout: &Layout,
+    findings: &mut Vec<Finding>,
+) -> Result<(), String> {
+    let seen = store::look(connection).await.map_err(|error| chain(&error))?;
+    if seen.map(|seen| seen.epoch) != Some(topology.epoch()) {
+        let carries = seen.map_or("no topology".to_owned(), |seen| format!("epoch {}", seen.epoch));
+        findings.push(Finding::new(
+            Severity::Warning,
+            &shard.id,
+            format!("carries {carries}, the cluster is at {}", topology.epoch()),
+            "the running scaler brings it up to date within a round",
+        ));
+    }
+    let schema = load::load(connection, layout).await.map_err(|error| chain(&error))?;
+    for table in schema.tables() {
+        check_table(connection, shard, topology, table, findings).await?;
+    }
+    missing_tables(&schema, layout, shard, topology, findings);
+    leftovers(connection, shard, topology, findings).await
+}
+
+async fn check_table(
+    connection: &mut MySqlConnection,
+    shard: &Shard,
+    topology: &Topology,
+    table: &Table,
+    findings: &mut Vec<Finding>,
+) -> Result<(), String> {
+    let place = format!("{} {}", shard.id, table.name);
+    if let TableKind::Unusable { reason } = &table.kind {
+        let remedy = "change the table or table_shard_keys";
+        findings.push(Finding::new(Severity::Warning, &place, format!("cannot be used: {reason}"), remedy));
+    }
+    let Some((key, key_type)) = table.shard_key() else { return Ok(()) };
+    if table.primary_key.is_empty() {
+        findings.push(Finding::new(Severity::Warning, &place, "has no primary key", "add one: its rows cannot move"));
+    }
+    if table.column(key).is_some_and(|column| column.auto_increment) {
+        findings.push(Finding::new(
+            Severity::Note,
+            &place,
+            format!("its sharding key `{key}` is AUTO_INCREMENT"),
+            "give every row its key: with several shards no server can draw it",
+        ));
+    }
+    let unique = "SELECT CAST(INDEX_NAME AS CHAR) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() \
+         AND TABLE_NAME = ? AND NON_UNIQUE = 0 GROUP BY INDEX_NAME HAVING SUM(COLUMN_NAME = ?) = 0";
+    let indexes = sqlx::query(unique).bind(&table.name).bind(key).fetch_all(&mut *connection).await;
+    for row in indexes.map_err(|error| chain(&error))? {
+        let index: String = row.try_get_unchecked(0).map_err(|error| chain(&error))?;
+        findings.push(Finding::new(
+            Severity::Note,
+            &place,
+            format!("its unique index {index} lacks the sharding key `{key}`"),
+            "each shard enforces it for its own rows only; add the key to it to enforce it everywhere",
+        ));
+    }
+    let (name, key) = (quote(&table.name), quote(key));
+    let owned = topology.owned(&shard.id);
+    let moving: SlotSet = topology
+        .moves_touching(&shard.id)
+        .filter(|slot_move| match slot_move.phase {
+            MovePhase::Announced => slot_move.target == shard.id,
+            MovePhase::Switched => slot_move.source == shard.id,
+        })
+        .flat_map(|slot_move| slot_move.slots.iter())
+        .collect();
+    let count = format!(
+        "SELECT COALESCE(SUM({}), 0), COALESCE(SUM({}), 0), COALESCE(SUM({key} IS NULL), 0) FROM {name} WHERE NOT {} \
+         OR {key} IS NULL",
+        format_args!("NOT {} AND NOT {}", key_type.slot_in_sql(&key, &owned), key_type.slot_in_sql(&key, &moving)),
+        key_type.slot_in_sql(&key, &moving),
+        key_type.slot_in_sql(&key, &owned),
+    );
+    let row = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(count))).await.map_err(|error| chain(&error))?;
+    let number = |index: usize| -> Result<u64, String> {
+        let text: String = row.try_get_unchecked(index).map_err(|error| chain(&error))?;
+        text.parse().map_err(|_| format!("`{text}` is not a count"))
+    };
+    if number(0)? > 0 {
+        findings.push(Finding::new(
+            Severity::Error,
+            &place,
+            format!("{} rows lie in slots that {} does not own", number(0)?, shard.id),
+            "they were written past the router: insert them through it and delete them here",
+        ));
+    }
+    if number(1)? > 0 {
+        findings.push(Finding::new(
+            Severity::Note,
+            &place,
+            format!("{} rows are copies of a move in progress", number(1)?),
+            "they disappear when the move is over",
+        ));
+    }
+    if number(2)? > 0 {
+        findings.push(Finding::new(
+            Severity::Warning,
+            &place,
+            format!("{} rows have no sharding key", number(2)?),
+            "give them one",
+        ));
+    }
+    Ok(())
+}
+
+fn missing_tables(schema: &Schema, layout: &Layout, shard: &Shard, topology: &Topology, findings: &mut Vec<Finding>) {
+    let named = layout.shard_keys.keys().chain(&layout.reference_tables);
+    for table in named.filter(|table| schema.table(table).is_none()) {
+        let everywhere = topology.shards().len() == 1;
+        let remedy = match everywhere {
+            true => "create it through the router",
+            false => "create it through the router, which creates it on every shard",
+        };
+        let problem = "is in the configuration, but there is no such table";
+        findings.push(Finding::new(Severity::Note, format!("{} {table}", shard.id), problem, remedy));
+    }
+}
+
+/// Triggers and change tables that belong to no move.
+async fn leftovers(
+    connection: &mut MySqlConnection,
+    shard: &Shard,
+    topology: &Topology,
+    findings: &mut Vec<Finding>,
+) -> Result<(), String> {
+    if topology.moves_touching(&shard.id).next().is_some() {
+        return Ok(());
+    }
+    let questions = [
+        (
+            "SELECT CAST(TRIGGER_NAME AS CHAR) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() \
+             AND TRIGGER_NAME LIKE '\\_as\\_%'",
+            "trigger",
+        ),
+        (
+            "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '_autoscaler' \
+             AND TABLE_NAME LIKE 'ch\\_%'",
+            "change table",
+        ),
+    ];
+    for (question, what) in questions {
+        let rows = connection.fetch_all(sqlx::raw_sql(question)).await.map_err(|error| chain(&error))?;
+        for row in rows {
+            let name: String = row.try_get_unchecked(0).map_err(|error| chain(&error))?;
+            findings.push(Finding::new(
+                Severity::Warning,
+                &shard.id,
+                format!("{what} {name} is left of a move that is over"),
+                format!("drop it: {what}s of a move serve that move only"),
+            ));
+        }
+    }
+    Ok(())
+}
