@@ -29,6 +29,9 @@ use crate::rules::defaults::ScalingThresholds;
 use crate::rules::{Rule, RuleReading, Scope};
 use crate::scale_out;
 
+/// Where a shard's exporter is, as `host:port`.
+pub type ExporterOf = Arc<dyn Fn(&ShardId) -> Option<String> + Send + Sync>;
+
 /// Everything that the service is made of.
 pub struct Parts {
     pub config: Config,
@@ -38,7 +41,7 @@ pub struct Parts {
     pub owner: Owner,
     pub prometheus: Prometheus,
     /// Where Prometheus finds a shard's exporter; `None`: at the shard itself, for an exporter with several targets.
-    pub exporter_of: Arc<dyn Fn(&ShardId) -> Option<String> + Send + Sync>,
+    pub exporter_of: ExporterOf,
     /// Where Prometheus finds the router.
     pub router: String,
     /// Tells the router that the topology changed.
@@ -67,7 +70,7 @@ pub struct Scaler {
     pub(crate) owner: Owner,
     pub(crate) metrics: Metrics,
     prometheus: Prometheus,
-    exporter_of: Arc<dyn Fn(&ShardId) -> Option<String> + Send + Sync>,
+    exporter_of: ExporterOf,
     router: String,
     rules: Vec<Rule>,
     policy: Policy,

@@ -131,10 +131,10 @@ fn check_set(sql: &Sql, first: usize) -> Result<(), SqlError> {
             return Err(refuse("SET SESSION AUTHORIZATION", ADMIN_HINT));
         }
         let scope = ["GLOBAL", "PERSIST", "PERSIST_ONLY"].iter().find(|scope| variable.eq_ignore_ascii_case(scope));
-        if let Some(scope) = scope {
-            if qualified || sql.word(i).is_some() {
-                return Err(refuse(format!("SET {scope}"), ADMIN_HINT));
-            }
+        if let Some(scope) = scope
+            && (qualified || sql.word(i).is_some())
+        {
+            return Err(refuse(format!("SET {scope}"), ADMIN_HINT));
         }
         if LEXICAL_VARIABLES.iter().any(|lexical| variable.eq_ignore_ascii_case(lexical)) && assigned(sql, i + 1) {
             return Err(refuse(format!("SET {variable}"), "the router pins it, to read SQL as the shard does"));

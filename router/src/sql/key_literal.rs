@@ -43,6 +43,6 @@ fn negated(digits: &str) -> String {
 }
 
 fn hex_bytes(digits: &str) -> Option<Vec<u8>> {
-    let digits = if digits.len() % 2 == 0 { digits.to_owned() } else { format!("0{digits}") };
+    let digits = if digits.len().is_multiple_of(2) { digits.to_owned() } else { format!("0{digits}") };
     (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok()).collect()
 }

@@ -5,6 +5,7 @@ mod client;
 mod writers;
 
 use std::future::Future;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -352,6 +353,7 @@ async fn verdict(cluster: &Cluster, ledger: &Ledger, additions: &[Addition]) -> 
     }
     ensure!(log.failed == 0, "{} writes failed", log.failed);
     ensure!(compared == account.row_count(), "{compared} rows were compared of {}", account.row_count());
-    println!("passed: one shard became three under load and every row is where it belongs, once");
+    let passed = "passed: one shard became three under load and every row is where it belongs, once";
+    writeln!(std::io::stdout().lock(), "{passed}")?;
     Ok(())
 }

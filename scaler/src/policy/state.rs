@@ -93,10 +93,12 @@ impl PolicyState {
 
     /// Watches what the last addition did to the value that asked for it.
     pub(super) fn note_effect(&mut self, rule: &Rule, shard: Option<&ShardId>, value: f64) {
-        if let Some(addition) = &mut self.addition {
-            if addition.ended && addition.rule == rule.name() && addition.shard.as_ref() == shard {
-                addition.lowest = Some(addition.lowest.map_or(value, |lowest| lowest.min(value)));
-            }
+        if let Some(addition) = &mut self.addition
+            && addition.ended
+            && addition.rule == rule.name()
+            && addition.shard.as_ref() == shard
+        {
+            addition.lowest = Some(addition.lowest.map_or(value, |lowest| lowest.min(value)));
         }
     }
 
