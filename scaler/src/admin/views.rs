@@ -93,14 +93,44 @@ pub async fn moves(admin: &Admin, json: bool, out: Out<'_>) -> Result<(), AdminE
 }
 
 pub async fn decisions(admin: &Admin, limit: u32, json: bool, out: Out<'_>) -> Result<(), AdminError> {
-    let decisions = admin.fetch(Service::Scaler, &format!("/decisions?limit={limit}")).await?;
-    let leading = ["id", "at", "time", "decision", "action", "kind", "shard", "reason", "reasons"];
-    if json { print_json(&decisions, out) } else { print_list(&decisions, &leading, "no decisions yet", out) }
+    let mut decisions = admin.fetch(Service::Scaler, &format!("/decisions?limit={limit}")).await?;
+    if json {
+        return print_json(&decisions, out);
+    }
+    // People want the reasons in words; the rest of the detail is for machines.
+    for decision in decisions.as_array_mut().into_iter().flatten() {
+        if let Some(reasons) = reason_texts(&decision["detail"]) {
+            decision["reason"] = reasons.join("; ").into();
+        }
+        if let Some(entry) = decision.as_object_mut() {
+            entry.remove("detail");
+            entry.remove("summary");
+            entry.remove("first_at");
+        }
+    }
+    print_list(&decisions, &["last_at", "kind", "count", "reason"], "no decisions yet", out)
 }
 
 pub async fn explain(admin: &Admin, json: bool, out: Out<'_>) -> Result<(), AdminError> {
     let explanation = admin.fetch(Service::Scaler, "/explain").await?;
-    print_answer(&explanation, json, out)
+    if json {
+        return print_json(&explanation, out);
+    }
+    for reason in reason_texts(&explanation["decision"]).unwrap_or_default() {
+        writeln!(out, "{reason}")?;
+    }
+    let rules = &explanation["decision"]["rules"];
+    print_list(rules, &["rule", "shard", "value", "threshold", "state", "since", "detail"], "no rules", out)?;
+    let mut rest = explanation.clone();
+    if let Some(entry) = rest.as_object_mut() {
+        entry.remove("decision");
+    }
+    print_answer(&rest, false, out)
+}
+
+/// The reasons of a decision, in words.
+fn reason_texts(decision: &Value) -> Option<Vec<String>> {
+    Some(decision["reasons"].as_array()?.iter().map(|reason| plain(&reason["text"])).collect())
 }
 
 pub async fn scale_out(

@@ -2,6 +2,10 @@
 //! so aloud and pass.
 
 #[cfg(test)]
+mod architecture;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod moves;
