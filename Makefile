@@ -8,7 +8,7 @@ CARGO := cargo --locked
 CARGO_DENY := 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build check test fmt deny clean packages mysql deny-installed
+.PHONY: help demo build check test bench fmt deny clean packages mysql deny-installed
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: packages mysql $(if $(CI),deny-installed) ## Install what is missing and r
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 	$(CARGO) test --workspace --doc
 	$(CARGO) test --workspace --lib --bins --tests
+
+bench: packages ## Print the figures that the README names (3 minutes after the build)
+	$(CARGO) bench --profile demo --package scaler --bench figures
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -1,6 +1,6 @@
 //! The scaler's HTTP interface. Only this module knows warp.
 //!
-//! Requests are parsed to a [`Call`] by `routes`; what a call does is the [`ControlApi`]'s.
+//! Requests are parsed to a `Call` by `routes`; what a call does is the [`ControlApi`]'s.
 
 mod routes;
 

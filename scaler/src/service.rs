@@ -29,8 +29,8 @@ use crate::rules::defaults::ScalingThresholds;
 use crate::rules::{Rule, RuleReading, Scope};
 use crate::scale_out;
 
-/// Where a shard's exporter is, as `host:port`.
-pub type ExporterOf = Arc<dyn Fn(&ShardId) -> Option<String> + Send + Sync>;
+/// Where Prometheus finds the metrics of a shard's server, as `host:port`; `None`: nowhere yet.
+pub type ExporterOf = Arc<dyn Fn(&Shard) -> Option<String> + Send + Sync>;
 
 /// Everything that the service is made of.
 pub struct Parts {
@@ -40,7 +40,6 @@ pub struct Parts {
     pub provisioner: Arc<dyn Provisioner>,
     pub owner: Owner,
     pub prometheus: Prometheus,
-    /// Where Prometheus finds a shard's exporter; `None`: at the shard itself, for an exporter with several targets.
     pub exporter_of: ExporterOf,
     /// Where Prometheus finds the router.
     pub router: String,

@@ -95,7 +95,7 @@ impl<'a> Words<'a> {
         (0..self.0.len()).any(|index| self.at(index, expected))
     }
 
-    /// The position of the name after the first `keyword`, past IF [NOT] EXISTS.
+    /// The position of the name after the first `keyword`, past `IF [NOT] EXISTS`.
     fn after(&self, keyword: &str) -> Option<usize> {
         let mut index = (0..self.0.len()).find(|&index| self.at(index, keyword))? + 1;
         for word in ["IF", "NOT", "EXISTS"] {

@@ -112,10 +112,7 @@ impl Machine {
         let exporter_of = {
             let exporters = exporters.clone();
             // A shard whose exporter is still starting has no metrics yet.
-            move |shard: &ShardId| {
-                Some(exporters.lock().expect("no holder of this lock panics").get(shard).cloned().unwrap_or_default())
-                    .filter(|address| !address.is_empty())
-            }
+            move |shard: &Shard| exporters.lock().expect("no holder of this lock panics").get(&shard.id).cloned()
         };
         let scaler = Scaler::start(Parts {
             config: config.clone(),
@@ -346,7 +343,8 @@ pub async fn run_scaler(
         provisioner,
         owner,
         prometheus: prometheus_client(&section)?,
-        exporter_of: Arc::new(|_| None),
+        // For an exporter that takes the server as its target.
+        exporter_of: Arc::new(|shard| Some(shard.endpoint.address())),
         router: config.router_listen.to_string(),
         // A router that does not hear it sees the change within a second by itself.
         nudge: Arc::new(move || {

@@ -110,15 +110,15 @@ impl ControlApi for Api {
 
     async fn sd_mysqld(&self) -> Result<Vec<SdTarget>, ApiError> {
         let topology = self.0.cluster.topology();
-        let targets = topology.shards().iter().map(|shard| {
-            let address = (self.0.exporter_of)(&shard.id).unwrap_or_else(|| shard.endpoint.address());
+        let targets = topology.shards().iter().filter_map(|shard| {
+            let address = (self.0.exporter_of)(shard)?;
             let mut labels = BTreeMap::from([
                 ("shard".to_owned(), shard.id.to_string()),
                 ("cluster".to_owned(), self.0.owner.to_string()),
                 ("__meta_sql_autoscaler_shard".to_owned(), shard.id.to_string()),
             ]);
             labels.insert("role".to_owned(), "primary".to_owned());
-            SdTarget { targets: vec![address], labels }
+            Some(SdTarget { targets: vec![address], labels })
         });
         Ok(targets.collect())
     }
