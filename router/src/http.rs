@@ -12,7 +12,7 @@ use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use warp::http::header::{ALLOW, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
 use warp::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use warp::path::FullPath;
 use warp::{Buf, Filter};
@@ -59,6 +59,9 @@ async fn respond(
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
 ) -> Response<Vec<u8>> {
     let method = if method == Method::HEAD { &Method::GET } else { method };
+    if method == Method::POST && is_from_other_site(headers) {
+        return Failure::new(StatusCode::FORBIDDEN, "not_allowed", OTHER_SITE.to_owned()).into_response(router);
+    }
     match (method.as_str(), path) {
         ("POST", "/query") => match read_request(router, headers, body).await {
             Ok((request, format)) => query(router, &request, format).await,
@@ -87,6 +90,18 @@ async fn respond(
         ("GET", "/openapi.json") => typed_response(StatusCode::OK, "application/json", OPENAPI.into()),
         _ => no_route(router, path),
     }
+}
+
+/// Why a request of [`is_from_other_site`] is refused.
+pub const OTHER_SITE: &str = "this request comes from a web page of another site";
+
+/// Whether a browser sent this for a page that this server did not serve: any page could otherwise reach a service
+/// that listens on its visitor's loopback address. Programs send no `Origin`.
+pub fn is_from_other_site(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let site = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, site)| site);
+    site.is_none() || site != host
 }
 
 fn topology(router: &Router) -> Response<Vec<u8>> {
@@ -284,6 +299,18 @@ fn typed_response(status: StatusCode, content_type: &'static str, body: Vec<u8>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_programs_and_own_pages_may_post() {
+        let headers = |origin: &str| {
+            HeaderMap::from_iter([(HOST, "127.0.0.1:8080".parse().unwrap()), (ORIGIN, origin.parse().unwrap())])
+        };
+        assert!(!is_from_other_site(&HeaderMap::new()));
+        assert!(!is_from_other_site(&headers("http://127.0.0.1:8080")));
+        for origin in ["http://shop.example", "http://127.0.0.1:3000", "null", "http://127.0.0.1:8080.shop.example"] {
+            assert!(is_from_other_site(&headers(origin)), "{origin}");
+        }
+    }
 
     #[test]
     fn the_description_names_every_route() {

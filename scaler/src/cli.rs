@@ -49,7 +49,7 @@ pub enum Command {
     Router,
     /// Run the scaler alone.
     Scaler,
-    /// Scale from one shard to three under load and verify every row.
+    /// Scale from one shard to three under load and verify every row; takes a temporary folder and free ports.
     Demo,
     /// Look for anything wrong with the configuration, the shards and where rows lie.
     Check(Output),

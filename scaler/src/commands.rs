@@ -8,13 +8,17 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use router::service::Limits;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::prometheus::Prometheus;
 use crate::prometheus::config::PrometheusConfig;
+
+/// The configuration is sound, but not for this command: wrong usage.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UnfitConfig(String);
 
 /// Ends when the process is asked to stop: Ctrl-C or SIGTERM. The signals are watched from this call on.
 pub fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
@@ -58,8 +62,10 @@ pub async fn scaler(
 }
 
 fn need_shards(config: &Config, command: &str) -> anyhow::Result<()> {
-    anyhow::ensure!(!config.shards.is_empty(), "`{command}` alone needs `shards` in its configuration");
-    Ok(())
+    match config.shards.is_empty() {
+        true => Err(UnfitConfig(format!("`{command}` alone needs `shards` in its configuration")).into()),
+        false => Ok(()),
+    }
 }
 
 /// The configuration's limits in the router's words.
@@ -78,11 +84,12 @@ fn router_limits(config: &Config) -> Limits {
 }
 
 /// A client for the `prometheus` section of the configuration.
-fn prometheus_client(section: &serde_json::Value) -> anyhow::Result<Prometheus> {
-    let config: PrometheusConfig = serde_json::from_value(section.clone()).context("the section `prometheus`")?;
+fn prometheus_client(section: &serde_json::Value) -> Result<Prometheus, UnfitConfig> {
+    let unfit = |problem: &dyn std::fmt::Display| UnfitConfig(format!("the configuration's `prometheus`: {problem}"));
+    let config: PrometheusConfig = serde_json::from_value(section.clone()).map_err(|error| unfit(&error))?;
     Prometheus::new(&config).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("the section `prometheus`: {}", lines.join("; "))
+        unfit(&lines.join("; "))
     })
 }
 

@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::{Stream, StreamExt};
+use router::http::{OTHER_SITE, is_from_other_site};
 use router::topology::ShardId;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use warp::http::{HeaderValue, Method, Response, StatusCode};
+use warp::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use warp::path::FullPath;
 use warp::{Buf, Filter};
 
@@ -95,8 +96,9 @@ pub async fn serve(
     let requests = warp::method()
         .and(warp::path::full())
         .and(query)
+        .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(move |method, path, query, body| answer(Arc::clone(&api), method, path, query, body))
+        .then(move |method, path, query, headers, body| answer(Arc::clone(&api), method, path, query, headers, body))
         // Through warp's unnamed types the compiler cannot see that this function's future is Send.
         .boxed();
     warp::serve(requests).incoming(listener).graceful(shutdown).run().await;
@@ -107,9 +109,13 @@ async fn answer<B: Buf>(
     method: Method,
     path: FullPath,
     query: String,
+    headers: HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Response<String> {
     let answered = async {
+        if method == Method::POST && is_from_other_site(&headers) {
+            return Err(ApiError::new(403, "not_allowed", OTHER_SITE));
+        }
         // The body of a GET means nothing; what is not read is left to hyper.
         let body = if method == Method::POST { read(body).await? } else { Vec::new() };
         let call = routes::parse(&method, path.as_str(), &query, &body)?;
@@ -146,7 +152,7 @@ async fn read<B: Buf>(body: impl Stream<Item = Result<B, warp::Error>>) -> Resul
     while let Some(piece) = body.next().await {
         let mut piece = piece.map_err(|_| ApiError::new(400, "bad_request", "the request's body broke off"))?;
         if bytes.len() + piece.remaining() > MAX_BODY_BYTES {
-            return Err(ApiError::new(413, "body_too_large", format!("a body is at most {MAX_BODY_BYTES} bytes long")));
+            return Err(ApiError::new(413, "too_large", format!("a body is at most {MAX_BODY_BYTES} bytes long")));
         }
         while piece.has_remaining() {
             let chunk = piece.chunk();

@@ -90,7 +90,7 @@ pub struct MoveProgress {
     pub rows_copied: u64,
     pub changes_replayed: u64,
     pub cutover_millis: Option<f64>,
-    pub started_at_unix_seconds: f64,
+    pub started_at: jiff::Timestamp,
     /// Why the move waits or failed, if it does.
     pub message: Option<String>,
 }

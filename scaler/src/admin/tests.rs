@@ -39,8 +39,10 @@ fn cluster(request: &str, body: &Value) -> (u16, Value) {
              "database_size_bytes": null}
         ])),
         "GET /explain" => (200, json!({
-            "paused": false, "reasons": ["cooldown", "at max_shards"],
-            "rules": [{"rule": "rows", "shard": "shard-1", "value": 101, "threshold": 100, "state": "firing"}]
+            "paused": false, "max_shards": 16, "decision": {
+                "reasons": [{"code": "cooldown", "text": "waiting out the cooldown"}],
+                "rules": [{"rule": "rows", "shard": "shard-1", "value": 101, "threshold": 100, "state": "firing"}],
+            }
         })),
         "POST /scale-out" => (200, body.clone()),
         "POST /shards/shard-9/drain" => {
@@ -80,12 +82,11 @@ async fn views_show_what_the_scaler_says() {
     shard-2  unreachable       -       -  -        0            -    -         -      -  -                   -
     ID    STATE    SOURCE   TARGET   NOTE  ROWS COPIED
     m3-1  copying  shard-1  shard-2  -              12
-    paused   no
-    reasons  cooldown, at max_shards
-
-    rules:
-    RULE  SHARD    STATE   VALUE  THRESHOLD
-    rows  shard-1  firing    101        100
+    waiting out the cooldown
+    RULE  SHARD    VALUE  THRESHOLD  STATE
+    rows  shard-1    101        100  firing
+    max_shards  16
+    paused      no
     dry_run  yes
     source   shard-1
     ");

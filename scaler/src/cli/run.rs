@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::{Act, Ask, Cli, Command};
 use crate::admin::{Admin, AdminError, query, views};
-use crate::commands;
+use crate::commands::{self, UnfitConfig};
 use crate::config::{Config, LoadError};
 
 /// Exit code of a wrong command line or configuration.
@@ -60,7 +60,7 @@ fn admin(config: &Config, ask: &Ask) -> Admin {
 
 /// What the process ends with after this error.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.is::<LoadError>() { WRONG_USAGE } else { 1 }
+    if error.is::<LoadError>() || error.is::<UnfitConfig>() { WRONG_USAGE } else { 1 }
 }
 
 /// What the service that refused a request suggests.

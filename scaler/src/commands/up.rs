@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{prometheus_client, router_limits};
+use super::{UnfitConfig, prometheus_client, router_limits};
 use crate::config::Config;
 use crate::http;
 use crate::scale_out::endpoint_of;
@@ -65,6 +65,8 @@ struct Machine {
 
 impl Machine {
     async fn start(&mut self, config: &Config, data_dir: &Path) -> anyhow::Result<()> {
+        // Before anything is started that a mistake in it would have to stop again.
+        let given_prometheus = config.prometheus.as_ref().map(prometheus_client).transpose()?;
         let router_listener = bind("the router", config.router_listen).await?;
         let scaler_listener = bind("the scaler", config.scaler_listen).await?;
         let (router_address, scaler_address) = (router_listener.local_addr()?, scaler_listener.local_addr()?);
@@ -89,19 +91,15 @@ impl Machine {
         });
         self.serve(|stopped| router::http::serve(router_listener, router.clone(), stopped));
 
-        let prometheus = match &config.prometheus {
-            Some(section) => prometheus_client(section)?,
+        let prometheus = match given_prometheus {
+            Some(client) => client,
             None => {
                 // Its targets answer as soon as the scaler below does; until then it retries.
                 let targets = ScrapeTargets { router: router_address, scaler: scaler_address };
                 let directory = data_dir.join("prometheus");
-                let server = PrometheusServer::start(
-                    &directory,
-                    prometheus_address(config),
-                    config.monitoring_interval,
-                    &targets,
-                )
-                .await?;
+                let server =
+                    PrometheusServer::start(&directory, prometheus_address(), config.monitoring_interval, &targets)
+                        .await?;
                 let client = prometheus_client(&serde_json::json!({ "url": server.url() }))?;
                 eprintln!("Prometheus  {}", server.url());
                 self.prometheus = Some(server);
@@ -183,14 +181,13 @@ impl Machine {
     }
 }
 
-fn prometheus_address(config: &Config) -> SocketAddr {
-    // A router or scaler away from its default port means a second cluster on this machine: any free port will do.
-    match config.router_listen.port() {
-        8080 => PROMETHEUS_ADDRESS,
-        _ => std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|listener| listener.local_addr())
-            .unwrap_or(PROMETHEUS_ADDRESS),
-    }
+/// The known address, or any free one if that is taken, as by another cluster on this machine.
+fn prometheus_address() -> SocketAddr {
+    let free =
+        |address: SocketAddr| std::net::TcpListener::bind(address).and_then(|listener| listener.local_addr()).ok();
+    let any = SocketAddr::new(PROMETHEUS_ADDRESS.ip(), 0);
+    // With no free port at all the start fails, and says who has this one.
+    free(PROMETHEUS_ADDRESS).or_else(|| free(any)).unwrap_or(PROMETHEUS_ADDRESS)
 }
 
 /// Where the catalogue lies.
@@ -329,8 +326,11 @@ pub async fn run_scaler(
     data_dir: PathBuf,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
+    let Some(section) = &config.prometheus else {
+        return Err(UnfitConfig("`scaler` alone needs `prometheus` in its configuration".to_owned()).into());
+    };
+    let prometheus = prometheus_client(section)?;
     let data_dir = DataDir::take(&data_dir)?;
-    let section = config.prometheus.clone().context("the scaler alone needs `prometheus` in its configuration")?;
     let listener = bind("the scaler", config.scaler_listen).await?;
     let owner = Owner::new("sql-autoscaler")?;
     let provisioner: Arc<dyn Provisioner> =
@@ -342,7 +342,7 @@ pub async fn run_scaler(
         seeds: config.shards.clone(),
         provisioner,
         owner,
-        prometheus: prometheus_client(&section)?,
+        prometheus,
         // For an exporter that takes the server as its target.
         exporter_of: Arc::new(|shard| Some(shard.endpoint.address())),
         router: config.router_listen.to_string(),

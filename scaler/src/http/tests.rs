@@ -180,7 +180,9 @@ async fn what_is_not_understood_is_refused_and_does_nothing() {
         server.check_refused(server.post(path, body), 400, "bad_request", message).await;
     }
     let long = server.post("/pause", "").body(" ".repeat(MAX_BODY_BYTES + 1));
-    server.check_refused(long, 413, "body_too_large", "at most 16384 bytes").await;
+    server.check_refused(long, 413, "too_large", "at most 16384 bytes").await;
+    let page = server.post("/pause", "").header("origin", "http://shop.example");
+    server.check_refused(page, 403, "not_allowed", "another site").await;
     let allowed = server.get("/pause").send().await.unwrap();
     assert_eq!(allowed.headers()["allow"], "POST");
 }

@@ -37,7 +37,7 @@ impl Reporter {
             rows_copied: 0,
             changes_replayed: 0,
             cutover_millis: None,
-            started_at_unix_seconds: jiff::Timestamp::now().as_millisecond() as f64 / 1e3,
+            started_at: jiff::Timestamp::now(),
             message: None,
         };
         Reporter { progress, sink: sink.clone() }
