@@ -3,6 +3,8 @@
 mod change;
 mod place;
 mod scatter;
+#[cfg(test)]
+mod tests;
 
 use crate::merge::compare::Pad;
 use crate::schema::Schema;

@@ -16,7 +16,7 @@ pub enum BootstrapError {
     NoShards,
     #[error("shard {shard} cannot be reached")]
     Unreachable { shard: ShardId, source: sqlx::Error },
-    #[error("shard {shard}: reading or writing the topology failed")]
+    #[error("no topology from shard {shard}")]
     Store { shard: ShardId, source: StoreError },
     #[error("shard {shard}: reading the schema failed")]
     Schema { shard: ShardId, source: SchemaError },

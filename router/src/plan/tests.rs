@@ -1,0 +1,464 @@
+//! One line for each statement: what it becomes over two shards, or why it is refused.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::endpoint::Endpoint;
+use crate::keys::KeyType;
+use crate::schema::{Layout, Table, TableColumn, TableKind};
+use crate::slots;
+use crate::sql;
+use crate::topology::{Shard, Transfer};
+
+fn column(definition: &str) -> TableColumn {
+    let (name, rest) = definition.split_once(' ').unwrap();
+    let (column_type, collation) =
+        rest.split_once(' ').map_or((rest, None), |(kind, collation)| (kind, Some(collation)));
+    TableColumn {
+        name: name.to_owned(),
+        data_type: column_type.split('(').next().unwrap().to_owned(),
+        column_type: column_type.to_owned(),
+        collation: collation.map(str::to_owned),
+        fraction_digits: None,
+        nullable: true,
+        has_default: false,
+        auto_increment: name == "id",
+        generated: false,
+        invisible: false,
+        json: false,
+    }
+}
+
+fn table(name: &str, kind: TableKind, columns: &[&str]) -> Table {
+    let columns: Vec<TableColumn> = columns.iter().map(|definition| column(definition)).collect();
+    Table { name: name.to_owned(), kind, primary_key: vec![columns[0].name.clone()], columns }
+}
+
+fn schema() -> Schema {
+    let by = |key: &str, key_type| TableKind::Sharded { key: key.to_owned(), key_type };
+    let layout = Layout {
+        shard_keys: BTreeMap::from(
+            [("users", "user_id"), ("orders", "customer_id"), ("later", "k")]
+                .map(|(table, key)| (table.to_owned(), key.to_owned())),
+        ),
+        reference_tables: ["currencies".to_owned()].into(),
+    };
+    let tables = vec![
+        table(
+            "users",
+            by("user_id", KeyType::Integer),
+            &[
+                "user_id bigint",
+                "country int",
+                "name varchar(20) utf8mb4_general_ci",
+                "code varchar(8) utf8mb4_bin",
+                "f float",
+            ],
+        ),
+        table("orders", by("customer_id", KeyType::Integer), &["customer_id bigint", "id int", "total decimal(9,2)"]),
+        table("currencies", TableKind::Reference, &["currency int", "rate decimal(9,4)"]),
+        table("plain", TableKind::Unsharded, &["v int"]),
+        table("broken", TableKind::Unusable { reason: "its key is a FLOAT".to_owned() }, &["k float"]),
+        table("seen", TableKind::View, &["user_id bigint"]),
+    ];
+    Schema::new("app", &layout, true, tables)
+}
+
+fn shard(number: u16) -> Shard {
+    let id = ShardId::new(format!("shard-{number}")).unwrap();
+    Shard { id, endpoint: Endpoint::tcp("127.0.0.1", number, "u", "p", "app") }
+}
+
+fn one_shard() -> Topology {
+    Topology::first(vec![shard(1)], slots::plan_even_spread(1)).unwrap()
+}
+
+/// Keys 1, 2 and 5 lie on shard-2, keys 3, 4 and 7 on shard-1.
+fn two_shards() -> Topology {
+    Topology::first(vec![shard(1), shard(2)], slots::plan_even_spread(2)).unwrap()
+}
+
+/// Half of shard-1's slots on their way to a new shard-2.
+fn moving(switched: bool) -> Topology {
+    let joined = one_shard().with_shard(shard(2));
+    let (source, target) = (shard(1).id, shard(2).id);
+    let slots = slots::plan_half(&joined.owned(&source));
+    let announced = joined.with_moves(&[Transfer { source, target, slots }]).unwrap();
+    let id = announced.moves()[0].id.clone();
+    if switched { announced.with_switched(&id).unwrap() } else { announced }
+}
+
+/// The route with its shards, then whatever is not the statement itself sent once.
+fn plan_text(topology: &Topology, text: &str) -> String {
+    let plan = || {
+        let sql = sql::read(text, &[]).map_err(|error| error.to_string())?;
+        let refused = |refusal: Refusal| format!("refused: {refusal}");
+        let statement = sql::analyse(&sql).map_err(|unsupported| refused(unsupported.into()))?;
+        let plan = Planner { topology, schema: &schema() }.plan(&sql, &statement).map_err(refused)?;
+        let route = plan.route.as_str();
+        Ok::<_, String>(match plan.node {
+            Node::Read(ReadNode { parts, recheck, .. }) => {
+                let shards: Vec<&str> = parts.iter().map(|part| part.shard.as_str()).collect();
+                let sent = parts.iter().find(|part| part.sql != text).map(|part| format!(": {}", part.sql));
+                let recheck = if recheck { ", recheck" } else { "" };
+                format!("{route} {}{recheck}{}", shards.join(" "), sent.unwrap_or_default())
+            }
+            Node::Write(WriteNode { part, fenced }) => {
+                format!("{route} {}{}", part.shard, if fenced { ", fenced" } else { "" })
+            }
+            Node::Define(define) => format!("{route}, {} shards", define.shards.len()),
+        })
+    };
+    let plan = plan().unwrap_or_else(|refusal| refusal);
+    // The set of owned slots is 4,096 digits long.
+    match plan.split_once("x'") {
+        Some((before, after)) => format!("{before}x'…{}", after.trim_start_matches(|c: char| c.is_ascii_hexdigit())),
+        None => plan,
+    }
+}
+
+#[track_caller]
+fn check_plan(text: &str, expected: &str) {
+    assert_eq!(plan_text(&two_shards(), text), expected, "{text}");
+}
+
+#[track_caller]
+fn check_refused(text: &str, part_of_reason: &str) {
+    let plan = plan_text(&two_shards(), text);
+    assert!(plan.starts_with("refused: ") && plan.contains(part_of_reason), "{text}\n{plan}");
+}
+
+#[test]
+fn keys_in_any_exact_form_lead_to_one_shard() {
+    check_plan("SELECT country FROM users WHERE user_id = 5", "single shard-2");
+    check_plan("SELECT country FROM users WHERE 5 = user_id", "single shard-2");
+    check_plan("SELECT country FROM users WHERE user_id = '5'", "single shard-2");
+    check_plan("SELECT country FROM users WHERE user_id = '5 '", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id = '42abc'", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id = 5.0", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id = 5 OR country = 1", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE NOT user_id = 5", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE NOT (user_id = 5)", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id = 5 = 1", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id IN (1, 2, 5)", "single shard-2");
+    check_plan("SELECT country FROM users WHERE user_id IN (1, 3)", "multi shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id IN (1, NULL)", "single shard-2");
+    check_plan("SELECT country FROM users WHERE user_id NOT IN (1, 2)", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id = NULL", "reference shard-1");
+    check_plan("SELECT country FROM users WHERE user_id <=> 5", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id = 5 AND user_id = 3", "single shard-1");
+    check_plan("SELECT country FROM users WHERE user_id > 5", "scatter shard-1 shard-2");
+    check_plan("SELECT u.country FROM users u WHERE U.USER_ID = 5", "single shard-2");
+    check_plan("SELECT country FROM app.users WHERE user_id = 5", "single shard-2");
+}
+
+#[test]
+fn tables_of_one_key_go_together() {
+    check_plan(
+        "SELECT u.country, o.total FROM users u JOIN orders o ON o.customer_id = u.user_id WHERE u.user_id = 5",
+        "single shard-2",
+    );
+    check_plan(
+        "SELECT u.country, o.total FROM users u LEFT JOIN orders o ON o.customer_id = u.user_id WHERE u.user_id = 5",
+        "single shard-2",
+    );
+    check_plan(
+        "SELECT u.country, o.total FROM users u LEFT JOIN orders o ON o.customer_id = 5 WHERE u.user_id = 5",
+        "single shard-2",
+    );
+    check_refused(
+        "SELECT u.country, o.total FROM users u LEFT JOIN orders o ON u.user_id = 5",
+        "a join whose tables are not pinned to one sharding key value",
+    );
+    check_refused(
+        "SELECT u.country FROM users u JOIN orders o ON o.total = u.country WHERE u.user_id = 5",
+        "a join whose tables are not pinned to one sharding key value",
+    );
+    check_plan(
+        "SELECT u.country FROM users u JOIN currencies c ON c.currency = u.country WHERE u.user_id = 5",
+        "single shard-2",
+    );
+    check_plan(
+        "SELECT country FROM users u WHERE user_id = 5 AND EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = u.user_id)",
+        "single shard-2",
+    );
+    check_refused(
+        "SELECT country FROM users u WHERE EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = 5 AND u.user_id = 5)",
+        "a subquery",
+    );
+    check_plan("SELECT 1 FROM users WHERE user_id = 5 UNION SELECT 2 FROM users WHERE user_id = 1", "single shard-2");
+    check_refused("SELECT 1 FROM users WHERE user_id = 5 UNION SELECT 2 FROM users WHERE user_id = 3", "UNION");
+    check_plan("SELECT * FROM currencies", "reference shard-1");
+    check_plan("SELECT * FROM plain", "home shard-1");
+    check_plan("SELECT 1", "reference shard-1");
+    check_plan("SELECT * FROM plain, currencies", "home shard-1");
+    check_refused("SELECT * FROM plain, users WHERE user_id = 3", "`*` over several tables with FLOAT columns");
+    check_refused("SELECT * FROM plain, users WHERE user_id = 5", "`*` over several tables with FLOAT columns");
+    check_refused("SELECT * FROM seen", "the view seen");
+    check_refused("SELECT * FROM broken", "broken cannot be used: its key is a FLOAT");
+    check_refused("SELECT * FROM nowhere", "Table 'app.nowhere' doesn't exist");
+}
+
+#[test]
+fn rows_of_several_shards_are_merged() {
+    check_refused("SELECT * FROM other.users", "database `other`");
+    check_plan(
+        "SELECT f FROM users WHERE user_id = 5",
+        "single shard-2: SELECT  CAST(f AS DOUBLE) AS `f`  FROM users WHERE user_id = 5",
+    );
+    check_plan("SELECT country FROM users", "scatter shard-1 shard-2");
+    check_plan(
+        "SELECT country FROM users ORDER BY country DESC, user_id LIMIT 2, 3",
+        "scatter shard-1 shard-2: SELECT country, country AS `_autoscaler_0`, user_id AS `_autoscaler_1` FROM users ORDER BY country DESC, user_id LIMIT 5",
+    );
+    check_plan(
+        "SELECT COUNT(*), AVG(country) FROM users",
+        "scatter shard-1 shard-2: SELECT COUNT(*), AVG(country), SUM(country) AS `_autoscaler_2`, COUNT(country) AS `_autoscaler_3` FROM users",
+    );
+    check_plan(
+        "SELECT country, COUNT(*) n FROM users GROUP BY country ORDER BY n DESC LIMIT 3",
+        "scatter shard-1 shard-2: SELECT country, COUNT(*) AS `n` FROM users GROUP BY country",
+    );
+    check_plan("SELECT MAX(code) FROM users", "scatter shard-1 shard-2");
+    check_refused("SELECT MAX(name) FROM users", "comparing `name` (text under utf8mb4_general_ci)");
+    check_refused("SELECT name FROM users ORDER BY name", "comparing `name` (text under utf8mb4_general_ci)");
+    check_refused("SELECT COUNT(*) FROM users GROUP BY name", "comparing `name` (text under utf8mb4_general_ci)");
+    check_plan(
+        "SELECT f FROM users ORDER BY f",
+        "scatter shard-1 shard-2: SELECT CAST(f AS DOUBLE) AS `f`, CAST(f AS DOUBLE) AS `_autoscaler_0` FROM users ORDER BY f",
+    );
+    check_refused("SELECT MIN(f) FROM users", "grouping or MIN/MAX of a FLOAT column");
+    check_refused("SELECT SUM(country / 3) FROM users", "a sum over `country / 3`, whose parts each shard rounds,");
+    check_refused("SELECT COUNT(*) + 1 FROM users", "`COUNT(*) + 1`");
+    check_refused("SELECT name, COUNT(*) FROM users GROUP BY country", "`name` outside GROUP BY");
+    check_refused("SELECT DISTINCT country FROM users", "SELECT DISTINCT");
+    check_refused("SELECT country FROM users GROUP BY country HAVING COUNT(*) > 1", "HAVING");
+    check_refused("SELECT COUNT(DISTINCT country) FROM users", "`COUNT(DISTINCT country)`");
+    check_refused("SELECT country FROM users ORDER BY RAND()", "RAND()");
+    check_refused("SELECT country FROM users WHERE NOW() > 5", "NOW()");
+    check_refused("SELECT country FROM users FOR UPDATE", "a locking SELECT");
+    check_refused(
+        "SELECT u.country FROM users u JOIN orders o ON o.customer_id = u.user_id",
+        "a join whose tables are not pinned to one sharding key value",
+    );
+}
+
+#[test]
+fn writes_touch_one_shard_or_none() {
+    check_plan("INSERT INTO users (user_id, country) VALUES (5, 1), (1, 2)", "single shard-2");
+    check_refused(
+        "INSERT INTO users (user_id, country) VALUES (5, 1), (3, 2)",
+        "an INSERT whose rows lie on several shards",
+    );
+    check_plan("INSERT INTO users VALUES (5, 1, '', '', 1)", "single shard-2");
+    check_refused(
+        "INSERT INTO users (country) VALUES (1)",
+        "the row has no value for `user_id`, the sharding key of users",
+    );
+    check_refused(
+        "INSERT INTO users (user_id) VALUES (NULL)",
+        "NULL cannot be a value of `user_id`, the sharding key of users",
+    );
+    check_refused(
+        "INSERT INTO users (user_id) VALUES ('42abc')",
+        "the value for `user_id`, the sharding key of users does not convert exactly to its type",
+    );
+    check_refused(
+        "INSERT INTO users (user_id) VALUES (2 + 3)",
+        "the value for `user_id`, the sharding key of users does not convert exactly to its type",
+    );
+    check_plan("INSERT INTO users SET user_id = 5", "single shard-2");
+    check_refused("INSERT INTO users SELECT * FROM users WHERE user_id = 5", "INSERT … SELECT");
+    check_plan("REPLACE INTO users (user_id) VALUES (5)", "single shard-2");
+    check_plan("INSERT INTO users (user_id) VALUES (5) ON DUPLICATE KEY UPDATE country = 3", "single shard-2");
+    check_refused(
+        "INSERT INTO users (user_id) VALUES (5) ON DUPLICATE KEY UPDATE user_id = 3",
+        "changing `user_id`, the sharding key of users,",
+    );
+    check_refused(
+        "INSERT INTO orders (customer_id, total) VALUES (5, 1)",
+        "drawing AUTO_INCREMENT `id` of orders on several shards",
+    );
+    check_plan("INSERT INTO orders (customer_id, id) VALUES (5, 1)", "single shard-2");
+    check_refused(
+        "INSERT INTO orders (customer_id, id) VALUES (5, 0)",
+        "drawing AUTO_INCREMENT `id` of orders on several shards",
+    );
+    check_plan("INSERT INTO plain VALUES (1)", "home shard-1");
+    check_plan("INSERT INTO plain SELECT country FROM users WHERE user_id = 3", "home shard-1");
+    check_refused(
+        "INSERT INTO plain SELECT country FROM users WHERE user_id = 5",
+        "a write that reads rows of other shards",
+    );
+    check_refused(
+        "INSERT INTO currencies VALUES (1, 2)",
+        "a write to the reference table currencies while there are several shards",
+    );
+    check_plan("UPDATE users SET country = 1 WHERE user_id = 5", "single shard-2");
+    check_plan("UPDATE users SET country = 1 WHERE user_id IN (5, 1)", "single shard-2");
+    check_refused(
+        "UPDATE users SET country = 1",
+        "a write that touches several shards (no condition pins `user_id`, the sharding key of users, to exact values)",
+    );
+    check_refused("UPDATE users SET user_id = 1 WHERE user_id = 5", "changing `user_id`, the sharding key of users,");
+    check_refused(
+        "UPDATE users SET country = 1 WHERE user_id = '42abc'",
+        "a write that touches several shards (no condition pins `user_id`, the sharding key of users, to exact values)",
+    );
+    check_plan("UPDATE users SET country = 1 WHERE user_id = NULL", "single shard-1");
+    check_plan("DELETE FROM users WHERE user_id = 5 LIMIT 1", "single shard-2");
+    check_refused(
+        "DELETE FROM users WHERE country = 5",
+        "a write that touches several shards (no condition pins `user_id`, the sharding key of users, to exact values)",
+    );
+    check_plan("DELETE FROM plain", "home shard-1");
+    check_refused("DELETE FROM currencies", "a write to the reference table currencies while there are several shards");
+    check_refused("DELETE FROM seen", "a write through the view seen");
+}
+
+#[test]
+fn definitions_go_everywhere() {
+    check_plan("CREATE TABLE later (k BIGINT PRIMARY KEY)", "scatter, 2 shards");
+    check_refused(
+        "CREATE TABLE later (v BIGINT PRIMARY KEY)",
+        "later cannot be used: it has no column `k`, its sharding key in table_shard_keys",
+    );
+    check_refused(
+        "CREATE TABLE later (k FLOAT)",
+        "later cannot be used: its sharding key `k` is unsupported: type FLOAT cannot be a sharding key",
+    );
+    check_plan("CREATE TABLE other (k FLOAT)", "scatter, 2 shards");
+    check_plan("ALTER TABLE users ADD COLUMN x INT", "scatter, 2 shards");
+    check_refused("ALTER TABLE users DROP COLUMN user_id", "changing `user_id`, the sharding key of users,");
+    check_refused("RENAME TABLE users TO persons", "renaming users");
+    check_plan("DROP TABLE users", "scatter, 2 shards");
+    check_refused("TRUNCATE TABLE users", "DDL that writes or removes rows on several shards");
+    check_refused("CREATE TABLE copy AS SELECT * FROM users", "DDL that writes or removes rows on several shards");
+    check_plan("SHOW TABLES", "home shard-1");
+    check_refused("LOCK TABLES users READ", "LOCK TABLES without a session");
+    check_plan("CALL f()", "CALL is not allowed");
+}
+
+/// Checks a statement with one owner, then with rows on their way to a second, then with these switched.
+#[track_caller]
+fn check_during_move(text: &str, expected: [&str; 3]) {
+    let plans = [one_shard(), moving(false), moving(true)].map(|topology| plan_text(&topology, text));
+    assert_eq!(plans, expected, "{text}");
+}
+
+#[test]
+fn moves_are_seen() {
+    check_during_move(
+        "SELECT country FROM users",
+        [
+            "single shard-1",
+            "single shard-1, recheck",
+            "scatter shard-1 shard-2, recheck: SELECT country FROM users WHERE (ORD(SUBSTR(x'…',(COALESCE(CRC32(CAST(`users`.`user_id` AS CHAR))&16383,0)>>3)+1,1))>>(COALESCE(CRC32(CAST(`users`.`user_id` AS CHAR))&16383,0)&7)&1)",
+        ],
+    );
+    check_during_move(
+        "SELECT country FROM users WHERE user_id = 5",
+        ["single shard-1", "single shard-1, recheck", "single shard-2, recheck"],
+    );
+    check_during_move(
+        "SELECT country FROM users WHERE user_id = 3",
+        ["single shard-1", "single shard-1, recheck", "single shard-1, recheck"],
+    );
+    check_during_move(
+        "UPDATE users SET country = 1 WHERE user_id = 5",
+        ["single shard-1", "single shard-1, fenced", "single shard-2"],
+    );
+    check_during_move(
+        "UPDATE users SET country = 1 WHERE user_id = 3",
+        ["single shard-1", "single shard-1, fenced", "single shard-1"],
+    );
+    check_during_move(
+        "UPDATE users SET country = 1",
+        [
+            "single shard-1",
+            "single shard-1, fenced",
+            "refused: a write that touches several shards (no condition pins `user_id`, the sharding key of users, to exact values) is not supported here",
+        ],
+    );
+    check_during_move(
+        "INSERT INTO orders (customer_id) VALUES (5)",
+        [
+            "single shard-1",
+            "single shard-1, fenced",
+            "refused: drawing AUTO_INCREMENT `id` of orders on several shards is not supported here",
+        ],
+    );
+    check_during_move(
+        "INSERT INTO orders (customer_id) VALUES (3)",
+        [
+            "single shard-1",
+            "single shard-1",
+            "refused: drawing AUTO_INCREMENT `id` of orders on several shards is not supported here",
+        ],
+    );
+    check_during_move(
+        "INSERT INTO users (user_id) VALUES (2 + 3)",
+        [
+            "single shard-1",
+            "single shard-1, fenced",
+            "refused: the value for `user_id`, the sharding key of users does not convert exactly to its type",
+        ],
+    );
+    check_during_move(
+        "INSERT INTO currencies VALUES (1, 2)",
+        [
+            "reference shard-1",
+            "reference shard-1, fenced",
+            "refused: a write to the reference table currencies while there are several shards is not supported here",
+        ],
+    );
+    check_during_move(
+        "DROP TABLE users",
+        [
+            "single, 1 shards",
+            "refused: the schema cannot be changed while rows are moving",
+            "refused: the schema cannot be changed while rows are moving",
+        ],
+    );
+    check_during_move(
+        "SELECT * FROM seen",
+        [
+            "single shard-1",
+            "single shard-1, recheck",
+            "refused: the view seen over several shards is not supported here",
+        ],
+    );
+    check_during_move(
+        "SELECT MAX(name) FROM users",
+        [
+            "single shard-1",
+            "single shard-1, recheck",
+            "refused: comparing `name` (text under utf8mb4_general_ci) over several shards is not supported here",
+        ],
+    );
+    check_during_move(
+        "SELECT f FROM users",
+        [
+            "single shard-1: SELECT  CAST(f AS DOUBLE) AS `f`  FROM users",
+            "single shard-1, recheck: SELECT  CAST(f AS DOUBLE) AS `f`  FROM users",
+            "scatter shard-1 shard-2, recheck: SELECT CAST(f AS DOUBLE) AS `f` FROM users WHERE (ORD(SUBSTR(x'…',(COALESCE(CRC32(CAST(`users`.`user_id` AS CHAR))&16383,0)>>3)+1,1))>>(COALESCE(CRC32(CAST(`users`.`user_id` AS CHAR))&16383,0)&7)&1)",
+        ],
+    );
+    check_during_move(
+        "UPDATE users, orders SET total = 1 WHERE customer_id = user_id",
+        [
+            "single shard-1",
+            "refused: this statement (sql parser error: Expected: SET, found: , at Line: 1, Column: 13) is not supported here",
+            "refused: this statement (sql parser error: Expected: SET, found: , at Line: 1, Column: 13) is not supported here",
+        ],
+    );
+    check_during_move("SELECT * FROM plain", ["single shard-1", "single shard-1, recheck", "home shard-1, recheck"]);
+    check_during_move(
+        "SELECT * FROM users u, orders o WHERE u.country = o.id",
+        [
+            "refused: `*` over several tables with FLOAT columns is not supported here",
+            "refused: `*` over several tables with FLOAT columns is not supported here",
+            "refused: `*` over several tables with FLOAT columns is not supported here",
+        ],
+    );
+}
