@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sqlx::ConnectOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
 /// A database of one server with the login to use, parsed from a DSN and complete.
@@ -129,6 +130,8 @@ impl Endpoint {
             .timezone(None)
             .set_names(false)
             .charset("utf8mb4")
+            // Statements hold the users' data: they have no place in a log.
+            .disable_statement_logging()
             .ssl_mode(match self.ssl_mode {
                 SslMode::Disabled => MySqlSslMode::Disabled,
                 SslMode::Preferred => MySqlSslMode::Preferred,

@@ -143,9 +143,29 @@ pub struct SlotMove {
 pub struct Topology {
     epoch: Epoch,
     shards: Vec<Shard>,
-    /// For each slot the index of its owner in `shards`.
-    owners: Vec<u16>,
+    owners: Owners,
     moves: Vec<SlotMove>,
+}
+
+/// Who owns each slot, by index into the shards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Owners {
+    of_slot: Vec<u16>,
+    /// Those that own any, ascending: every statement asks.
+    distinct: Vec<u16>,
+}
+
+impl Owners {
+    fn new(of_slot: Vec<u16>) -> Owners {
+        let mut distinct = of_slot.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        Owners { of_slot, distinct }
+    }
+
+    fn of(&self, slot: Slot) -> u16 {
+        self.of_slot[usize::from(slot.number())]
+    }
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -203,7 +223,7 @@ impl Topology {
                 }
             })
             .collect::<Result<Vec<u16>, _>>()?;
-        let topology = Topology { epoch, shards, owners, moves };
+        let topology = Topology { epoch, shards, owners: Owners::new(owners), moves };
         for SlotMove { source, target, .. } in &topology.moves {
             topology.index(source)?;
             topology.index(target)?;
@@ -230,7 +250,7 @@ impl Topology {
     }
 
     pub fn owner(&self, slot: Slot) -> &Shard {
-        &self.shards[usize::from(self.owners[usize::from(slot.number())])]
+        &self.shards[usize::from(self.owners.of(slot))]
     }
 
     /// The slots that a shard owns; empty for a shard that is only joining.
@@ -240,13 +260,11 @@ impl Topology {
 
     /// The shards that own at least one slot, in shard order. Never empty.
     pub fn owning_shards(&self) -> Vec<&Shard> {
-        let mut owning = vec![false; self.shards.len()];
-        self.owners.iter().for_each(|&index| owning[usize::from(index)] = true);
-        self.shards.iter().zip(owning).filter_map(|(shard, owns)| owns.then_some(shard)).collect()
+        self.owners.distinct.iter().map(|&index| &self.shards[usize::from(index)]).collect()
     }
 
     pub fn owning_shard_count(&self) -> usize {
-        self.owning_shards().len()
+        self.owners.distinct.len()
     }
 
     pub fn moves(&self) -> &[SlotMove] {
@@ -297,7 +315,9 @@ impl Topology {
         let slot_move = slot_move.ok_or_else(|| TopologyError::UnknownMove(id.clone()))?;
         slot_move.phase = MovePhase::Switched;
         let target = self.index(&slot_move.target)?;
-        slot_move.slots.iter().for_each(|slot| next.owners[usize::from(slot.number())] = target);
+        let mut owners = next.owners.of_slot;
+        slot_move.slots.iter().for_each(|slot| owners[usize::from(slot.number())] = target);
+        next.owners = Owners::new(owners);
         Ok(next)
     }
 
@@ -311,12 +331,13 @@ impl Topology {
     /// The next topology, without a shard that owns nothing and takes part in no move.
     pub fn without_shard(&self, id: &ShardId) -> Result<Topology, TopologyError> {
         let index = self.index(id)?;
-        if self.owners.contains(&index) || self.moves_touching(id).next().is_some() {
+        if self.owners.distinct.contains(&index) || self.moves_touching(id).next().is_some() {
             return Err(TopologyError::NotMovable(id.clone()));
         }
         let mut next = self.following();
         next.shards.remove(usize::from(index));
-        next.owners.iter_mut().filter(|owner| **owner > index).for_each(|owner| *owner -= 1);
+        let shifted = next.owners.of_slot.iter().map(|&owner| if owner > index { owner - 1 } else { owner });
+        next.owners = Owners::new(shifted.collect());
         Ok(next)
     }
 

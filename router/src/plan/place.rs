@@ -42,6 +42,10 @@ impl Planner<'_> {
         let mut sharded: Vec<(Use, &str, KeyType)> = Vec::new();
         let mut unsharded = false;
         for (scope_index, scope) in scopes.iter().enumerate() {
+            if let Some(cte) = scope.ctes.iter().find(|cte| self.schema.table(cte).is_some()) {
+                let hint = "give the WITH query a name of its own";
+                return Err(Unsupported::with_hint(format!("WITH `{cte}`, which is also a table's name,"), hint).into());
+            }
             for (table_index, used) in scope.tables.iter().enumerate() {
                 self.own_schema(&used.table)?;
                 let table = self.schema.table(&used.table.name).ok_or_else(|| self.no_such_table(&used.table))?;
@@ -168,11 +172,15 @@ impl Planner<'_> {
                 None => self.schema.table(&used.table.name).is_some_and(|table| table.column(&column.name).is_some()),
             }
         };
+        let may_be_derived = match &column.qualifier {
+            Some(qualifier) => scope.derived.iter().any(|name| name.eq_ignore_ascii_case(qualifier)),
+            None => !scope.derived.is_empty(),
+        };
         let mut candidates = (0..scope.tables.len()).filter(has);
         match (candidates.next(), candidates.next(), scope.parent) {
             (Some(table), None, _) => Some((scope_index, table, column.name.to_lowercase())),
-            (None, _, Some(parent)) => self.resolve(scopes, parent, column),
-            (Some(_), Some(_), _) | (None, _, None) => None,
+            (None, _, Some(parent)) if !may_be_derived => self.resolve(scopes, parent, column),
+            (Some(_), Some(_), _) | (None, _, _) => None,
         }
     }
 

@@ -200,6 +200,28 @@ fn tables_of_one_key_go_together() {
 }
 
 #[test]
+fn names_of_derived_tables_are_not_taken_for_tables() {
+    check_refused("WITH users AS (SELECT * FROM users) SELECT country FROM users", "also a table's name");
+    check_refused(
+        "SELECT 1 FROM (WITH users AS (SELECT 1) SELECT * FROM users) x UNION SELECT 1 FROM users",
+        "also a table's name",
+    );
+    check_plan("WITH five AS (SELECT 5 AS user_id) SELECT user_id FROM five", "reference shard-1");
+    check_plan("WITH w AS (SELECT country FROM users WHERE user_id = 5) SELECT country FROM w", "single shard-2");
+    // The inner `users` is the WITH query, not the table that the outer condition pins.
+    check_refused(
+        "WITH w AS (SELECT 3 AS user_id) SELECT country FROM users WHERE users.user_id = 5 AND EXISTS \
+         (SELECT 1 FROM w AS users JOIN orders o ON o.customer_id = users.user_id)",
+        "over several shards",
+    );
+    check_refused(
+        "SELECT country FROM users WHERE user_id = 5 AND EXISTS \
+         (SELECT 1 FROM (SELECT 3 AS k) d JOIN orders o ON o.customer_id = k)",
+        "over several shards",
+    );
+}
+
+#[test]
 fn rows_of_several_shards_are_merged() {
     check_refused("SELECT * FROM other.users", "database `other`");
     check_plan(

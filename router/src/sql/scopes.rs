@@ -55,7 +55,12 @@ impl Visitor for Collector {
             }
         }
         self.relations_expected += scope.tables.len();
-        scope.tables.retain(|used| used.table.schema.is_some() || !self.ctes.contains(&used.table.name.to_lowercase()));
+        let is_cte =
+            |used: &TableUse| used.table.schema.is_none() && self.ctes.contains(&used.table.name.to_lowercase());
+        for cte in scope.tables.extract_if(.., |used| is_cte(used)) {
+            scope.derived.push(cte.alias);
+            scope.ctes.push(cte.table.name);
+        }
         if let Some(selection) = &select.selection {
             add_conjuncts(&mut scope, selection, None);
         }
@@ -96,9 +101,11 @@ fn add_factor(scope: &mut Scope, factor: &TableFactor) -> Result<(), Unsupported
             Ok(())
         }
         TableFactor::NestedJoin { table_with_joins, .. } => add_joined(scope, table_with_joins),
-        // Its own scope; the visitor comes by.
-        TableFactor::Derived { .. } => Ok(()),
-        TableFactor::JsonTable { .. } => Ok(()),
+        // A derived table is an own scope; the visitor comes by.
+        TableFactor::Derived { alias, .. } | TableFactor::JsonTable { alias, .. } => {
+            scope.derived.push(alias.as_ref().map(|alias| alias.name.value.clone()).unwrap_or_default());
+            Ok(())
+        }
         other => Err(Unsupported::new(format!("`{other}` in FROM"))),
     }
 }

@@ -124,6 +124,10 @@ pub struct Scope {
     /// The scope whose columns this one may name, for a subquery.
     pub parent: Option<usize>,
     pub tables: Vec<TableUse>,
+    /// Names of what stands in FROM beside tables, whose columns are not known: derived tables and CTEs.
+    pub derived: Vec<String>,
+    /// Names of CTEs that the scope reads. A table of the same name could be meant, or not.
+    pub ctes: Vec<String>,
     pub conditions: Vec<Condition>,
 }
 
