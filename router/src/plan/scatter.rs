@@ -7,8 +7,8 @@ use crate::schema::{Schema, Table, TableColumn, TableKind, quote};
 use crate::slots::SlotSet;
 use crate::sql::Sql;
 use crate::sql::statement::{
-    Aggregate, AggregateFunction, ColumnRef, Direction, Item, ItemKind, Key, Read, Scope, SelectList, Shape,
-    Unsupported,
+    Aggregate, AggregateFunction, ColumnRef, Direction, Item, ItemKind, Key, Read, Scope, SelectList, Shape, TableName,
+    TableUse, Unsupported,
 };
 use crate::topology::{MovePhase, ShardId};
 
@@ -107,26 +107,31 @@ fn expand_floats(list: &SelectList, scope: &Scope, schema: &Schema) -> Result<Ve
                 items.push((format!("CAST({} AS DOUBLE) AS {}", item.text, quote(label)), true));
             }
             ItemKind::Wildcard { qualifier } => {
-                let chosen: Vec<_> = scope
+                if qualifier.is_none() && (scope.joins_columns || !scope.derived.is_empty()) {
+                    let construct = "`*` over a FLOAT column beside derived tables or joined columns";
+                    return Err(Unsupported::with_hint(construct, "name the columns").into());
+                }
+                let is_chosen = |used: &&TableUse| {
+                    qualifier.as_ref().is_none_or(|qualifier| used.alias.eq_ignore_ascii_case(qualifier))
+                };
+                let chosen: Option<Vec<(&TableUse, &Table)>> = scope
                     .tables
                     .iter()
-                    .filter(|used| {
-                        qualifier.as_ref().is_none_or(|qualifier| used.alias.eq_ignore_ascii_case(qualifier))
-                    })
+                    .filter(is_chosen)
+                    .map(|used| Some((used, schema.table(&used.table.name)?)))
                     .collect();
-                let [used] = &chosen[..] else {
-                    let hint = "name the columns";
-                    return Err(Unsupported::with_hint("`*` over several tables with FLOAT columns", hint).into());
-                };
-                let Some(table) = schema.table(&used.table.name) else {
+                let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) else {
+                    // Not a table, or an unknown one, which is the server's to complain about.
                     items.push((item.text.clone(), false));
                     continue;
                 };
-                for column in table.columns.iter().filter(|column| !column.invisible) {
-                    let name = format!("{}.{}", quote(&used.alias), quote(&column.name));
-                    match is_float(column) {
-                        true => items.push((format!("CAST({name} AS DOUBLE) AS {}", quote(&column.name)), true)),
-                        false => items.push((name, false)),
+                for (used, table) in chosen {
+                    for column in table.columns.iter().filter(|column| !column.invisible) {
+                        let name = format!("{}.{}", quote(&used.alias), quote(&column.name));
+                        match is_float(column) {
+                            true => items.push((format!("CAST({name} AS DOUBLE) AS {}", quote(&column.name)), true)),
+                            false => items.push((name, false)),
+                        }
                     }
                 }
             }
@@ -161,8 +166,8 @@ impl Query<'_> {
     /// Rows as they are: sorted by each shard, merged by the same keys.
     fn plain(&self) -> Result<Parts, Refusal> {
         let scope = Scope {
-            tables: vec![crate::sql::statement::TableUse {
-                table: crate::sql::statement::TableName { schema: None, name: self.table.name.clone() },
+            tables: vec![TableUse {
+                table: TableName { schema: None, name: self.table.name.clone() },
                 alias: self.alias(),
             }],
             ..Scope::default()

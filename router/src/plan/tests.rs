@@ -192,8 +192,14 @@ fn tables_of_one_key_go_together() {
     check_plan("SELECT * FROM plain", "home shard-1");
     check_plan("SELECT 1", "reference shard-1");
     check_plan("SELECT * FROM plain, currencies", "home shard-1");
-    check_refused("SELECT * FROM plain, users WHERE user_id = 3", "`*` over several tables with FLOAT columns");
-    check_refused("SELECT * FROM plain, users WHERE user_id = 5", "`*` over several tables with FLOAT columns");
+    check_plan(
+        "SELECT * FROM plain, users WHERE user_id = 3",
+        "single shard-1: SELECT  `plain`.`v`, `users`.`user_id`, `users`.`country`, `users`.`name`, `users`.`code`, CAST(`users`.`f` AS DOUBLE) AS `f`  FROM plain, users WHERE user_id = 3",
+    );
+    check_refused("SELECT * FROM plain NATURAL JOIN users WHERE user_id = 3", "`*` over a FLOAT column");
+    check_refused("SELECT * FROM (SELECT 1 AS x) d, users WHERE user_id = 3", "`*` over a FLOAT column");
+    check_plan("SELECT d.* FROM (SELECT 1 AS x) d, users WHERE user_id = 3", "single shard-1");
+    check_refused("SELECT * FROM plain, users WHERE user_id = 5", "over several shards");
     check_refused("SELECT * FROM seen", "the view seen");
     check_refused("SELECT * FROM broken", "broken cannot be used: its key is a FLOAT");
     check_refused("SELECT * FROM nowhere", "Table 'app.nowhere' doesn't exist");
@@ -475,12 +481,13 @@ fn moves_are_seen() {
         ],
     );
     check_during_move("SELECT * FROM plain", ["single shard-1", "single shard-1, recheck", "home shard-1, recheck"]);
+    let join = "SELECT u.country FROM users u, orders o WHERE u.country = o.id";
     check_during_move(
-        "SELECT * FROM users u, orders o WHERE u.country = o.id",
+        join,
         [
-            "refused: `*` over several tables with FLOAT columns is not supported here",
-            "refused: `*` over several tables with FLOAT columns is not supported here",
-            "refused: `*` over several tables with FLOAT columns is not supported here",
+            "single shard-1",
+            "single shard-1, recheck",
+            "refused: a list of tables in FROM over several shards is not supported here",
         ],
     );
 }

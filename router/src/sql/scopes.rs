@@ -123,9 +123,13 @@ fn add_join_conditions(
         | JoinOperator::StraightJoin(constraint) => (constraint, None),
         JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (constraint, Some(right.clone())),
         // Its ON restricts the tables before it only; nothing is concluded from it.
-        JoinOperator::Right(_) | JoinOperator::RightOuter(_) => return Ok(()),
+        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => {
+            scope.joins_columns |= !matches!(constraint, JoinConstraint::On(_));
+            return Ok(());
+        }
         _ => return Err(Unsupported::new("this kind of join")),
     };
+    scope.joins_columns |= matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural);
     match constraint {
         JoinConstraint::On(on) => add_conjuncts(scope, on, only),
         JoinConstraint::Using(columns) if left.len() == 1 && right.len() == 1 => {

@@ -128,6 +128,8 @@ pub struct Scope {
     pub derived: Vec<String>,
     /// Names of CTEs that the scope reads. A table of the same name could be meant, or not.
     pub ctes: Vec<String>,
+    /// USING or NATURAL: `*` shows the joined columns once, and first.
+    pub joins_columns: bool,
     pub conditions: Vec<Condition>,
 }
 
