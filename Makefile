@@ -38,8 +38,9 @@ test: packages mysql $(if $(CI),deny-installed) ## Install what is missing and r
 	$(CARGO) test --workspace --doc
 	$(CARGO) test --workspace --lib --bins --tests
 
-bench: packages ## Print the figures that the README names (3 minutes after the build)
-	$(CARGO) bench --profile demo --package scaler --bench figures
+bench: ## Print the figures that the README names (2 minutes after the build)
+	@.ci/install-packages sysbench wrk
+	$(CARGO) bench --package scaler --bench figures
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -17,6 +17,7 @@ pub mod cells;
 pub mod endpoint;
 pub mod error;
 pub mod keys;
+mod known;
 pub mod metrics;
 pub mod schema;
 pub mod session;

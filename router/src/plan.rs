@@ -6,11 +6,12 @@ mod scatter;
 #[cfg(test)]
 mod tests;
 
+use self::place::{Place, Several};
 use crate::merge::compare::Pad;
 use crate::schema::Schema;
 use crate::slots::Slot;
 use crate::sql::Sql;
-use crate::sql::statement::{Define, DefineKind, Opaque, Read, Statement, TableName, Unsupported};
+use crate::sql::statement::{Define, DefineKind, Opaque, Read, Scope, Statement, TableName, TableUse, Unsupported};
 use crate::topology::{Epoch, ShardId, Topology};
 
 /// Where a statement goes, in the words that `/explain` uses.
@@ -213,22 +214,43 @@ impl Planner<'_> {
 
     fn plan_read(&self, sql: &Sql, read: &Read) -> Result<Plan, Refusal> {
         let (text, float_columns) = self.read_floats(sql, read)?;
-        let mut plan = match self.place(&read.scopes)? {
-            place::Place::Any => {
-                let reason = "only reference tables, which every shard has whole".to_owned();
-                self.read_from(Route::Reference, &self.topology.home().id, text, reason)
-            }
-            place::Place::Home => {
-                let reason = "unsharded tables lie on the home shard".to_owned();
-                self.read_from(Route::Home, &self.topology.home().id, text, reason)
-            }
-            place::Place::Shard { shard, reason, .. } => self.read_from(Route::Single, &shard, text, reason),
-            place::Place::Several(place) => return self.plan_scatter(read, place),
+        let mut plan = match self.read_at(self.place(&read.scopes)?, text) {
+            Ok(plan) => plan,
+            Err(several) => return self.plan_scatter(read, several),
         };
         if let Node::Read(node) = &mut plan.node {
             node.float_columns = float_columns;
         }
         Ok(plan)
+    }
+
+    /// Plans a read of which only the scopes are known; `None` if that takes the whole statement.
+    pub fn plan_by_scopes(&self, text: &str, scopes: &[Scope]) -> Option<Plan> {
+        let mut tables = scopes.iter().flat_map(|scope| &scope.tables);
+        let is_sent_unchanged = |used: &TableUse| {
+            let table = self.schema.table(&used.table.name);
+            table.is_some_and(|table| !table.columns.iter().any(scatter::is_float))
+        };
+        if !tables.all(is_sent_unchanged) {
+            return None;
+        }
+        self.read_at(self.place(scopes).ok()?, text.to_owned()).ok()
+    }
+
+    /// A read of one place; the place is given back if it is several.
+    fn read_at(&self, place: Place, text: String) -> Result<Plan, Several> {
+        Ok(match place {
+            Place::Any => {
+                let reason = "only reference tables, which every shard has whole".to_owned();
+                self.read_from(Route::Reference, &self.topology.home().id, text, reason)
+            }
+            Place::Home => {
+                let reason = "unsharded tables lie on the home shard".to_owned();
+                self.read_from(Route::Home, &self.topology.home().id, text, reason)
+            }
+            Place::Shard { shard, reason, .. } => self.read_from(Route::Single, &shard, text, reason),
+            Place::Several(several) => return Err(several),
+        })
     }
 
     fn plan_opaque(&self, sql: &Sql, opaque: &Opaque) -> Result<Plan, Refusal> {

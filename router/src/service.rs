@@ -8,11 +8,13 @@ use tokio::sync::Semaphore;
 
 use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
+use crate::known::KnownReads;
 use crate::metrics::Metrics;
 use crate::plan::{Combine, Merge, Node, Plan, Planner, Refusal};
 use crate::schema::Layout;
 use crate::shards::Shards;
-use crate::sql::statement::Statement;
+use crate::sql::outline::outline;
+use crate::sql::statement::{Scope, Statement};
 use crate::sql::{self, Param, Sql};
 use crate::topology::watch::{View, Watch};
 use crate::topology::{Shard, ShardId, Topology};
@@ -72,8 +74,24 @@ pub struct Answer {
     pub written: Option<Written>,
 }
 
+/// A statement as far as it had to be read.
+enum Reading {
+    /// A read, known by its outline.
+    Known(Vec<Scope>),
+    Full(Box<(Sql, Statement)>),
+}
+
+impl Reading {
+    fn full(request: &Request) -> Result<Reading, QueryError> {
+        let sql = sql::read(&request.sql, &request.params)?;
+        let statement = sql::analyse(&sql)?;
+        Ok(Reading::Full(Box::new((sql, statement))))
+    }
+}
+
 pub struct Router {
     watch: Arc<Watch>,
+    known: KnownReads,
     shards: Shards,
     metrics: Metrics,
     limits: Limits,
@@ -86,6 +104,7 @@ impl Router {
         let watch = Arc::new(Watch::new(config.seeds, config.layout));
         let router = Arc::new(Router {
             watch: watch.clone(),
+            known: KnownReads::default(),
             shards: Shards::new(config.limits.max_connections_per_shard, config.limits.queue_timeout),
             metrics: Metrics::new().expect("every family has its own valid name"),
             turns: Semaphore::new(config.limits.max_concurrent_queries),
@@ -144,11 +163,20 @@ impl Router {
         })?;
         let timeout = request.timeout.unwrap_or(self.limits.statement_timeout).min(self.limits.statement_timeout);
         let deadline = started + timeout;
-        let sql = sql::read(&request.sql, &request.params)?;
-        let statement = sql::analyse(&sql)?;
+        let mut reading = self.read(request)?;
         loop {
             let view = self.watch.view().map_err(QueryError::NotReady)?;
-            let plan = self.plan(&sql, &statement, view).await?;
+            let plan = match &reading {
+                Reading::Full(full) => self.plan(&full.0, &full.1, view).await?,
+                Reading::Known(scopes) => {
+                    let planner = Planner { topology: &view.topology, schema: &view.schema };
+                    let Some(plan) = planner.plan_by_scopes(&request.sql, scopes) else {
+                        reading = Reading::full(request)?;
+                        continue;
+                    };
+                    (plan, view)
+                }
+            };
             match self.carry_out(&plan, deadline, timeout, sink).await {
                 Err(QueryError::Moved(shard)) => {
                     if Instant::now() > deadline {
@@ -183,6 +211,22 @@ impl Router {
             Err(QueryError::Refused(refusal)) => Ok(refusal_json(&refusal, epoch)),
             Err(error) => Err(error),
         }
+    }
+
+    /// What is known of the statement from an earlier one, or all of it.
+    fn read(&self, request: &Request) -> Result<Reading, QueryError> {
+        // Params are bound by reading the statement.
+        let Some(outline) = outline(&request.sql).filter(|_| request.params.is_empty()) else {
+            return Reading::full(request);
+        };
+        if let Some(scopes) = self.known.scopes(&outline) {
+            return Ok(Reading::Known(scopes));
+        }
+        let reading = Reading::full(request)?;
+        if let Reading::Full(full) = &reading {
+            self.known.learn(outline, &full.1);
+        }
+        Ok(reading)
     }
 
     async fn plan(&self, sql: &Sql, statement: &Statement, view: View) -> Result<(Plan, View), QueryError> {

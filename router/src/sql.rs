@@ -18,6 +18,7 @@ mod head;
 mod key_literal;
 mod lex;
 mod literal;
+pub mod outline;
 mod scan;
 mod scopes;
 mod shape;

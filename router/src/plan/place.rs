@@ -131,7 +131,8 @@ impl Planner<'_> {
                 let Some(column) = self.resolve(scopes, index, &condition.column) else { continue };
                 match &condition.operand {
                     Operand::Literals(literals) if restricts(condition, index, (column.0, column.1)) => {
-                        pins.entry(column).or_insert_with(|| literals.clone());
+                        pins.entry(column)
+                            .or_insert_with(|| literals.iter().map(|literal| literal.value.clone()).collect());
                     }
                     Operand::Literals(_) => {}
                     Operand::Column(other) => {

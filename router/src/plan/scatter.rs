@@ -141,7 +141,7 @@ fn expand_floats(list: &SelectList, scope: &Scope, schema: &Schema) -> Result<Ve
     Ok(items)
 }
 
-fn is_float(column: &TableColumn) -> bool {
+pub(super) fn is_float(column: &TableColumn) -> bool {
     column.data_type == "float"
 }
 

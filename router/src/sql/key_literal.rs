@@ -3,7 +3,21 @@
 use sqlparser::ast::{Expr, UnaryOperator, Value};
 
 use super::decode_raw;
+use super::statement::Literal;
 use crate::keys::KeyLiteral;
+
+/// The literal that a column is compared with.
+pub(super) fn compared_literal(expr: &Expr) -> Literal {
+    match expr {
+        Expr::Nested(inner) => compared_literal(inner),
+        Expr::Value(value) => {
+            let column = usize::try_from(value.span.start.column).ok();
+            // An empty span (line 0) is the parser's "unknown".
+            Literal { value: literal_of(expr), at: column.and_then(|column| column.checked_sub(1)) }
+        }
+        _ => Literal { value: literal_of(expr), at: None },
+    }
+}
 
 /// The literal that an expression is, through parentheses and signs; `Other` for everything else.
 pub(super) fn literal_of(expr: &Expr) -> KeyLiteral {

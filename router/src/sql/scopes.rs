@@ -7,7 +7,7 @@ use sqlparser::ast::{
     Visit, Visitor,
 };
 
-use super::key_literal::literal_of;
+use super::key_literal::compared_literal;
 use super::statement::{ColumnRef, Condition, Operand, Scope, TableName, TableUse, Unsupported};
 
 /// The scopes of everything below `node`, outermost first. `outer` is the scope of the statement around it, if any.
@@ -157,15 +157,15 @@ pub(super) fn add_conjuncts(scope: &mut Scope, condition: &Expr, only: Option<Ra
             Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
                 let (column, operand) = match (column_of(left), column_of(right)) {
                     (Some(column), Some(other)) => (column, Operand::Column(other)),
-                    (Some(column), None) => (column, Operand::Literals(vec![literal_of(right)])),
-                    (None, Some(column)) => (column, Operand::Literals(vec![literal_of(left)])),
+                    (Some(column), None) => (column, Operand::Literals(vec![compared_literal(right)])),
+                    (None, Some(column)) => (column, Operand::Literals(vec![compared_literal(left)])),
                     (None, None) => continue,
                 };
                 scope.conditions.push(Condition { column, operand, only: only.clone() });
             }
             Expr::InList { expr, list, negated: false } => {
                 if let Some(column) = column_of(expr) {
-                    let operand = Operand::Literals(list.iter().map(literal_of).collect());
+                    let operand = Operand::Literals(list.iter().map(compared_literal).collect());
                     scope.conditions.push(Condition { column, operand, only: only.clone() });
                 }
             }

@@ -119,7 +119,7 @@ pub struct TableName {
 }
 
 /// One SELECT (or the body of an UPDATE or DELETE): its tables and the conditions that hold for every row that counts.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Scope {
     /// The scope whose columns this one may name, for a subquery.
     pub parent: Option<usize>,
@@ -158,8 +158,16 @@ pub struct Condition {
 #[derive(Clone, Debug)]
 pub enum Operand {
     /// `= literal` or `IN (literals)`.
-    Literals(Vec<KeyLiteral>),
+    Literals(Vec<Literal>),
     Column(ColumnRef),
+}
+
+/// What a column is compared with.
+#[derive(Clone, Debug)]
+pub struct Literal {
+    pub value: KeyLiteral,
+    /// The byte of the statement's text at which it begins; `None` if more than one token makes it up.
+    pub at: Option<usize>,
 }
 
 /// The SELECT list, item by item.
