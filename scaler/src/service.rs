@@ -85,6 +85,8 @@ struct State {
     /// The action that runs, as a noun for people.
     action: Option<String>,
     task: Option<JoinHandle<()>>,
+    /// When to settle what an action left half done; `None`: nothing is left.
+    settle_at: Option<Instant>,
     moves: BTreeMap<String, MoveProgress>,
     copied: BTreeMap<String, u64>,
     unready: Option<String>,
@@ -156,7 +158,7 @@ impl Scaler {
     /// Runs rounds until `shutdown`. An action in progress is left where the next start resumes or undoes it.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
-        self.settle_leftovers().await;
+        self.settle_leftovers();
         let mut observer = Observer::new(self.config.layout.clone());
         let mut ticks = tokio::time::interval(self.config.monitoring_interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -189,6 +191,10 @@ impl Scaler {
             tracing::warn!(error = chain(&error), "the shards' topologies could not all be read");
         }
         self.observe(observer).await;
+        let is_due = |state: &State| state.action.is_none() && state.settle_at.is_some_and(|at| at <= Instant::now());
+        if is_due(&self.state()) {
+            self.settle_leftovers();
+        }
         let decision = self.decide().await;
         self.act(decision).await;
     }
@@ -333,6 +339,8 @@ impl Scaler {
             match &outcome {
                 Ok(()) => state.policy.action_ended(now),
                 Err(failure) => {
+                    // Undoing may have failed, too.
+                    state.settle_at = Some(Instant::now());
                     let retry_at = now + jiff::SignedDuration::try_from(failure.retry_after()).unwrap_or_default();
                     state.policy.action_failed(failure.to_string(), retry_at);
                 }
@@ -352,17 +360,21 @@ impl Scaler {
         }
     }
 
-    /// What an earlier run left half done: moves are finished or undone, shards that never served are removed.
-    async fn settle_leftovers(self: &Arc<Self>) {
-        self.state().action = Some("settling what an earlier run left".to_owned());
+    /// Starts settling what an earlier run or a failed action left half done: moves are finished or undone, shards
+    /// that never served are removed. Tried again until nothing is left.
+    fn settle_leftovers(self: &Arc<Self>) {
+        let mut state = self.state();
+        state.action = Some("settling what an earlier run left".to_owned());
         let scaler = self.clone();
-        let task = tokio::spawn(async move {
-            if let Err(failure) = scale_out::settle(&scaler).await {
-                tracing::error!(error = chain(&failure), "leftovers of an earlier run could not be settled");
-            }
-            scaler.state().action = None;
-        });
-        self.state().task = Some(task);
+        state.task = Some(tokio::spawn(async move {
+            let outcome = scale_out::settle(&scaler).await;
+            let mut state = scaler.state();
+            state.action = None;
+            state.settle_at = outcome.err().map(|failure| {
+                tracing::error!(error = chain(&failure), "leftovers could not be settled yet");
+                Instant::now() + failure.retry_after()
+            });
+        }));
     }
 
     /// Takes a move's progress for the API, the metrics and the log.

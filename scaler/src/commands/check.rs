@@ -48,9 +48,12 @@ pub async fn run(config: Config, data_dir: PathBuf, json: bool) -> anyhow::Resul
     let topology = newest_topology(&seeds, &mut findings).await;
     match &topology {
         Some(topology) => {
+            let mut schemas = Vec::new();
             for shard in topology.shards() {
-                look::at_shard(shard, topology, &config.layout, &mut findings).await;
+                let schema = look::at_shard(shard, topology, &config.layout, &mut findings).await;
+                schemas.extend(schema.map(|schema| (shard.id.clone(), schema)));
             }
+            look::compare_schemas(&schemas, &config.layout, &mut findings);
         }
         None => findings.push(Finding::new(
             Severity::Warning,
@@ -77,7 +80,8 @@ fn write_out(text: &str) -> std::io::Result<()> {
 fn as_text(findings: &[Finding], topology: Option<&Topology>) -> String {
     let shards = topology.map_or(0, |topology| topology.shards().len());
     if findings.is_empty() {
-        return format!("clean: {shards} shards, every row where it belongs");
+        let plural = if shards == 1 { "" } else { "s" };
+        return format!("clean: {shards} shard{plural}, every row where it belongs");
     }
     let lines = findings.iter().map(|finding| {
         let severity = match finding.severity {

@@ -67,8 +67,8 @@ impl Machine {
     async fn start(&mut self, config: &Config, data_dir: &Path) -> anyhow::Result<()> {
         // Before anything is started that a mistake in it would have to stop again.
         let given_prometheus = config.prometheus.as_ref().map(prometheus_client).transpose()?;
-        let router_listener = bind("the router", config.router_listen).await?;
-        let scaler_listener = bind("the scaler", config.scaler_listen).await?;
+        let router_listener = bind("router", config.router_listen).await?;
+        let scaler_listener = bind("scaler", config.scaler_listen).await?;
         let (router_address, scaler_address) = (router_listener.local_addr()?, scaler_listener.local_addr()?);
 
         let owner = Owner::new("sql-autoscaler")?;
@@ -312,7 +312,7 @@ pub async fn run_router(
     config: Config,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
-    let listener: TcpListener = bind("the router", config.router_listen).await?;
+    let listener: TcpListener = bind("router", config.router_listen).await?;
     let limits = router_limits(&config);
     let router = Router::start(RouterConfig { seeds: config.shards, layout: config.layout, limits });
     eprintln!("router      http://{}", listener.local_addr()?);
@@ -331,7 +331,7 @@ pub async fn run_scaler(
     };
     let prometheus = prometheus_client(section)?;
     let data_dir = DataDir::take(&data_dir)?;
-    let listener = bind("the scaler", config.scaler_listen).await?;
+    let listener = bind("scaler", config.scaler_listen).await?;
     let owner = Owner::new("sql-autoscaler")?;
     let provisioner: Arc<dyn Provisioner> =
         Arc::new(ProcessProvisioner::new(ProcessConfig::new(owner.clone(), data_dir.path().join("instances")))?);

@@ -1,17 +1,24 @@
-//! One look at one shard: topology, schema, placement of every row, leftovers.
+//! One look at one shard: privileges, topology, schema, placement of every row, leftovers.
+
+use std::collections::BTreeSet;
 
 use router::schema::{Layout, Schema, Table, TableKind, load, quote};
 use router::session;
 use router::slots::SlotSet;
 use router::topology::watch::chain;
-use router::topology::{MovePhase, Shard, Topology, store};
+use router::topology::{MovePhase, Shard, ShardId, Topology, store};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::{Finding, Severity, unreachable};
 
 /// Adds everything found on a shard.
-pub(super) async fn at_shard(shard: &Shard, topology: &Topology, layout: &Layout, findings: &mut Vec<Finding>) {
+pub(super) async fn at_shard(
+    shard: &Shard,
+    topology: &Topology,
+    layout: &Layout,
+    findings: &mut Vec<Finding>,
+) -> Option<Schema> {
     let mut connection = match session::connect(&shard.endpoint).await {
         Ok(connection) => connection,
         Err(error) => {
@@ -19,12 +26,16 @@ pub(super) async fn at_shard(shard: &Shard, topology: &Topology, layout: &Layout
             if !findings.contains(&finding) {
                 findings.push(finding);
             }
-            return;
+            return None;
         }
     };
-    if let Err(problem) = look(&mut connection, shard, topology, layout, findings).await {
-        let remedy = "check the login's privileges: it needs its database, _autoscaler and information_schema";
-        findings.push(Finding::new(Severity::Error, &shard.id, format!("cannot be checked: {problem}"), remedy));
+    match look(&mut connection, shard, topology, layout, findings).await {
+        Ok(schema) => Some(schema),
+        Err(problem) => {
+            let remedy = "check the login's privileges: it needs its database, _autoscaler and information_schema";
+            findings.push(Finding::new(Severity::Error, &shard.id, format!("cannot be checked: {problem}"), remedy));
+            None
+        }
     }
 }
 
@@ -34,7 +45,8 @@ async fn look(
     topology: &Topology,
     layout: &Layout,
     findings: &mut Vec<Finding>,
-) -> Result<(), String> {
+) -> Result<Schema, String> {
+    privileges(connection, shard, findings).await?;
     let seen = store::look(connection).await.map_err(|error| chain(&error))?;
     if seen.map(|seen| seen.epoch) != Some(topology.epoch()) {
         let carries = seen.map_or("no topology".to_owned(), |seen| format!("epoch {}", seen.epoch));
@@ -49,8 +61,8 @@ async fn look(
     for table in schema.tables() {
         check_table(connection, shard, topology, table, findings).await?;
     }
-    missing_tables(&schema, layout, shard, topology, findings);
-    leftovers(connection, shard, topology, findings).await
+    leftovers(connection, shard, topology, findings).await?;
+    Ok(schema)
 }
 
 async fn check_table(
@@ -138,18 +150,79 @@ async fn check_table(
     Ok(())
 }
 
-fn missing_tables(schema: &Schema, layout: &Layout, shard: &Shard, topology: &Topology, findings: &mut Vec<Finding>) {
-    let named = layout.shard_keys.keys().chain(&layout.reference_tables);
-    for table in named.filter(|table| schema.table(table).is_none()) {
-        let everywhere = topology.shards().len() == 1;
-        let remedy = match everywhere {
-            true => "create it through the router",
-            false => "create it through the router, which creates it on every shard",
-        };
-        let problem = "is in the configuration, but there is no such table";
-        findings.push(Finding::new(Severity::Note, format!("{} {table}", shard.id), problem, remedy));
+/// Tables that the configuration names, and that some shards have and others lack or define otherwise.
+pub(super) fn compare_schemas(schemas: &[(ShardId, Schema)], layout: &Layout, findings: &mut Vec<Finding>) {
+    let Some((_, first)) = schemas.first() else { return };
+    for table in layout.shard_keys.keys().chain(&layout.reference_tables) {
+        if schemas.iter().all(|(_, schema)| schema.table(table).is_none()) {
+            let problem = "is in the configuration, but there is no such table";
+            findings.push(Finding::new(Severity::Note, table, problem, "create it through the router"));
+        }
+    }
+    let names: BTreeSet<&str> =
+        schemas.iter().flat_map(|(_, schema)| schema.tables()).map(|table| table.name.as_str()).collect();
+    for name in names {
+        let remedy = "make it equal on all shards; CREATE and ALTER through the router reach all of them";
+        for (shard, schema) in schemas {
+            let problem = match (schema.table(name), first.table(name)) {
+                (None, _) => "is missing, though other shards have it".to_owned(),
+                (Some(table), Some(reference)) if columns(table) != columns(reference) => {
+                    format!("has other columns than on {}", schemas[0].0)
+                }
+                _ => continue,
+            };
+            findings.push(Finding::new(Severity::Error, format!("{shard} {name}"), problem, remedy));
+        }
     }
 }
+
+fn columns(table: &Table) -> Vec<(&str, &str, Option<&str>, bool)> {
+    let columns = table.columns.iter();
+    columns.map(|c| (c.name.as_str(), c.column_type.as_str(), c.collation.as_deref(), c.nullable)).collect()
+}
+
+/// What the login may not do, of what routing and moving need. Privileges that come by a role are not looked into.
+async fn privileges(
+    connection: &mut MySqlConnection,
+    shard: &Shard,
+    findings: &mut Vec<Finding>,
+) -> Result<(), String> {
+    const NEEDED: [&str; 9] = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "TRIGGER"];
+    let granted = |database: &str| {
+        format!(
+            "SELECT CAST(CURRENT_ROLE() AS CHAR), CAST(GROUP_CONCAT(PRIVILEGE_TYPE) AS CHAR) FROM ( \
+             SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = {GRANTEE} UNION \
+             SELECT PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES \
+             WHERE GRANTEE = {GRANTEE} AND {database} LIKE TABLE_SCHEMA) AS granted \
+             WHERE PRIVILEGE_TYPE IN ('{}')",
+            NEEDED.join("', '")
+        )
+    };
+    for (database, name) in [("DATABASE()", shard.endpoint.database()), ("'_autoscaler'", "_autoscaler")] {
+        let row = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(granted(database)))).await;
+        let row = row.map_err(|error| chain(&error))?;
+        let cell = |index: usize| row.try_get_unchecked::<Option<String>, _>(index).map_err(|error| chain(&error));
+        if cell(0)?.is_some_and(|role| role != "NONE") {
+            return Ok(());
+        }
+        let held = cell(1)?.unwrap_or_default();
+        let missing: Vec<&str> =
+            NEEDED.into_iter().filter(|needed| !held.split(',').any(|privilege| privilege == *needed)).collect();
+        if !missing.is_empty() {
+            findings.push(Finding::new(
+                Severity::Error,
+                &shard.id,
+                format!("the login lacks {} on {name}", missing.join(", ")),
+                format!("GRANT {} ON `{name}`.* TO it", missing.join(", ")),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The session's account as information_schema writes it.
+const GRANTEE: &str =
+    "CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))";
 
 /// Triggers and change tables that belong to no move.
 async fn leftovers(

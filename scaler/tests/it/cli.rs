@@ -1,0 +1,209 @@
+//! The real program as its users see it: exit codes, messages, and what the services say over HTTP.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::servers::{DATABASE, Server, run, wait_until};
+
+/// A folder with a configuration, in which commands run.
+struct Site {
+    folder: TempDir,
+    client: reqwest::Client,
+    router: SocketAddr,
+    scaler: SocketAddr,
+}
+
+impl Site {
+    fn new(mut config: Value) -> Site {
+        let (router, scaler) = (free_address(), free_address());
+        config["router_listen"] = json!(router.to_string());
+        config["scaler_listen"] = json!(scaler.to_string());
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("sql-autoscaler.json"), config.to_string()).unwrap();
+        Site { folder, client: reqwest::Client::new(), router, scaler }
+    }
+
+    fn over(servers: &[&Server], mut config: Value) -> Site {
+        for (number, server) in (1..).zip(servers) {
+            config["shards"][format!("shard-{number}")] = json!(server.endpoint(DATABASE).to_dsn());
+        }
+        Site::new(config)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sql-autoscaler"));
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    async fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        outcome(self.command(arguments).output().await.unwrap())
+    }
+
+    /// Starts a service and waits until it is ready.
+    async fn start(&self, service: &str) -> Child {
+        let log = std::fs::File::create(self.folder.path().join(format!("{service}.log"))).unwrap();
+        let child = self.command(&[service]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let address = if service == "router" { self.router } else { self.scaler };
+        wait_until("the service is ready", || async {
+            let ready = self.client.get(format!("http://{address}/ready")).send().await;
+            ready.is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+        child
+    }
+
+    async fn scaler(&self, path: &str) -> Value {
+        self.client.get(format!("http://{}{path}", self.scaler)).send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn query(&self, sql: &str) -> Value {
+        let body = json!({ "query": sql });
+        let answer = self.client.post(format!("http://{}/query", self.router)).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{sql}: {}", answer.text().await.unwrap());
+        answer.json().await.unwrap()
+    }
+}
+
+fn free_address() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Exit code, standard output, standard error.
+fn outcome(output: Output) -> (i32, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[track_caller]
+fn check_outcome((code, stdout, stderr): &(i32, String, String), expected_code: i32, part: &str) {
+    assert_eq!(*code, expected_code, "{stdout}\n{stderr}");
+    assert!(stdout.contains(part) || stderr.contains(part), "no `{part}` in\n{stdout}\n{stderr}");
+}
+
+#[tokio::test]
+async fn wrong_usage_exits_with_2_and_names_every_mistake() {
+    let site = Site::new(json!({ "table_shard_key": {}, "max_shards": 0, "scaling_strategy": "warm" }));
+    let refused = site.run(&["up"]).await;
+    check_outcome(&refused, 2, "did you mean `table_shard_keys`?");
+    check_outcome(&refused, 2, "max_shards");
+    check_outcome(&refused, 2, "warm");
+    assert_eq!(refused.1, "", "results only on standard output");
+    assert!(!site.folder.path().join("data").exists(), "nothing was started");
+
+    let site = Site::new(json!({}));
+    check_outcome(&site.run(&["router"]).await, 2, "`router` alone needs `shards`");
+    check_outcome(&site.run(&["scaler"]).await, 2, "`scaler` alone needs `shards`");
+    check_outcome(&site.run(&["--config", "absent.json", "up"]).await, 2, "absent.json");
+    check_outcome(&site.run(&["scale-in"]).await, 2, "scale-in");
+    check_outcome(&site.run(&["--log-level", "loud=x=y", "shards"]).await, 2, "--log-level");
+    check_outcome(&site.run(&["shards"]).await, 1, "no scaler answers");
+    check_outcome(&site.run(&["query", "SELECT 1"]).await, 1, "no router answers");
+    check_outcome(&site.run(&["check"]).await, 1, "no shards");
+
+    let site = Site::new(json!({ "prometheus": { "url": "gopher://h" } }));
+    check_outcome(&site.run(&["up"]).await, 2, "gopher://h");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_in_use_is_named() {
+    let site = Site::new(json!({ "shards": { "shard-1": "u:p@tcp(127.0.0.1:1)/app" } }));
+    let _holder = std::net::TcpListener::bind(site.router).unwrap();
+    let refused = site.run(&["router"]).await;
+    check_outcome(&refused, 1, &site.router.to_string());
+    check_outcome(&refused, 1, &format!("(pid {})", std::process::id()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_prometheus_nothing_is_decided_and_a_second_scaler_is_refused() {
+    let Some(server) = Server::start().await else { return };
+    let config = json!({
+        "table_shard_keys": { "users": "user_id" },
+        "scaling_thresholds": { "total_entry_threshold_per_shard": 1 },
+        "monitoring_interval_seconds": 0.2,
+        "prometheus": { "url": format!("http://{}", free_address()) },
+    });
+    let mut connection = server.connect().await;
+    run(&mut connection, "CREATE TABLE users (user_id BIGINT PRIMARY KEY)").await;
+    run(&mut connection, "INSERT INTO users VALUES (1), (2), (3)").await;
+    let site = Site::over(&[&server], config.clone());
+    let _scaler = site.start("scaler").await;
+
+    let failures = |decision: &Value| decision["rules"].as_array().is_some_and(|rules| rules.len() == 5);
+    wait_until("a decision is made", || async { failures(&site.scaler("/explain").await["decision"]) }).await;
+    let explained = site.scaler("/explain").await;
+    let rules = explained["decision"]["rules"].as_array().unwrap();
+    assert!(rules.iter().all(|rule| rule["state"] == "unknown" && rule["value"].is_null()), "{explained}");
+    assert!(explained["decision"]["reasons"].to_string().contains("prometheus at"), "{explained}");
+    let shards = site.scaler("/shards").await;
+    assert_eq!((&shards[0]["total_entries"], shards.as_array().unwrap().len()), (&json!(3), 1), "{shards}");
+    assert_eq!(shards[0]["cpu_percent"], Value::Null, "what is not known is not zero");
+
+    let second = Site::over(&[&server], config);
+    let refused = second.run(&["scaler"]).await;
+    check_outcome(&refused, 1, "another scaler");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_finds_what_is_wrong() {
+    let (Some(one), Some(mut two)) = (Server::start().await, Server::start().await) else { return };
+    let site = Site::over(&[&one, &two], json!({ "table_shard_keys": { "users": "user_id", "orders": "user_id" } }));
+    let router = site.start("router").await;
+    for table in ["users", "orders"] {
+        site.query(&format!("CREATE TABLE {table} (user_id BIGINT PRIMARY KEY, v INT)")).await;
+    }
+    for id in 1..20 {
+        site.query(&format!("INSERT INTO users VALUES ({id}, 0)")).await;
+    }
+    check_outcome(&site.run(&["check"]).await, 0, "clean: 2 shards");
+
+    // Key 1 belongs to shard-2.
+    let mut connection = one.connect().await;
+    run(&mut connection, "INSERT INTO users VALUES (1, 7)").await;
+    run(&mut connection, "DROP TABLE orders").await;
+    run(&mut connection, "CREATE TRIGGER _as_old AFTER DELETE ON users FOR EACH ROW DO 1").await;
+    run(&mut two.connect().await, "ALTER TABLE users ADD COLUMN w INT").await;
+    let found = site.run(&["check"]).await;
+    check_outcome(&found, 1, "shard-1 users: 1 rows lie in slots that shard-1 does not own");
+    check_outcome(&found, 1, "shard-1 orders: is missing");
+    check_outcome(&found, 1, "shard-2 users: has other columns than on shard-1");
+    check_outcome(&found, 1, "trigger _as_old is left");
+    let (_, stdout, _) = site.run(&["check", "--json"]).await;
+    let findings: Vec<Value> = serde_json::from_str(&stdout).unwrap();
+    assert!(findings.iter().any(|finding| finding["severity"] == "error" && finding["remedy"].is_string()), "{stdout}");
+
+    drop(router);
+    two.kill();
+    check_outcome(&site.run(&["check"]).await, 1, "shard-2: cannot be reached");
+    assert!(Path::new(&site.folder.path().join("router.log")).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_names_missing_privileges() {
+    let Some(server) = Server::start().await else { return };
+    let mut connection = server.connect().await;
+    run(&mut connection, "CREATE USER weak@'127.0.0.1' IDENTIFIED BY 'w'").await;
+    let granted = "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX ON *.* TO weak@'127.0.0.1'";
+    run(&mut connection, granted).await;
+    let port = server.endpoint(DATABASE).address().rsplit(':').next().unwrap().to_owned();
+    let site = Site::new(json!({ "shards": { "shard-1": format!("weak:w@tcp(127.0.0.1:{port})/{DATABASE}") } }));
+    let _router = site.start("router").await;
+    let found = site.run(&["check"]).await;
+    check_outcome(&found, 1, "shard-1: the login lacks TRIGGER on shop");
+    check_outcome(&found, 1, "GRANT TRIGGER ON `shop`.* TO it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_understands_mysql() {
+    let Some(server) = Server::start_mysql().await else { return };
+    let site = Site::over(&[&server], json!({ "table_shard_keys": { "users": "user_id" } }));
+    let _router = site.start("router").await;
+    site.query("CREATE TABLE users (user_id BIGINT PRIMARY KEY, name VARCHAR(20))").await;
+    site.query("INSERT INTO users VALUES (1, 'a')").await;
+    check_outcome(&site.run(&["check"]).await, 0, "clean: 1 shard,");
+}
