@@ -45,7 +45,8 @@ pub async fn serve(listener: TcpListener, router: Arc<Router>, shutdown: impl Fu
         .and(warp::body::stream())
         .then(move |method: Method, path: FullPath, headers: HeaderMap, body| {
             let router = router.clone();
-            async move { Ok::<_, Infallible>(respond(&router, &method, path.as_str(), &headers, body).await) }
+            // In a box: warp moves what is returned here several times, and the future is some kilobytes large.
+            Box::pin(async move { Ok::<_, Infallible>(respond(&router, &method, path.as_str(), &headers, body).await) })
         })
         .map(|response: Result<Response<Vec<u8>>, Infallible>| response.unwrap_or_default());
     warp::serve(requests).incoming(listener).graceful(shutdown).run().await;

@@ -7,10 +7,6 @@ use clap::Parser;
 use scaler::cli::{self, Cli, LogFormat};
 use tracing_subscriber::EnvFilter;
 
-/// A tenth of the router's time goes to allocations with the system's allocator, and half of that with this one.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     // Wrong usage ends here with exit code 2, as clap has it.
     let cli = Cli::parse();
