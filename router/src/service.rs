@@ -27,18 +27,24 @@ pub struct RouterConfig {
     pub limits: Limits,
 }
 
-/// Bounds on what clients may ask for.
-#[derive(Clone, Debug)]
+/// What one router spends on a client at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// Of a request, 16 MiB.
     pub max_body_bytes: u64,
+    /// Of an answer, 100,000.
     pub max_result_rows: u64,
+    /// Of an answer, 64 MiB.
     pub max_result_bytes: u64,
-    /// Groups that a merge may hold at once.
+    /// Groups that a merge may hold at once, 1,000,000.
     pub max_held_rows: usize,
+    /// 30 s.
     pub statement_timeout: Duration,
+    /// 512 at a time.
     pub max_concurrent_queries: usize,
+    /// 32.
     pub max_connections_per_shard: usize,
-    /// How long a query may wait for its turn or for a connection.
+    /// How long a query may wait for its turn or for a connection, 1 s.
     pub queue_timeout: Duration,
 }
 

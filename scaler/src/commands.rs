@@ -8,7 +8,6 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use router::service::Limits;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
@@ -65,21 +64,6 @@ fn need_shards(config: &Config, command: &str) -> anyhow::Result<()> {
     match config.shards.is_empty() {
         true => Err(UnfitConfig(format!("`{command}` alone needs `shards` in its configuration")).into()),
         false => Ok(()),
-    }
-}
-
-/// The configuration's limits in the router's words.
-fn router_limits(config: &Config) -> Limits {
-    let limits = &config.limits;
-    Limits {
-        max_body_bytes: limits.max_body_bytes,
-        max_result_rows: limits.max_result_rows,
-        max_result_bytes: limits.max_result_bytes,
-        max_held_rows: usize::try_from(limits.max_held_rows).unwrap_or(usize::MAX),
-        statement_timeout: limits.statement_timeout,
-        max_concurrent_queries: limits.max_concurrent_queries,
-        max_connections_per_shard: limits.max_connections_per_shard,
-        queue_timeout: limits.queue_timeout,
     }
 }
 

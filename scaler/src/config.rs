@@ -14,7 +14,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use router::schema::Layout;
+use router::service::Limits;
 use router::topology::Shard;
+
+use crate::policy::Mode;
+use crate::rules::Scope;
+use crate::rules::defaults::ScalingThresholds;
 
 /// The file that is read when none is named and the current folder has it.
 pub const DEFAULT_FILE: &str = "sql-autoscaler.json";
@@ -29,7 +34,8 @@ pub struct Config {
     /// `table_shard_keys` and `reference_tables`. No table is in both.
     pub layout: Layout,
     pub scaling_thresholds: ScalingThresholds,
-    pub scaling_strategy: ScalingStrategy,
+    /// `scaling_strategy`.
+    pub scope: Scope,
     /// `monitoring_interval_seconds`, 10 s.
     pub monitoring_interval: Duration,
     /// Loopback, `127.0.0.1:8080`.
@@ -53,65 +59,11 @@ pub struct Config {
     pub catalogue: Option<String>,
 }
 
-/// When a shard (`hot`) or the cluster (`cold`) is too busy. `null` switches one off.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ScalingThresholds {
-    /// 70; above 0, at most 100.
-    pub cpu_threshold_percent: Option<f64>,
-    /// 85; above 0, at most 100.
-    pub memory_threshold_percent: Option<f64>,
-    /// Open client connections on a shard, 20.
-    pub connection_threshold: Option<f64>,
-    /// Statements per second on a shard, 1000.
-    pub qps_threshold: Option<f64>,
-    /// Rows of a shard, off by default.
-    pub total_entry_threshold_per_shard: Option<f64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScalingStrategy {
-    /// Each shard against the threshold.
-    Hot,
-    /// The cluster against it.
-    Cold,
-}
-
 /// How new shards come about. `docker` and `static` have their names already and are refused by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// A mariadbd or mysqld process on this machine.
     Process,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Decides and acts.
-    Auto,
-    /// Decides and tells; acts only on command.
-    Recommend,
-    /// Does not decide.
-    Off,
-}
-
-/// What one router spends on a client at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Of a request, 16 MiB.
-    pub max_body_bytes: u64,
-    /// Of an answer, 100,000.
-    pub max_result_rows: u64,
-    /// Of an answer, 64 MiB.
-    pub max_result_bytes: u64,
-    /// What a merge may hold in memory, 1,000,000.
-    pub max_held_rows: u64,
-    /// `statement_timeout_ms`, 30 s.
-    pub statement_timeout: Duration,
-    /// 512 at a time.
-    pub max_concurrent_queries: usize,
-    /// 32.
-    pub max_connections_per_shard: usize,
-    /// `queue_timeout_ms`, 1 s: how long a query waits for a connection or its turn.
-    pub queue_timeout: Duration,
 }
 
 /// How rows move between shards.
@@ -127,33 +79,6 @@ pub struct Moves {
     pub cutover_budget: Duration,
     /// Rows copied by one statement to begin with, 1000; the size adapts from there.
     pub chunk_rows: u32,
-}
-
-impl Default for ScalingThresholds {
-    fn default() -> ScalingThresholds {
-        ScalingThresholds {
-            cpu_threshold_percent: Some(70.0),
-            memory_threshold_percent: Some(85.0),
-            connection_threshold: Some(20.0),
-            qps_threshold: Some(1000.0),
-            total_entry_threshold_per_shard: None,
-        }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            max_body_bytes: 16 << 20,
-            max_result_rows: 100_000,
-            max_result_bytes: 64 << 20,
-            max_held_rows: 1_000_000,
-            statement_timeout: Duration::from_secs(30),
-            max_concurrent_queries: 512,
-            max_connections_per_shard: 32,
-            queue_timeout: Duration::from_secs(1),
-        }
-    }
 }
 
 impl Default for Moves {

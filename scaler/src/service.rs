@@ -19,14 +19,13 @@ use tokio::task::JoinHandle;
 
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::cluster::{Cluster, ClusterError, Lease};
-use crate::config::{Config, Mode as ConfigMode, ScalingStrategy};
+use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::moves::{MoveProgress, MoveSettings, MoveState, ProgressSink};
 use crate::observe::{Condition, InstanceUsage, Observer, ShardStatus, UsageSource};
-use crate::policy::{Action, ClusterView, Decision, Mode, Policy, PolicyError, PolicyState, RuleState, decide};
+use crate::policy::{Action, ClusterView, Decision, Policy, PolicyError, PolicyState, RuleState, decide};
 use crate::prometheus::Prometheus;
-use crate::rules::defaults::ScalingThresholds;
-use crate::rules::{Rule, RuleReading, Scope};
+use crate::rules::{Rule, RuleReading};
 use crate::scale_out;
 
 /// Where Prometheus finds the metrics of a shard's server, as `host:port`; `None`: nowhere yet.
@@ -102,27 +101,11 @@ impl Scaler {
         let cluster = Cluster::new(topology, parts.nudge);
         let lease = Lease::acquire(&cluster).await.map_err(StartError::Lease)?;
         let catalogue = Catalogue::open(&parts.catalogue).await?;
-        let thresholds = ScalingThresholds {
-            cpu_threshold_percent: config.scaling_thresholds.cpu_threshold_percent,
-            memory_threshold_percent: config.scaling_thresholds.memory_threshold_percent,
-            connection_threshold: config.scaling_thresholds.connection_threshold,
-            qps_threshold: config.scaling_thresholds.qps_threshold,
-            total_entry_threshold_per_shard: config.scaling_thresholds.total_entry_threshold_per_shard,
-        };
-        let scope = match config.scaling_strategy {
-            ScalingStrategy::Hot => Scope::Hot,
-            ScalingStrategy::Cold => Scope::Cold,
-        };
-        let rules = thresholds.rules(scope, config.monitoring_interval).map_err(|errors| {
+        let rules = config.scaling_thresholds.rules(config.scope, config.monitoring_interval).map_err(|errors| {
             StartError::Rules(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
-        let mode = match config.mode {
-            ConfigMode::Auto => Mode::Auto,
-            ConfigMode::Recommend => Mode::Recommend,
-            ConfigMode::Off => Mode::Off,
-        };
         let (min, max) = (usize::from(config.min_shards), usize::from(config.max_shards));
-        let policy = Policy::new(mode, min, max, config.cooldown, config.monitoring_interval)?;
+        let policy = Policy::new(config.mode, min, max, config.cooldown, config.monitoring_interval)?;
         let metrics = Metrics::new();
         metrics.shard_limits(min, max);
         metrics.set_leader(true);

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{UnfitConfig, prometheus_client, router_limits};
+use super::{UnfitConfig, prometheus_client};
 use crate::config::Config;
 use crate::http;
 use crate::scale_out::endpoint_of;
@@ -87,7 +87,7 @@ impl Machine {
         let router = Router::start(RouterConfig {
             seeds: seeds.clone(),
             layout: config.layout.clone(),
-            limits: router_limits(config),
+            limits: config.limits.clone(),
         });
         self.serve(|stopped| router::http::serve(router_listener, router.clone(), stopped));
 
@@ -313,8 +313,7 @@ pub async fn run_router(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
     let listener: TcpListener = bind("router", config.router_listen).await?;
-    let limits = router_limits(&config);
-    let router = Router::start(RouterConfig { seeds: config.shards, layout: config.layout, limits });
+    let router = Router::start(RouterConfig { seeds: config.shards, layout: config.layout, limits: config.limits });
     eprintln!("router      http://{}", listener.local_addr()?);
     end_within(DRAIN, shutdown, |stopped| router::http::serve(listener, router, stopped)).await;
     Ok(ExitCode::SUCCESS)

@@ -9,7 +9,7 @@ use router::schema::Layout;
 use router::topology::{Shard, ShardId};
 
 use super::json::{Document, Object, Value};
-use super::{Backend, Config, ConfigErrors, Limits, Mode, Moves, ScalingStrategy, ScalingThresholds, prometheus};
+use super::{Backend, Config, ConfigErrors, Limits, Mode, Moves, ScalingThresholds, Scope, prometheus};
 
 /// More shards than this would own fewer than sixteen slots each, too few to balance.
 const MOST_SHARDS: u64 = 1024;
@@ -35,9 +35,8 @@ fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
     let database = object.take("database").and_then(|value| database(&value)).unwrap_or_else(|| "app".to_owned());
     let layout = layout(document, &mut object);
     let scaling_thresholds = object.take("scaling_thresholds").and_then(thresholds).unwrap_or_default();
-    let scaling_strategy = object
-        .take("scaling_strategy")
-        .and_then(|value| value.choice(&[("hot", ScalingStrategy::Hot), ("cold", ScalingStrategy::Cold)]));
+    let scaling_strategy =
+        object.take("scaling_strategy").and_then(|value| value.choice(&[("hot", Scope::Hot), ("cold", Scope::Cold)]));
     let monitoring_interval = object
         .take("monitoring_interval_seconds")
         .and_then(|value| seconds(&value, "a number of seconds above 0", 0.001));
@@ -66,7 +65,7 @@ fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
         database,
         layout,
         scaling_thresholds,
-        scaling_strategy: scaling_strategy.unwrap_or(ScalingStrategy::Hot),
+        scope: scaling_strategy.unwrap_or(Scope::Hot),
         monitoring_interval: monitoring_interval.unwrap_or(Duration::from_secs(10)),
         router_listen: router_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
         scaler_listen: scaler_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090))),
@@ -295,7 +294,7 @@ fn limits(value: Value<'_>) -> Option<Limits> {
         max_body_bytes: max_body_bytes.unwrap_or(default.max_body_bytes),
         max_result_rows: max_result_rows.unwrap_or(default.max_result_rows),
         max_result_bytes: max_result_bytes.unwrap_or(default.max_result_bytes),
-        max_held_rows: max_held_rows.unwrap_or(default.max_held_rows),
+        max_held_rows: count(max_held_rows, default.max_held_rows),
         statement_timeout: statement_timeout.map_or(default.statement_timeout, Duration::from_millis),
         max_concurrent_queries: count(max_concurrent_queries, default.max_concurrent_queries),
         max_connections_per_shard: count(max_connections_per_shard, default.max_connections_per_shard),

@@ -25,7 +25,7 @@ fn an_empty_object_is_the_defaults() {
     assert_eq!((config.min_shards, config.max_shards), (1, 16));
     assert_eq!(config.monitoring_interval, Duration::from_secs(10));
     assert_eq!(config.cooldown, Duration::from_secs(60));
-    assert_eq!((config.scaling_strategy, config.mode), (ScalingStrategy::Hot, Mode::Auto));
+    assert_eq!((config.scope, config.mode), (Scope::Hot, Mode::Auto));
     assert_eq!(config.router_listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.scaler_listen.to_string(), "127.0.0.1:9090");
 }
@@ -54,7 +54,7 @@ fn the_originals_configuration_works_unchanged() {
     assert_eq!(shards, ["shard-1 localhost:3306/dbname", "shard-2 localhost:3307/dbname"]);
     assert_eq!(config.layout.shard_keys["orders"], "customer_id");
     assert_eq!(config.scaling_thresholds.total_entry_threshold_per_shard, Some(1000.0));
-    assert_eq!(config.scaling_strategy, ScalingStrategy::Cold);
+    assert_eq!(config.scope, Scope::Cold);
     assert_eq!(config.monitoring_interval, Duration::from_millis(500));
 }
 

@@ -17,12 +17,15 @@ use super::{Direction, Rule, RuleError, RuleSpec, Scope, Unit};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScalingThresholds {
+    /// 70; above 0, at most 100.
     pub cpu_threshold_percent: Option<f64>,
+    /// 85; above 0, at most 100.
     pub memory_threshold_percent: Option<f64>,
-    /// Open client connections on a shard.
+    /// Open client connections on a shard, 20.
     pub connection_threshold: Option<f64>,
-    /// Statements per second that the routers send to a shard.
+    /// Statements per second that the routers send to a shard, 1000.
     pub qps_threshold: Option<f64>,
+    /// Rows of a shard, off by default.
     pub total_entry_threshold_per_shard: Option<f64>,
 }
 
