@@ -102,12 +102,7 @@ impl Execution<'_> {
             return self.empty(node, leases, sink).await;
         };
         let mut columns = columns_of(first, is_json);
-        for &index in &node.float_columns {
-            if let Some(column) = columns.get_mut(index) {
-                column.kind = Kind::Float;
-                column.type_name = "FLOAT".to_owned();
-            }
-        }
+        name_floats(node, &mut columns);
         let exact = |index: usize| node.float_columns.contains(&index);
         if let Some((_, column)) =
             columns.iter().enumerate().find(|(index, column)| column.kind == Kind::Float && !exact(*index))
@@ -153,7 +148,8 @@ impl Execution<'_> {
         let prepared = lease.begin().prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(part.sql.clone()))).await;
         // What cannot be prepared (SHOW variants) has no columns to tell.
         let Ok(prepared) = prepared else { return sink.columns(&[]) };
-        let columns = columns_from(prepared.columns(), |table, column| self.view.schema.is_json(table, column));
+        let mut columns = columns_from(prepared.columns(), |table, column| self.view.schema.is_json(table, column));
+        name_floats(node, &mut columns);
         sink.columns(&columns[..columns.len().saturating_sub(hidden)])
     }
 
@@ -298,6 +294,16 @@ impl Execution<'_> {
 
     fn timed_out(&self) -> QueryError {
         QueryError::Timeout { milliseconds: self.timeout.as_millis() }
+    }
+}
+
+/// What is read as DOUBLE to be exact is a FLOAT to the client.
+fn name_floats(node: &ReadNode, columns: &mut [Column]) {
+    for &index in &node.float_columns {
+        if let Some(column) = columns.get_mut(index) {
+            column.kind = Kind::Float;
+            column.type_name = "FLOAT".to_owned();
+        }
     }
 }
 

@@ -146,6 +146,7 @@ const SAME: &[&str] = &[
     "SELECT * FROM floats ORDER BY id",
     "SELECT f FROM floats WHERE id = 2",
     "SELECT id, f AS g FROM floats ORDER BY f, id",
+    "SELECT f AS g, id FROM floats WHERE id < 0 ORDER BY f",
     "SELECT user_id, doc FROM users WHERE user_id = 5",
     "SELECT 1 + 1, 'x' AS y",
 ];
