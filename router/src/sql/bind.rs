@@ -36,8 +36,10 @@ pub(super) fn bind(text: &str, tokens: &[Lexeme], params: &[Param]) -> Result<Op
     let mut copied = 0;
     for (number, (placeholder, param)) in placeholders.iter().zip(params).enumerate() {
         bound.push_str(&text[copied..placeholder.start]);
-        // A literal must stay a token of its own: `-?` is not `--1`, and `N?` is not N'…'.
-        if bound.bytes().next_back().is_some_and(|before| !b" \t\r\n(,=<>+*".contains(&before)) {
+        // A literal must stay a token of its own: `-?` is not `--1`, and `N?` is not N'…'. But a blank after `--`
+        // would make a comment of the two signs.
+        let touches = bound.bytes().next_back().is_some_and(|before| !b" \t\r\n(,=<>+*".contains(&before));
+        if touches && !bound.ends_with("--") {
             bound.push(' ');
         }
         match param {

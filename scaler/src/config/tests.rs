@@ -218,3 +218,14 @@ fn no_mistake_shows_a_password() {
 fn a_missing_default_file_is_no_mistake_but_a_missing_named_one_is() {
     assert!(matches!(Config::load(Some(Path::new("/nowhere/x.json"))), Err(LoadError::Read { .. })));
 }
+
+#[test]
+fn the_documented_defaults_are_the_defaults() {
+    let document = include_str!("../../../docs/configuration.md");
+    let block = document.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(format!("{:?}", parse(block)), format!("{:?}", parse("{}")));
+    let documented: serde_json::Value = serde_json::from_str(block).unwrap();
+    for key in documented.as_object().unwrap().keys() {
+        assert!(document.contains(&format!("`{key}`")), "{key} is not explained");
+    }
+}

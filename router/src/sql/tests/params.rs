@@ -19,6 +19,8 @@ fn text(value: &str) -> Param {
 fn params_become_literals() {
     check_bound("SELECT ?, ?,?", &[Param::Null, Param::Bool(true), Param::Bool(false)], "SELECT NULL, TRUE,FALSE");
     check_bound("SELECT -?", &[number("-1")], "SELECT - -1");
+    check_bound("SELECT --?", &[number("1")], "SELECT --1");
+    check_bound("SELECT --?", &[Param::Null], "SELECT --NULL");
     check_bound("a=? AND b=?", &[number("-1.50e+3"), number("0")], "a=-1.50e+3 AND b=0");
     check_bound("SELECT N?", &[text("a")], "SELECT N 'a'");
     check_bound("SELECT 'a'?", &[text("b")], "SELECT 'a' 'b'");
