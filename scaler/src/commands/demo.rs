@@ -7,7 +7,7 @@ mod writers;
 use std::future::Future;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ const THRESHOLD: usize = 100;
 /// Everything together, on a slow machine.
 const DEADLINE: Duration = Duration::from_secs(240);
 const STEP_DEADLINE: Duration = Duration::from_secs(60);
+const CONFIG_FILE: &str = "config.json";
 const POLL: Duration = Duration::from_millis(50);
 
 /// Scales from one shard to three under load and verifies every row; success only if all of them were right.
@@ -63,13 +64,14 @@ fn scratch_folder() -> anyhow::Result<PathBuf> {
 
 /// `sql-autoscaler up` as a child, with its own ports and folder.
 struct Cluster {
+    folder: PathBuf,
     child: Child,
     client: ClusterClient,
     started: Instant,
 }
 
 impl Cluster {
-    async fn start(folder: &std::path::Path) -> anyhow::Result<Cluster> {
+    async fn start(folder: &Path) -> anyhow::Result<Cluster> {
         let (router, scaler) = (free_address()?, free_address()?);
         let config = json!({
             "table_shard_keys": { "users": "user_id", "orders": "customer_id" },
@@ -81,15 +83,22 @@ impl Cluster {
             "moves": { "cleanup_delay_seconds": 6 },
             "router_listen": router.to_string(), "scaler_listen": scaler.to_string(),
         });
-        let config_file = folder.join("config.json");
-        std::fs::write(&config_file, config.to_string())?;
+        std::fs::write(folder.join(CONFIG_FILE), config.to_string())?;
         let log = std::fs::File::create(folder.join("up.log"))?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("--config").arg(&config_file).arg("--data-dir").arg(folder.join("data")).arg("up");
+        let mut command = program(folder, "up")?;
         // An own process group: Ctrl-C reaches the demo, which then stops the cluster in order.
         command.process_group(0).stdin(std::process::Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().context("starting `sql-autoscaler up`")?;
-        Ok(Cluster { child, client: ClusterClient::new(router, scaler), started: Instant::now() })
+        let client = ClusterClient::new(router, scaler);
+        Ok(Cluster { folder: folder.to_owned(), child, client, started: Instant::now() })
+    }
+
+    /// What `check` says of the cluster; an error if it finds anything wrong.
+    async fn check(&self) -> anyhow::Result<String> {
+        let output = program(&self.folder, "check")?.output().await.context("running `check`")?;
+        let shown = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        ensure!(output.status.success(), "`check` found:\n{shown}\n{}", String::from_utf8_lossy(&output.stderr));
+        Ok(shown)
     }
 
     /// Prints the scaler's own words about why it is where it is.
@@ -127,6 +136,13 @@ impl Cluster {
             tokio::time::sleep(POLL).await;
         }
     }
+}
+
+/// This program over the demo's configuration and data.
+fn program(folder: &Path, command: &str) -> anyhow::Result<Command> {
+    let mut program = Command::new(std::env::current_exe()?);
+    program.arg("--config").arg(folder.join(CONFIG_FILE)).arg("--data-dir").arg(folder.join("data")).arg(command);
+    Ok(program)
 }
 
 fn free_address() -> anyhow::Result<SocketAddr> {
@@ -322,6 +338,7 @@ async fn verdict(cluster: &Cluster, ledger: &Ledger, additions: &[Addition]) -> 
         ask(client, &question).await.context("a row differs from the account")?;
         compared += question.expected.len();
     }
+    let placement = cluster.check().await?;
     let log = ledger.log().await;
     let mut took = log.samples.clone();
     took.sort_unstable();
@@ -348,6 +365,7 @@ async fn verdict(cluster: &Cluster, ledger: &Ledger, additions: &[Addition]) -> 
     eprintln!("  writes                             {}, {} failed", took.len(), log.failed);
     eprintln!("  write latency p50 / p99 / longest  {:.1} / {:.1} / {:.1} ms", at(0.5), at(0.99), at(1.0));
     eprintln!("  rows compared with the account     {compared}, all equal");
+    eprintln!("  placement of every row             {placement}");
     for failure in &log.failures {
         eprintln!("  failed: {failure}");
     }
