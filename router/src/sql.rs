@@ -124,6 +124,10 @@ pub fn read(text: &str, params: &[Param]) -> Result<Sql, SqlError> {
         lock_in_share_mode: false,
     };
     gate::check(&sql, &lexed.executable_comments)?;
+    if !head::begins_statement(&sql.head()) {
+        let first = &sql.tokens[head::first_word(&sql).min(sql.tokens.len() - 1)];
+        return Err(SqlError::Malformed(format!("no statement begins with `{}`", sql.slice(first.range.clone()))));
+    }
     size::check(&sql.tokens)?;
     let (tokens, lock_in_share_mode) = parser_tokens(&sql.tokens);
     sql.lock_in_share_mode = lock_in_share_mode;

@@ -98,10 +98,11 @@ async fn lay_out(server: &ServerProgram, folder: &Path, log_file: &Path) -> Resu
             command
         }
     };
+    let way = PlainWay::to(folder).map_err(ProvisionError::io("make a way to", folder))?;
     command
-        .arg(format!("--datadir={}", folder.display()))
+        .arg(format!("--datadir={}", way.path.display()))
         // In a shared /tmp servers that start at once delete each other's temporary tables.
-        .arg(format!("--tmpdir={}", tmp.display()))
+        .arg(format!("--tmpdir={}", temporary_folder(&way.path).display()))
         .args(server::run_as());
     let program = PathBuf::from(command.as_std().get_program());
     files::write_whole(log_file, b"")?;
@@ -124,6 +125,37 @@ async fn lay_out(server: &ServerProgram, folder: &Path, log_file: &Path) -> Resu
             doing: "laying out a data folder",
             log_tail: errors_in(&program::log_tail(log_file, 0, usize::MAX)),
         }),
+    }
+}
+
+/// A path to a folder that is one word: mariadb-install-db, a shell script, does not quote what it is given.
+struct PlainWay {
+    path: PathBuf,
+    /// Removed again at the end.
+    link: Option<PathBuf>,
+}
+
+impl PlainWay {
+    fn to(folder: &Path) -> std::io::Result<PlainWay> {
+        let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=".contains(c);
+        let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
+            return Ok(PlainWay { path: folder.to_owned(), link: None });
+        };
+        if folder.to_str().is_some_and(|text| text.chars().all(is_plain)) {
+            return Ok(PlainWay { path: folder.to_owned(), link: None });
+        }
+        let link = std::env::temp_dir().join(format!("sql-autoscaler-{:016x}", rand::random::<u64>()));
+        std::os::unix::fs::symlink(std::path::absolute(parent)?, &link)?;
+        Ok(PlainWay { path: link.join(name), link: Some(link) })
+    }
+}
+
+impl Drop for PlainWay {
+    fn drop(&mut self) {
+        if let Some(link) = &self.link {
+            // A link that stays behind points to a folder of ours and harms nobody.
+            let _ = std::fs::remove_file(link);
+        }
     }
 }
 

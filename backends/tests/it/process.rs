@@ -27,7 +27,8 @@ impl Machine {
             println!("SKIPPED: neither mariadbd nor mysqld is installed (Debian: mariadb-server)");
             return None;
         }
-        let folder = tempfile::tempdir().unwrap();
+        // Users have folders with blanks and more in their names.
+        let folder = tempfile::Builder::new().prefix("a folder's ").tempdir().unwrap();
         Some(Self { folder, program: None })
     }
 

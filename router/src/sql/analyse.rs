@@ -22,7 +22,7 @@ pub fn analyse(sql: &Sql) -> Result<Statement, Unsupported> {
             format!("{what} without a session"),
             "every statement is its own transaction; sessions (X-Session-Id) are not supported yet",
         )),
-        Head::Other(word) => Err(Unsupported::new(format!("{word} statements"))),
+        Head::Other(word) => Err(Unsupported::new(word)),
         Head::Select | Head::With | Head::Values | Head::Table => match &sql.statement {
             Ok(ast::Statement::Query(query)) => read(sql, query).map(Statement::Read).or_else(|why| opaque(false, why)),
             other => opaque(false, not_understood(other)),

@@ -57,6 +57,18 @@ pub(super) fn head(sql: &Sql) -> Head {
     }
 }
 
+/// Whether a statement of either server can begin so. What cannot is a mistake, not something unsupported.
+pub(super) fn begins_statement(head: &Head) -> bool {
+    const OTHERS: [&str; 18] = [
+        "ANALYZE", "OPTIMIZE", "REPAIR", "CHECK", "CHECKSUM", "DO", "HELP", "SIGNAL", "RESIGNAL", "GET", "CREATE",
+        "ALTER", "DROP", "RENAME", "START", "IF", "FOR", "WHILE",
+    ];
+    match head {
+        Head::Other(words) => words.split(' ').next().is_some_and(|word| OTHERS.contains(&word)),
+        _ => true,
+    }
+}
+
 /// The index of the first token that is no opening parenthesis.
 pub(super) fn first_word(sql: &Sql) -> usize {
     sql.tokens.iter().take_while(|lexeme| lexeme.token == sqlparser::tokenizer::Token::LParen).count()

@@ -21,7 +21,7 @@ fn params_become_literals() {
     check_bound("SELECT -?", &[number("-1")], "SELECT - -1");
     check_bound("SELECT --?", &[number("1")], "SELECT --1");
     check_bound("SELECT --?", &[Param::Null], "SELECT --NULL");
-    check_bound("a=? AND b=?", &[number("-1.50e+3"), number("0")], "a=-1.50e+3 AND b=0");
+    check_bound("SELECT a=? AND b=?", &[number("-1.50e+3"), number("0")], "SELECT a=-1.50e+3 AND b=0");
     check_bound("SELECT N?", &[text("a")], "SELECT N 'a'");
     check_bound("SELECT 'a'?", &[text("b")], "SELECT 'a' 'b'");
     check_bound("SELECT ?a, ?.5", &[number("1"), number("2")], "SELECT 1 a, 2 .5");
