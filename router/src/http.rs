@@ -77,7 +77,9 @@ async fn respond(
         },
         ("GET", "/health") => json_response(StatusCode::OK, &json!({ "status": "ok" })),
         ("GET", "/ready") => match router.is_ready() {
-            Ok(()) => json_response(StatusCode::OK, &json!({ "status": "ready" })),
+            Ok(unavailable) => {
+                json_response(StatusCode::OK, &json!({ "status": "ready", "unavailable_shards": unavailable }))
+            }
             Err(why) => {
                 json_response(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "not ready", "reason": why }))
             }

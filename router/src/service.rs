@@ -136,12 +136,16 @@ impl Router {
         self.watch.refresh().await;
     }
 
-    /// Ready when the topology is known and every shard that owns rows has confirmed it.
-    pub fn is_ready(&self) -> Result<(), String> {
+    /// Ready when a shard has confirmed the topology; returns the shards with rows that have not. One dead shard must
+    /// not take the router away from the others' clients.
+    pub fn is_ready(&self) -> Result<Vec<ShardId>, String> {
         let view = self.watch.view()?;
-        match view.topology.owning_shards().iter().find(|shard| !self.watch.is_confirmed(&shard.id)) {
-            Some(shard) => Err(format!("shard {} has not confirmed the topology", shard.id)),
-            None => Ok(()),
+        let owning = view.topology.owning_shards();
+        let unconfirmed = owning.iter().filter(|shard| !self.watch.is_confirmed(&shard.id));
+        let unconfirmed: Vec<ShardId> = unconfirmed.map(|shard| shard.id.clone()).collect();
+        match unconfirmed.len() < owning.len() {
+            true => Ok(unconfirmed),
+            false => Err("no shard has confirmed the topology within 5 s".to_owned()),
         }
     }
 

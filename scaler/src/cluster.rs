@@ -1,6 +1,7 @@
 //! The scaler's handle on the shards: connections to them, and the topology as the scaler last decided it.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use router::endpoint::Endpoint;
@@ -22,6 +23,8 @@ pub struct Cluster {
 struct Shared {
     topology: watch::Sender<Arc<Topology>>,
     nudge: Arc<dyn Fn() + Send + Sync>,
+    /// Shards that could not be told of the topology, to say so once.
+    behind: Mutex<BTreeSet<ShardId>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +48,8 @@ pub enum ClusterError {
 impl Cluster {
     /// `nudge` tells routers to look for a new topology; it must not block.
     pub fn new(topology: Topology, nudge: Arc<dyn Fn() + Send + Sync>) -> Cluster {
-        Cluster { shared: Arc::new(Shared { topology: watch::Sender::new(Arc::new(topology)), nudge }) }
+        let topology = watch::Sender::new(Arc::new(topology));
+        Cluster { shared: Arc::new(Shared { topology, nudge, behind: Mutex::default() }) }
     }
 
     pub fn topology(&self) -> Arc<Topology> {
@@ -83,7 +87,8 @@ impl Cluster {
         }
         match last_error {
             Some(error) if readable == 0 => return Err(error),
-            Some(error) => tracing::warn!(error = &error as &dyn std::error::Error, "a shard's topology is unknown"),
+            // Writing to it says so, once.
+            Some(error) => tracing::debug!(error = &error as &dyn std::error::Error, "a shard's topology is unknown"),
             None => {}
         }
         self.adopt(newest);
@@ -130,9 +135,15 @@ impl Cluster {
                     .await
                     .map_err(|source| ClusterError::Store { shard: shard.id.clone(), source })
             };
-            if let Err(error) = write.await {
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(shard = %shard.id, error, "the shard misses the topology for now");
+            let outcome = write.await;
+            let mut behind = self.shared.behind.lock().expect("no holder of this lock panics");
+            match outcome {
+                Err(error) if behind.insert(shard.id.clone()) => {
+                    let error = router::topology::watch::chain(&error);
+                    tracing::warn!(shard = %shard.id, error, "the shard cannot be reached and misses the topology for now");
+                }
+                Ok(()) if behind.remove(&shard.id) => tracing::info!(shard = %shard.id, "the shard has the topology again"),
+                _ => {}
             }
         });
         futures_util::future::join_all(writes).await;

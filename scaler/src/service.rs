@@ -296,14 +296,31 @@ impl Scaler {
         }
     }
 
-    /// Starts adding a shard; refused while another action runs.
-    pub(crate) fn scale_out(self: &Arc<Self>, source: Option<ShardId>) -> Result<String, String> {
-        let plan = scale_out::plan(&self.cluster.topology(), source.as_ref(), usize::from(self.config.max_shards))?;
-        let name = format!("adding {}", plan.shard);
-        let mut state = self.state();
+    /// What adding a shard would do now, or why it cannot be done.
+    pub(crate) fn plan_scale_out(&self, source: Option<&ShardId>) -> Result<scale_out::Plan, String> {
+        self.plan_in(&self.state(), source)
+    }
+
+    fn plan_in(&self, state: &State, source: Option<&ShardId>) -> Result<scale_out::Plan, String> {
         if let Some(action) = &state.action {
             return Err(format!("{action} is in progress"));
         }
+        let plan = scale_out::plan(&self.cluster.topology(), source, usize::from(self.config.max_shards))?;
+        let away = state.statuses.iter().find(|status| {
+            let gives = plan.transfers.iter().any(|transfer| transfer.source == status.shard_id);
+            gives && status.status == Condition::Unreachable
+        });
+        match away {
+            Some(status) => Err(format!("{} is unreachable and could not give its rows", status.shard_id)),
+            None => Ok(plan),
+        }
+    }
+
+    /// Starts adding a shard; refused while another action runs.
+    pub(crate) fn scale_out(self: &Arc<Self>, source: Option<ShardId>) -> Result<String, String> {
+        let mut state = self.state();
+        let plan = self.plan_in(&state, source.as_ref())?;
+        let name = format!("adding {}", plan.shard);
         state.action = Some(name.clone());
         let scaler = self.clone();
         state.task = Some(tokio::spawn(async move {
@@ -325,7 +342,7 @@ impl Scaler {
                     // Undoing may have failed, too.
                     state.settle_at = Some(Instant::now());
                     let retry_at = now + jiff::SignedDuration::try_from(failure.retry_after()).unwrap_or_default();
-                    state.policy.action_failed(failure.to_string(), retry_at);
+                    state.policy.action_failed(chain(failure), retry_at);
                 }
             }
             state.policy.clone()

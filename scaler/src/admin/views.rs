@@ -43,7 +43,11 @@ async fn readiness(admin: &Admin, service: Service) -> Value {
     match admin.text(service, Method::GET, "/ready", None, Some(ANSWER_TIMEOUT)).await {
         Ok((200, _)) => json!({ "url": url, "ready": true }),
         Ok((status, text)) => {
-            let reason = super::refusal(&text).map_or_else(|| format!("status {status}"), |error| error.to_string());
+            let said = serde_json::from_str::<Value>(&text)
+                .ok()
+                .and_then(|answer| answer["reason"].as_str().map(str::to_owned));
+            let refused = super::refusal(&text).map(|error| error.to_string());
+            let reason = said.or(refused).unwrap_or_else(|| format!("status {status}"));
             json!({ "url": url, "ready": false, "reason": reason })
         }
         Err(error) => json!({ "url": url, "ready": false, "reason": error.to_string() }),

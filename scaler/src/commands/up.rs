@@ -1,5 +1,7 @@
 //! Everything on one machine: shards as processes, router, scaler, Prometheus, exporters.
 
+mod instances;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,11 +10,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Context;
-use backends::{
-    InstanceName, InstanceSpec, InstanceState, Limits, OperationId, Owner, ProcessConfig, ProcessProvisioner,
-    Provisioner,
-};
+use backends::{Owner, ProcessConfig, ProcessProvisioner, Provisioner};
 use router::service::{Router, RouterConfig};
 use router::topology::{Shard, ShardId, Topology};
 use tokio::net::TcpListener;
@@ -22,7 +20,6 @@ use tokio::task::JoinHandle;
 use super::{UnfitConfig, prometheus_client};
 use crate::config::Config;
 use crate::http;
-use crate::scale_out::endpoint_of;
 use crate::service::api::Api;
 use crate::service::{Parts, Scaler};
 use crate::up::{DataDir, Exporter, PrometheusServer, ScrapeTargets, bind, end_leftovers};
@@ -76,10 +73,10 @@ impl Machine {
             Arc::new(ProcessProvisioner::new(ProcessConfig::new(owner.clone(), data_dir.join("instances")))?);
         self.provisioner = Some((provisioner.clone(), owner.clone()));
         let seeds = match config.shards.is_empty() {
-            true => own_shards(&provisioner, &owner, &config.database).await?,
+            true => instances::own_shards(&provisioner, &owner, &config.database).await?,
             false => {
                 let mut seeds = config.shards.clone();
-                seeds.extend(running_again(&provisioner, &owner).await?);
+                seeds.extend(instances::running_again(&provisioner, &owner).await?);
                 seeds
             }
         };
@@ -117,7 +114,7 @@ impl Machine {
             catalogue: catalogue_path(config, data_dir),
             seeds,
             provisioner: provisioner.clone(),
-            owner,
+            owner: owner.clone(),
             prometheus,
             exporter_of: Arc::new(exporter_of),
             router: router_address.to_string(),
@@ -132,6 +129,8 @@ impl Machine {
         self.exporters = Some((stop, follow));
         self.serve(|stopped| http::serve(scaler_listener, Arc::new(Api(scaler.clone())), stopped));
         self.serve(|stopped| scaler.clone().run(stopped));
+        let topologies = scaler.cluster().subscribe();
+        self.serve(|stopped| instances::keep_running(provisioner.clone(), owner, topologies, stopped));
 
         eprintln!("scaler      http://{scaler_address}");
         eprintln!("router      http://{router_address}");
@@ -176,7 +175,7 @@ impl Machine {
             tracing::warn!(%error, "Prometheus did not stop");
         }
         if let Some((provisioner, owner)) = self.provisioner {
-            stop_instances(&provisioner, &owner).await;
+            instances::stop_all(&provisioner, &owner).await;
         }
     }
 }
@@ -206,60 +205,6 @@ fn nudge_of(router: &Arc<Router>) -> Arc<dyn Fn() + Send + Sync> {
             tokio::spawn(async move { router.refresh().await });
         }
     })
-}
-
-/// The shards that this data folder holds, all running; a first one if there is none.
-async fn own_shards(provisioner: &ProcessProvisioner, owner: &Owner, database: &str) -> anyhow::Result<Vec<Shard>> {
-    let known = running_again(provisioner, owner).await?;
-    if !known.is_empty() {
-        return Ok(known);
-    }
-    eprintln!("starting shard-1 …");
-    let spec = InstanceSpec {
-        owner: owner.clone(),
-        name: InstanceName::new("shard-1")?,
-        database: database.to_owned(),
-        limits: Limits::default(),
-    };
-    let operation = OperationId::new("bootstrap-shard-1")?;
-    let instance = provisioner.create(&operation, &spec).await.context("shard-1 did not start")?;
-    Ok(vec![Shard { id: ShardId::new("shard-1")?, endpoint: endpoint_of(&instance)? }])
-}
-
-/// Every instance of an earlier run, running again, in the order of their numbers.
-async fn running_again(provisioner: &ProcessProvisioner, owner: &Owner) -> anyhow::Result<Vec<Shard>> {
-    let mut shards = Vec::new();
-    for instance in provisioner.list(owner).await? {
-        let instance = match instance.state {
-            InstanceState::Ready => instance,
-            // Never became ready: the scaler's journal knows whether it is to be finished or removed.
-            InstanceState::Creating => continue,
-            _ => {
-                eprintln!("starting {} …", instance.name);
-                provisioner.start(&instance.id).await.with_context(|| format!("{} did not start", instance.name))?
-            }
-        };
-        shards.push(Shard { id: ShardId::new(instance.name.as_str())?, endpoint: endpoint_of(&instance)? });
-    }
-    let number = |shard: &Shard| shard.id.as_str().rsplit('-').next().and_then(|digits| digits.parse::<u32>().ok());
-    shards.sort_by_key(|shard| (number(shard), shard.id.clone()));
-    Ok(shards)
-}
-
-async fn stop_instances(provisioner: &ProcessProvisioner, owner: &Owner) {
-    let instances = match provisioner.list(owner).await {
-        Ok(instances) => instances,
-        Err(error) => {
-            tracing::error!(%error, "the running servers could not be listed");
-            return;
-        }
-    };
-    let stops = instances.iter().map(|instance| async move {
-        if let Err(error) = provisioner.stop(&instance.id).await {
-            tracing::error!(instance = %instance.id, %error, "a server did not stop");
-        }
-    });
-    futures_util::future::join_all(stops).await;
 }
 
 /// Keeps one exporter per shard of the topology.

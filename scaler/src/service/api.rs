@@ -12,7 +12,6 @@ use super::Scaler;
 use crate::catalogue::CatalogueError;
 use crate::http::{ApiError, ControlApi, SdTarget};
 use crate::observe::ShardStatus;
-use crate::scale_out;
 
 /// The service behind the interface.
 pub struct Api(pub Arc<Scaler>);
@@ -82,12 +81,7 @@ impl ControlApi for Api {
     }
 
     async fn scale_out(&self, dry_run: bool, source: Option<ShardId>) -> Result<Value, ApiError> {
-        let topology = self.0.cluster.topology();
-        let plan =
-            scale_out::plan(&topology, source.as_ref(), usize::from(self.0.config.max_shards)).map_err(conflict)?;
-        if let Some(action) = self.0.state().action.clone() {
-            return Err(conflict(format!("{action} is in progress")));
-        }
+        let plan = self.0.plan_scale_out(source.as_ref()).map_err(conflict)?;
         let mut answer = json!({ "plan": plan, "dry_run": dry_run });
         if !dry_run {
             answer["action"] = self.0.scale_out(source).map_err(conflict)?.into();

@@ -17,3 +17,5 @@ mod programs;
 mod router;
 #[cfg(test)]
 mod servers;
+#[cfg(test)]
+mod up;

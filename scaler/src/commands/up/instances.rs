@@ -1,0 +1,117 @@
+//! The shards of `up`: servers of this machine, started before everything else and stopped after it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use backends::{
+    InstanceId, InstanceName, InstanceSpec, InstanceState, Limits, OperationId, Owner, ProcessProvisioner, Provisioner,
+};
+use router::topology::watch::chain;
+use router::topology::{Shard, ShardId, Topology};
+use tokio::sync::watch;
+
+use crate::scale_out::endpoint_of;
+
+/// How often the servers are looked at.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// A server that does not start again is left alone for so long.
+const RETRY_INTERVAL: Duration = Duration::from_secs(15);
+
+/// The shards that this data folder holds, all running; a first one if there is none.
+pub(super) async fn own_shards(
+    provisioner: &ProcessProvisioner,
+    owner: &Owner,
+    database: &str,
+) -> anyhow::Result<Vec<Shard>> {
+    let known = running_again(provisioner, owner).await?;
+    if !known.is_empty() {
+        return Ok(known);
+    }
+    eprintln!("starting shard-1 …");
+    let spec = InstanceSpec {
+        owner: owner.clone(),
+        name: InstanceName::new("shard-1")?,
+        database: database.to_owned(),
+        limits: Limits::default(),
+    };
+    let operation = OperationId::new("bootstrap-shard-1")?;
+    let instance = provisioner.create(&operation, &spec).await.context("shard-1 did not start")?;
+    Ok(vec![Shard { id: ShardId::new("shard-1")?, endpoint: endpoint_of(&instance)? }])
+}
+
+/// Every instance of an earlier run, running again, in the order of their numbers.
+pub(super) async fn running_again(provisioner: &ProcessProvisioner, owner: &Owner) -> anyhow::Result<Vec<Shard>> {
+    let mut shards = Vec::new();
+    for instance in provisioner.list(owner).await? {
+        let instance = match instance.state {
+            InstanceState::Ready => instance,
+            // Never became ready: the scaler's journal knows whether it is to be finished or removed.
+            InstanceState::Creating => continue,
+            _ => {
+                eprintln!("starting {} …", instance.name);
+                provisioner.start(&instance.id).await.with_context(|| format!("{} did not start", instance.name))?
+            }
+        };
+        shards.push(Shard { id: ShardId::new(instance.name.as_str())?, endpoint: endpoint_of(&instance)? });
+    }
+    let number = |shard: &Shard| shard.id.as_str().rsplit('-').next().and_then(|digits| digits.parse::<u32>().ok());
+    shards.sort_by_key(|shard| (number(shard), shard.id.clone()));
+    Ok(shards)
+}
+
+pub(super) async fn stop_all(provisioner: &ProcessProvisioner, owner: &Owner) {
+    let instances = match provisioner.list(owner).await {
+        Ok(instances) => instances,
+        Err(error) => {
+            tracing::error!(%error, "the running servers could not be listed");
+            return;
+        }
+    };
+    let stops = instances.iter().map(|instance| async move {
+        if let Err(error) = provisioner.stop(&instance.id).await {
+            tracing::error!(instance = %instance.id, %error, "a server did not stop");
+        }
+    });
+    futures_util::future::join_all(stops).await;
+}
+
+/// Starts again what ended by itself, until `stopped`. Only shards of the topology: others are the scaler's to finish
+/// or to remove.
+pub(super) async fn keep_running(
+    provisioner: Arc<ProcessProvisioner>,
+    owner: Owner,
+    topologies: watch::Receiver<Arc<Topology>>,
+    stopped: impl Future<Output = ()>,
+) {
+    tokio::pin!(stopped);
+    let mut tried: HashMap<InstanceId, Instant> = HashMap::new();
+    loop {
+        tokio::select! {
+            () = &mut stopped => return,
+            () = tokio::time::sleep(LOOK_INTERVAL) => {}
+        }
+        let topology = topologies.borrow().clone();
+        let instances = provisioner.list(&owner).await.unwrap_or_else(|error| {
+            tracing::warn!(error = chain(&error), "the running servers could not be listed");
+            Vec::new()
+        });
+        for instance in instances.into_iter().filter(|instance| instance.state == InstanceState::Failed) {
+            let is_shard = ShardId::new(instance.name.as_str()).is_ok_and(|id| topology.shard(&id).is_some());
+            let tried_lately = tried.get(&instance.id).is_some_and(|at| at.elapsed() < RETRY_INTERVAL);
+            if !is_shard || tried_lately {
+                continue;
+            }
+            tried.insert(instance.id.clone(), Instant::now());
+            tracing::warn!(shard = %instance.name, "the server ended by itself, starting it again");
+            // Not to be left half done: the start ends before a stop of everything begins.
+            match provisioner.start(&instance.id).await {
+                Ok(_) => tracing::info!(shard = %instance.name, "the server answers again"),
+                Err(error) => {
+                    tracing::error!(shard = %instance.name, error = chain(&error), "the server did not start again");
+                }
+            }
+        }
+    }
+}
