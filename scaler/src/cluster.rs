@@ -1,12 +1,13 @@
 //! The scaler's handle on the shards: connections to them, and the topology as the scaler last decided it.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use router::endpoint::Endpoint;
 use router::session;
-use router::topology::{ShardId, Topology, store};
+use router::topology::{Epoch, Shard, ShardId, Topology, store};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Executor, Row};
 use tokio::sync::watch;
@@ -23,8 +24,14 @@ pub struct Cluster {
 struct Shared {
     topology: watch::Sender<Arc<Topology>>,
     nudge: Arc<dyn Fn() + Send + Sync>,
-    /// Shards that could not be told of the topology, to say so once.
-    behind: Mutex<BTreeSet<ShardId>>,
+    /// Shards that did not answer when they were asked last.
+    unreachable: Mutex<BTreeSet<ShardId>>,
+}
+
+impl Shared {
+    fn unreachable(&self) -> MutexGuard<'_, BTreeSet<ShardId>> {
+        self.unreachable.lock().expect("no holder of this lock panics")
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +56,7 @@ impl Cluster {
     /// `nudge` tells routers to look for a new topology; it must not block.
     pub fn new(topology: Topology, nudge: Arc<dyn Fn() + Send + Sync>) -> Cluster {
         let topology = watch::Sender::new(Arc::new(topology));
-        Cluster { shared: Arc::new(Shared { topology, nudge, behind: Mutex::default() }) }
+        Cluster { shared: Arc::new(Shared { topology, nudge, unreachable: Mutex::default() }) }
     }
 
     pub fn topology(&self) -> Arc<Topology> {
@@ -71,28 +78,31 @@ impl Cluster {
     /// Fails only if no shard can be read.
     pub async fn refresh(&self) -> Result<(), ClusterError> {
         let current = self.topology();
+        let reads = join_all(current.shards().iter().map(|shard| self.read(&shard.id))).await;
         let mut newest = Topology::clone(&current);
+        let mut carried: BTreeMap<&ShardId, Option<Epoch>> = BTreeMap::new();
         let mut last_error = None;
-        let mut readable = 0;
-        for shard in current.shards() {
-            match self.read(&shard.id).await {
+        for (shard, read) in current.shards().iter().zip(reads) {
+            self.note_reach(&shard.id, read.as_ref().err());
+            match read {
                 Ok(found) => {
-                    readable += 1;
-                    if let Some(found) = found.filter(|found| found.epoch() > newest.epoch()) {
-                        newest = found;
-                    }
+                    carried.insert(&shard.id, found.as_ref().map(Topology::epoch));
+                    newest = found.filter(|found| found.epoch() > newest.epoch()).unwrap_or(newest);
                 }
                 Err(error) => last_error = Some(error),
             }
         }
-        match last_error {
-            Some(error) if readable == 0 => return Err(error),
-            // Writing to it says so, once.
-            Some(error) => tracing::debug!(error = &error as &dyn std::error::Error, "a shard's topology is unknown"),
-            None => {}
+        if let Some(error) = last_error.filter(|_| carried.is_empty()) {
+            return Err(error);
         }
         self.adopt(newest);
-        self.spread().await;
+        let topology = self.topology();
+        // What just did not answer is not asked again before the next round; a shard that was not known yet is new.
+        let is_behind = |shard: &&Shard| match carried.get(&shard.id) {
+            Some(epoch) => *epoch < Some(topology.epoch()),
+            None => current.shard(&shard.id).is_none(),
+        };
+        self.write_to(&topology, topology.shards().iter().filter(is_behind)).await;
         Ok(())
     }
 
@@ -115,39 +125,50 @@ impl Cluster {
 
     /// Takes a topology that a shard carries already. Never goes backwards.
     pub fn adopt(&self, next: Topology) {
-        self.shared.topology.send_if_modified(|current| {
+        let is_newer = self.shared.topology.send_if_modified(|current| {
             let newer = next.epoch() > current.epoch();
             if newer {
                 *current = Arc::new(next);
             }
             newer
         });
-        (self.shared.nudge)();
+        if is_newer {
+            (self.shared.nudge)();
+        }
     }
 
     /// Writes the current topology to every shard that is behind, then nudges. Failures are logged.
     pub async fn spread(&self) {
         let topology = self.topology();
-        let writes = topology.shards().iter().map(|shard| async {
+        self.write_to(&topology, topology.shards().iter()).await;
+    }
+
+    async fn write_to(&self, topology: &Topology, shards: impl Iterator<Item = &Shard>) {
+        let writes = shards.map(|shard| async {
             let write = async {
                 let mut connection = self.connect(&shard.id).await?;
-                store::catch_up(&mut connection, &topology)
+                store::catch_up(&mut connection, topology)
                     .await
                     .map_err(|source| ClusterError::Store { shard: shard.id.clone(), source })
             };
-            let outcome = write.await;
-            let mut behind = self.shared.behind.lock().expect("no holder of this lock panics");
-            match outcome {
-                Err(error) if behind.insert(shard.id.clone()) => {
-                    let error = router::topology::watch::chain(&error);
-                    tracing::warn!(shard = %shard.id, error, "the shard cannot be reached and misses the topology for now");
-                }
-                Ok(()) if behind.remove(&shard.id) => tracing::info!(shard = %shard.id, "the shard has the topology again"),
-                _ => {}
-            }
+            self.note_reach(&shard.id, write.await.err().as_ref());
         });
-        futures_util::future::join_all(writes).await;
-        (self.shared.nudge)();
+        if !join_all(writes).await.is_empty() {
+            (self.shared.nudge)();
+        }
+    }
+
+    /// Says once that a shard cannot be reached, and once that it can be again.
+    fn note_reach(&self, shard: &ShardId, error: Option<&ClusterError>) {
+        let mut unreachable = self.shared.unreachable();
+        match error {
+            Some(error) if unreachable.insert(shard.clone()) => {
+                let error = router::topology::watch::chain(error);
+                tracing::warn!(%shard, error, "the shard cannot be reached and misses the topology for now");
+            }
+            None if unreachable.remove(shard) => tracing::info!(%shard, "the shard can be reached again"),
+            _ => {}
+        }
     }
 
     async fn read(&self, id: &ShardId) -> Result<Option<Topology>, ClusterError> {

@@ -170,10 +170,11 @@ impl Scaler {
             return;
         }
         self.metrics.set_leader(true);
-        if let Err(error) = self.cluster.refresh().await {
-            tracing::warn!(error = chain(&error), "the shards' topologies could not all be read");
+        // A shard that hangs holds up each of the two until its time is over.
+        let (refreshed, ()) = tokio::join!(self.cluster.refresh(), self.observe(observer));
+        if let Err(error) = refreshed {
+            tracing::warn!(error = chain(&error), "no shard's topology could be read");
         }
-        self.observe(observer).await;
         let is_due = |state: &State| state.action.is_none() && state.settle_at.is_some_and(|at| at <= Instant::now());
         if is_due(&self.state()) {
             self.settle_leftovers();
