@@ -82,7 +82,8 @@ pub async fn fetch_holdings(
     let owned = topology.moves_touching(shard).next().is_some().then(|| topology.owned(shard));
     let tables = "SELECT CAST(TABLE_NAME AS CHAR), CAST(COALESCE(TABLE_ROWS, 0) AS CHAR), \
          CAST(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) AS CHAR) FROM information_schema.TABLES \
-         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')";
+         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') \
+         AND TABLE_NAME NOT LIKE '\\_as\\_%'";
     let mut holdings = Holdings { rows: BTreeMap::new(), own_rows: 0, size_bytes: 0 };
     for row in connection.fetch_all(sqlx::raw_sql(tables)).await? {
         let (table, estimate): (String, _) = (row.try_get_unchecked(0)?, number(&row, 1)?);

@@ -86,7 +86,7 @@ pub(super) async fn keep_running(
     stopped: impl Future<Output = ()>,
 ) {
     tokio::pin!(stopped);
-    let mut tried: HashMap<InstanceId, Instant> = HashMap::new();
+    let mut failed: HashMap<InstanceId, Instant> = HashMap::new();
     loop {
         tokio::select! {
             () = &mut stopped => return,
@@ -99,16 +99,16 @@ pub(super) async fn keep_running(
         });
         for instance in instances.into_iter().filter(|instance| instance.state == InstanceState::Failed) {
             let is_shard = ShardId::new(instance.name.as_str()).is_ok_and(|id| topology.shard(&id).is_some());
-            let tried_lately = tried.get(&instance.id).is_some_and(|at| at.elapsed() < RETRY_INTERVAL);
-            if !is_shard || tried_lately {
+            let failed_lately = failed.get(&instance.id).is_some_and(|at| at.elapsed() < RETRY_INTERVAL);
+            if !is_shard || failed_lately {
                 continue;
             }
-            tried.insert(instance.id.clone(), Instant::now());
             tracing::warn!(shard = %instance.name, "the server ended by itself, starting it again");
             // Not to be left half done: the start ends before a stop of everything begins.
             match provisioner.start(&instance.id).await {
                 Ok(_) => tracing::info!(shard = %instance.name, "the server answers again"),
                 Err(error) => {
+                    failed.insert(instance.id.clone(), Instant::now());
                     tracing::error!(shard = %instance.name, error = chain(&error), "the server did not start again");
                 }
             }
