@@ -44,7 +44,10 @@ fn cluster(request: &str, body: &Value) -> (u16, Value) {
                 "rules": [{"rule": "rows", "shard": "shard-1", "value": 101, "threshold": 100, "state": "firing"}],
             }
         })),
-        "POST /scale-out" => (200, body.clone()),
+        "POST /scale-out" => (200, json!({
+            "dry_run": body["dry_run"],
+            "plan": {"shard": "shard-3", "transfers": [{"source": body["source"], "slot_count": 8192, "slots": "0-8191"}]}
+        })),
         "POST /shards/shard-9/drain" => {
             let error = json!({"code": "bad_request", "message": "no shard-9", "hint": "see `shards`"});
             (400, json!({"error": error}))
@@ -88,7 +91,11 @@ async fn views_show_what_the_scaler_says() {
     max_shards  16
     paused      no
     dry_run  yes
-    source   shard-1
+    shard    shard-3
+
+    transfers:
+    SOURCE   SLOT COUNT  SLOTS
+    shard-1        8192  0-8191
     ");
 }
 

@@ -229,7 +229,14 @@ fn print_answer(answer: &Value, json: bool, out: Out<'_>) -> Result<(), AdminErr
     if json {
         return print_json(answer, out);
     }
-    let is_table = |value: &Value| value.as_array().is_some_and(|items| items.iter().any(Value::is_object));
+    // A plan shows its own entries: they are what was asked for.
+    let entries: Vec<(&String, &Value)> = entries
+        .iter()
+        .flat_map(|(key, value)| match value.as_object().filter(|inner| inner.values().any(is_table)) {
+            Some(inner) => inner.iter().collect(),
+            None => vec![(key, value)],
+        })
+        .collect();
     let now = Timestamp::now();
     let mut plain_entries = Table::new(["KEY", "VALUE"]);
     for (key, value) in entries.iter().filter(|(_, value)| !is_table(value)) {
@@ -238,8 +245,12 @@ fn print_answer(answer: &Value, json: bool, out: Out<'_>) -> Result<(), AdminErr
     plain_entries.write_rows(out)?;
     for (key, value) in entries.iter().filter(|(_, value)| is_table(value)) {
         writeln!(out, "\n{key}:")?;
-        table_of(rows_of(value), &["name", "rule", "scope", "shard", "step", "state", "value", "threshold"])
-            .write(out)?;
+        let leading = ["name", "rule", "scope", "shard", "source", "slot_count", "step", "state", "value", "threshold"];
+        table_of(rows_of(value), &leading).write(out)?;
     }
     Ok(())
+}
+
+fn is_table(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| items.iter().any(Value::is_object))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use router::topology::ShardId;
 use router::topology::watch::chain;
 use serde_json::{Value, json};
@@ -46,11 +47,12 @@ impl ControlApi for Api {
     async fn explain(&self) -> Result<Value, ApiError> {
         let state = self.0.state();
         let config = &self.0.config;
+        let cooldown_until = state.policy.cooldown_until(config.cooldown).filter(|until| *until > Timestamp::now());
         Ok(json!({
             "decision": state.decision,
             "action_in_progress": state.action,
             "paused": state.policy.is_paused(),
-            "cooldown_until": state.policy.cooldown_until(config.cooldown).map(|at| at.to_string()),
+            "cooldown_until": cooldown_until.map(|at| at.to_string()),
             "min_shards": config.min_shards,
             "max_shards": config.max_shards,
             "epoch": self.0.cluster.topology().epoch(),
