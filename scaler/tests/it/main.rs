@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod bootstrap;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod demo;
