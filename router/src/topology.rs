@@ -287,6 +287,16 @@ impl Topology {
         next
     }
 
+    /// The next topology, in which shards that are known already are reached elsewhere.
+    pub fn with_endpoints(&self, moved: &[Shard]) -> Result<Topology, TopologyError> {
+        let mut next = self.following();
+        for shard in moved {
+            let index = self.index(&shard.id)?;
+            next.shards[usize::from(index)].endpoint = shard.endpoint.clone();
+        }
+        Ok(next)
+    }
+
     /// The next topology, in which the transfers are announced as moves.
     pub fn with_moves(&self, transfers: &[Transfer]) -> Result<Topology, TopologyError> {
         let mut next = self.following();

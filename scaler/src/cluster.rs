@@ -111,7 +111,9 @@ impl Cluster {
     /// Once the first shard carries it the topology is decided; shards that miss it are repaired by
     /// [`Cluster::refresh`].
     pub async fn publish(&self, next: Topology, first: &ShardId) -> Result<(), ClusterError> {
-        let mut connection = self.connect(first).await?;
+        // Where it is from now on, if that is what changes.
+        let shard = next.shard(first).ok_or_else(|| ClusterError::UnknownShard(first.clone()))?;
+        let mut connection = connect(first, &shard.endpoint).await?;
         let failed = |source| ClusterError::Store { shard: first.clone(), source };
         // A shard that missed the last epoch would refuse the next one.
         store::catch_up(&mut connection, &self.topology()).await.map_err(failed)?;

@@ -19,7 +19,7 @@ use backends::ProvisionError;
 
 pub use data_dir::DataDir;
 pub use exporter::Exporter;
-pub use ports::{PortHolder, bind};
+pub use ports::{PortHolder, bind, find_free};
 pub use prometheus_server::{PrometheusServer, ScrapeTargets};
 pub use supervised::end_leftovers;
 

@@ -1,10 +1,13 @@
 //! The first topology: found on the shards, or made from where the rows lie.
 
+use std::time::Duration;
+
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::store::{self, StoreError};
 use super::{Shard, ShardId, Topology, TopologyError};
+use crate::endpoint::Endpoint;
 use crate::schema::load::{self, SchemaError};
 use crate::schema::{Layout, Schema, quote};
 use crate::session;
@@ -33,14 +36,21 @@ pub enum BootstrapError {
 ///
 /// All shards empty: slots are spread evenly. Exactly one holds rows of sharded tables: it owns every slot. Several
 /// hold rows: refused, unless every row lies where an even spread would put it.
+///
+/// A seed that carries the topology, under whose name the topology has an endpoint that does not answer, is where
+/// that shard is now: its login or its port changed.
 pub async fn find_or_create(seeds: &[Shard], layout: &Layout) -> Result<Topology, BootstrapError> {
     let mut newest: Option<Topology> = None;
     let mut connections = Vec::new();
+    let mut carriers = Vec::new();
     let mut unreachable = None;
     for shard in seeds {
         match session::connect(&shard.endpoint).await {
             Ok(mut connection) => {
                 let found = store::read(&mut connection).await.map_err(|source| at(shard, source))?;
+                if found.is_some() {
+                    carriers.push(shard);
+                }
                 newest = newest.into_iter().chain(found).max_by_key(Topology::epoch);
                 connections.push(connection);
             }
@@ -48,11 +58,44 @@ pub async fn find_or_create(seeds: &[Shard], layout: &Layout) -> Result<Topology
         }
     }
     match (newest, unreachable) {
-        (Some(topology), _) => Ok(topology),
+        (Some(topology), _) => follow_moved(topology, &carriers).await,
         // Whether a shard holds rows or a topology can only be told when it answers.
         (None, Some(error)) => Err(error),
         (None, None) => create(seeds, &mut connections, layout).await,
     }
+}
+
+/// The topology with the endpoints of shards that are found elsewhere, if it could be changed.
+async fn follow_moved(topology: Topology, carriers: &[&Shard]) -> Result<Topology, BootstrapError> {
+    let mut moved = Vec::new();
+    for seed in carriers {
+        let known = topology.shard(&seed.id).filter(|known| known.endpoint != seed.endpoint);
+        if let Some(known) = known
+            && !answers(&known.endpoint).await
+        {
+            tracing::warn!(shard = %seed.id, from = %known.endpoint, to = %seed.endpoint, "the shard is reached elsewhere");
+            moved.push(Shard::clone(seed));
+        }
+    }
+    if moved.is_empty() {
+        return Ok(topology);
+    }
+    let next = topology.with_endpoints(&moved)?;
+    let home = next.home();
+    let mut connection = session::connect(&home.endpoint)
+        .await
+        .map_err(|source| BootstrapError::Unreachable { shard: home.id.clone(), source })?;
+    // A shard that missed the last epoch would refuse the next one.
+    store::catch_up(&mut connection, &topology).await.map_err(|source| at(home, source))?;
+    match store::replace(&mut connection, &next).await.map_err(|source| at(home, source))? {
+        true => Ok(next),
+        // Another router or scaler was first.
+        false => Ok(store::read(&mut connection).await.map_err(|source| at(home, source))?.unwrap_or(topology)),
+    }
+}
+
+async fn answers(endpoint: &Endpoint) -> bool {
+    tokio::time::timeout(Duration::from_secs(3), session::connect(endpoint)).await.is_ok_and(|answer| answer.is_ok())
 }
 
 async fn create(

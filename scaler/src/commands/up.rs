@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::http;
 use crate::service::api::Api;
 use crate::service::{Parts, Scaler};
-use crate::up::{DataDir, Exporter, PrometheusServer, ScrapeTargets, bind, end_leftovers};
+use crate::up::{DataDir, Exporter, PrometheusServer, ScrapeTargets, UpError, bind, end_leftovers, find_free};
 
 /// How long open requests may take to end once everything stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -94,9 +94,15 @@ impl Machine {
                 // Its targets answer as soon as the scaler below does; until then it retries.
                 let targets = ScrapeTargets { router: router_address, scaler: scaler_address };
                 let directory = data_dir.join("prometheus");
-                let server =
-                    PrometheusServer::start(&directory, prometheus_address(), config.monitoring_interval, &targets)
-                        .await?;
+                let start =
+                    |address| PrometheusServer::start(&directory, address, config.monitoring_interval, &targets);
+                let server = match start(PROMETHEUS_ADDRESS).await {
+                    // As by another cluster on this machine.
+                    Err(UpError::PortInUse { .. } | UpError::EndedAtStart { .. }) => {
+                        start(find_free("prometheus")?).await?
+                    }
+                    other => other?,
+                };
                 let client = prometheus_client(&serde_json::json!({ "url": server.url() }))?;
                 eprintln!("Prometheus  {}", server.url());
                 self.prometheus = Some(server);
@@ -129,8 +135,8 @@ impl Machine {
         self.exporters = Some((stop, follow));
         self.serve(|stopped| http::serve(scaler_listener, Arc::new(Api(scaler.clone())), stopped));
         self.serve(|stopped| scaler.clone().run(stopped));
-        let topologies = scaler.cluster().subscribe();
-        self.serve(|stopped| instances::keep_running(provisioner.clone(), owner, topologies, stopped));
+        let cluster = scaler.cluster().clone();
+        self.serve(|stopped| instances::keep_running(provisioner.clone(), owner, cluster, stopped));
 
         eprintln!("scaler      http://{scaler_address}");
         eprintln!("router      http://{router_address}");
@@ -178,15 +184,6 @@ impl Machine {
             instances::stop_all(&provisioner, &owner).await;
         }
     }
-}
-
-/// The known address, or any free one if that is taken, as by another cluster on this machine.
-fn prometheus_address() -> SocketAddr {
-    let free =
-        |address: SocketAddr| std::net::TcpListener::bind(address).and_then(|listener| listener.local_addr()).ok();
-    let any = SocketAddr::new(PROMETHEUS_ADDRESS.ip(), 0);
-    // With no free port at all the start fails, and says who has this one.
-    free(PROMETHEUS_ADDRESS).or_else(|| free(any)).unwrap_or(PROMETHEUS_ADDRESS)
 }
 
 /// Where the catalogue lies.

@@ -42,7 +42,7 @@ pub(super) fn check_free(what: &'static str, address: SocketAddr) -> Result<(), 
 }
 
 /// A loopback port that nobody listens on. Another program may take it before its user does.
-pub(super) fn find_free(what: &'static str) -> Result<SocketAddr, UpError> {
+pub fn find_free(what: &'static str) -> Result<SocketAddr, UpError> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     TcpListener::bind(any).and_then(|listener| listener.local_addr()).map_err(|source| UpError::Listen {
         what,
@@ -51,9 +51,13 @@ pub(super) fn find_free(what: &'static str) -> Result<SocketAddr, UpError> {
     })
 }
 
+pub(super) fn in_use(what: &'static str, address: SocketAddr) -> UpError {
+    UpError::PortInUse { what, address, holder: holder_of(address.port()) }
+}
+
 fn failure(what: &'static str, address: SocketAddr, source: io::Error) -> UpError {
     match source.kind() {
-        io::ErrorKind::AddrInUse => UpError::PortInUse { what, address, holder: holder_of(address.port()) },
+        io::ErrorKind::AddrInUse => in_use(what, address),
         _ => UpError::Listen { what, address, source },
     }
 }

@@ -60,7 +60,21 @@ impl PrometheusServer {
         };
         let ready_url = format!("http://{listen}/-/ready");
         let task = Task { name: NAME.to_owned(), dir: dir.to_owned(), command, ready_url };
-        Ok(PrometheusServer { listen, program: Supervised::start(task).await? })
+        let server = PrometheusServer { listen, program: Supervised::start(task).await? };
+        if server.keeps_its_data_in(&dir.join("data")).await {
+            return Ok(server);
+        }
+        server.stop().await?;
+        Err(ports::in_use(NAME, listen))
+    }
+
+    /// Another Prometheus may have taken the address between our look at it and our server's: then that one answers.
+    async fn keeps_its_data_in(&self, folder: &Path) -> bool {
+        let flags = async {
+            let answer = reqwest::get(format!("{}/api/v1/status/flags", self.url())).await.ok()?;
+            answer.json::<serde_json::Value>().await.ok()
+        };
+        flags.await.is_some_and(|flags| flags["data"]["storage.tsdb.path"].as_str() == folder.to_str())
     }
 
     pub fn url(&self) -> String {

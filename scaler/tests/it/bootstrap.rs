@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use router::endpoint::Endpoint;
 use router::schema::Layout;
 use router::topology::bootstrap::{BootstrapError, find_or_create};
 use router::topology::{Shard, ShardId, Topology, store};
@@ -56,6 +57,29 @@ async fn the_first_topology_follows_the_rows() {
     let refused = pair.slots_with(["(3), (1)", "(2)"]).await.unwrap_err();
     assert!(matches!(&refused, BootstrapError::RowsOnSeveral { tables } if tables == "users"), "{refused}");
     assert!(refused.to_string().contains("insert the other rows through the router"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_with_another_login_is_found_again() {
+    let Some(mut pair) = Pair::start().await else { return };
+    let first = find_or_create(&pair.seeds, &pair.layout).await.unwrap();
+    // A configuration that names another login changes nothing while the known one works.
+    let before = pair.seeds.clone();
+    for (server, seed) in pair.servers.iter().zip(&mut pair.seeds) {
+        let mut connection = server.connect().await;
+        run(&mut connection, "CREATE USER next@'%' IDENTIFIED BY 'n'").await;
+        run(&mut connection, "GRANT ALL ON *.* TO next@'%' WITH GRANT OPTION").await;
+        let port = seed.endpoint.address().rsplit(':').next().unwrap().parse().unwrap();
+        seed.endpoint = Endpoint::tcp("127.0.0.1", port, "next", "n", DATABASE);
+    }
+    assert_eq!(find_or_create(&pair.seeds, &pair.layout).await.unwrap(), first);
+    for server in &pair.servers {
+        run(&mut server.connect().await, "ALTER USER app@'%' IDENTIFIED BY 'changed'").await;
+    }
+    assert!(find_or_create(&before, &pair.layout).await.is_err());
+    let found = find_or_create(&pair.seeds, &pair.layout).await.unwrap();
+    assert_eq!((found.epoch().number(), found.shards()), (2, &pair.seeds[..]));
+    assert_eq!(found.owned(&pair.seeds[1].id), first.owned(&pair.seeds[1].id));
 }
 
 #[tokio::test(flavor = "multi_thread")]

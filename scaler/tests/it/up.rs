@@ -6,6 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
+use tokio::process::Child;
 
 use crate::cli::Site;
 use crate::servers::wait_until;
@@ -31,9 +32,7 @@ fn database_of(folder: &Path) -> Pid {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn crashed_shards_come_back_and_a_killed_up_is_taken_over() {
-    let programs = [&["mariadbd", "mysqld"][..], &["prometheus"], &["prometheus-mysqld-exporter", "mysqld_exporter"]];
-    if let Some(missing) = programs.iter().find(|names| backends::find_program(names).is_none()) {
-        println!("skipped: no {}", missing[0]);
+    if !has_programs() {
         return;
     }
     let site = Site::new(json!({ "table_shard_keys": { "users": "user_id" }, "monitoring_interval_seconds": 0.5 }));
@@ -51,13 +50,50 @@ async fn crashed_shards_come_back_and_a_killed_up_is_taken_over() {
 
     up.kill().await.unwrap();
     assert_eq!(database_of(&folder), second, "databases outlive `up`");
-    let mut up = site.start("up").await;
+    let up = site.start("up").await;
     assert_eq!(site.query(count).await["data"], json!([{ "n": 3 }]));
     assert_eq!(database_of(&folder), second, "taken over as it runs");
     wait_until("the scaler counts the rows", || async { site.scaler("/shards").await[0]["total_entries"] == 3 }).await;
 
+    stop(up).await;
+    assert_eq!(processes_of(&folder), [], "nothing runs on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_whose_port_was_taken_meanwhile_is_found_at_its_new_one() {
+    if !has_programs() {
+        return;
+    }
+    let site = Site::new(json!({ "table_shard_keys": { "users": "user_id" }, "monitoring_interval_seconds": 0.5 }));
+    let up = site.start("up").await;
+    site.query("CREATE TABLE users (user_id BIGINT PRIMARY KEY)").await;
+    site.query("INSERT INTO users VALUES (1)").await;
+    let endpoint = site.scaler("/shards").await[0]["endpoint"].as_str().unwrap().to_owned();
+    stop(up).await;
+
+    let _holder = std::net::TcpListener::bind(endpoint.split('/').next().unwrap()).unwrap();
+    let up = site.start("up").await;
+    assert_eq!(site.query("SELECT COUNT(*) n FROM users").await["data"], json!([{ "n": 1 }]));
+    wait_until("the scaler sees it there", || async {
+        let shards = site.scaler("/shards").await;
+        shards[0]["status"] == "healthy" && shards[0]["endpoint"] != json!(endpoint)
+    })
+    .await;
+    stop(up).await;
+}
+
+async fn stop(mut up: Child) {
     kill(Pid::from_raw(i32::try_from(up.id().unwrap()).unwrap()), Signal::SIGTERM).unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(30), up.wait()).await.unwrap().unwrap();
     assert!(ended.success(), "{ended}");
-    assert_eq!(processes_of(&folder), [], "nothing runs on");
+}
+
+/// Whether everything that `up` starts is installed; says what is not.
+pub fn has_programs() -> bool {
+    let programs = [&["mariadbd", "mysqld"][..], &["prometheus"], &["prometheus-mysqld-exporter", "mysqld_exporter"]];
+    let missing = programs.iter().find(|names| backends::find_program(names).is_none());
+    if let Some(missing) = missing {
+        println!("skipped: no {}", missing[0]);
+    }
+    missing.is_none()
 }

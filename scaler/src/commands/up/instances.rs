@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use backends::{
-    InstanceId, InstanceName, InstanceSpec, InstanceState, Limits, OperationId, Owner, ProcessProvisioner, Provisioner,
+    Instance, InstanceId, InstanceName, InstanceSpec, InstanceState, Limits, OperationId, Owner, ProcessProvisioner,
+    Provisioner,
 };
 use router::topology::watch::chain;
-use router::topology::{Shard, ShardId, Topology};
-use tokio::sync::watch;
+use router::topology::{Shard, ShardId};
 
+use crate::cluster::Cluster;
 use crate::scale_out::endpoint_of;
 
 /// How often the servers are looked at.
@@ -82,7 +83,7 @@ pub(super) async fn stop_all(provisioner: &ProcessProvisioner, owner: &Owner) {
 pub(super) async fn keep_running(
     provisioner: Arc<ProcessProvisioner>,
     owner: Owner,
-    topologies: watch::Receiver<Arc<Topology>>,
+    cluster: Cluster,
     stopped: impl Future<Output = ()>,
 ) {
     tokio::pin!(stopped);
@@ -92,7 +93,7 @@ pub(super) async fn keep_running(
             () = &mut stopped => return,
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
         }
-        let topology = topologies.borrow().clone();
+        let topology = cluster.topology();
         let instances = provisioner.list(&owner).await.unwrap_or_else(|error| {
             tracing::warn!(error = chain(&error), "the running servers could not be listed");
             Vec::new()
@@ -106,7 +107,12 @@ pub(super) async fn keep_running(
             tracing::warn!(shard = %instance.name, "the server ended by itself, starting it again");
             // Not to be left half done: the start ends before a stop of everything begins.
             match provisioner.start(&instance.id).await {
-                Ok(_) => tracing::info!(shard = %instance.name, "the server answers again"),
+                Ok(instance) => {
+                    tracing::info!(shard = %instance.name, "the server answers again");
+                    if let Err(error) = follow(&cluster, &instance).await {
+                        tracing::error!(shard = %instance.name, error, "its new address could not be published");
+                    }
+                }
                 Err(error) => {
                     failed.insert(instance.id.clone(), Instant::now());
                     tracing::error!(shard = %instance.name, error = chain(&error), "the server did not start again");
@@ -114,4 +120,16 @@ pub(super) async fn keep_running(
             }
         }
     }
+}
+
+/// Publishes where a server is reached now, if its port was taken by somebody else while it was away.
+async fn follow(cluster: &Cluster, instance: &Instance) -> Result<(), String> {
+    let id = ShardId::new(instance.name.as_str()).map_err(|error| error.to_string())?;
+    let moved = Shard { id, endpoint: endpoint_of(instance).map_err(|error| chain(&error))? };
+    let topology = cluster.topology();
+    if topology.shard(&moved.id).is_none_or(|known| known.endpoint == moved.endpoint) {
+        return Ok(());
+    }
+    let next = topology.with_endpoints(&[moved]).map_err(|error| error.to_string())?;
+    cluster.publish(next, &topology.home().id).await.map_err(|error| chain(&error))
 }
