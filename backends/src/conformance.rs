@@ -22,6 +22,11 @@ pub trait Subject: Send + Sync {
     /// look at the same machine.
     fn provisioner(&self, owner: &Owner) -> Arc<dyn Provisioner>;
 
+    /// Differs between runs that look at the same machine at the same time.
+    fn owner(&self) -> Owner {
+        Owner::new("conformance").expect("a valid owner")
+    }
+
     /// Kills the server of an instance without warning, from outside.
     async fn crash(&self, instance: &Instance);
 }
@@ -31,16 +36,18 @@ pub async fn run(subject: &dyn Subject) {
     creating_twice_with_one_operation_makes_one_instance(subject).await;
     a_name_is_taken_by_its_operation(subject).await;
     only_the_owner_lists_and_changes_an_instance(subject).await;
-    stopping_and_starting_keeps_data_and_address(subject).await;
     destroying_is_repeatable_and_frees_the_name(subject).await;
     an_instance_is_found_again_by_a_new_provisioner(subject).await;
-    a_crashed_server_is_seen_and_revived(subject).await;
     usage_is_plausible(subject).await;
+    if subject.provisioner(&subject.owner()).info().capabilities.controls_servers {
+        stopping_and_starting_keeps_data_and_address(subject).await;
+        a_crashed_server_is_seen_and_revived(subject).await;
+    }
 }
 
 /// Destroys whatever a run left behind.
 pub async fn clean_up(subject: &dyn Subject) {
-    for owner in [ours(), theirs()] {
+    for owner in [subject.owner(), stranger_of(&subject.owner())] {
         let provisioner = subject.provisioner(&owner);
         for instance in provisioner.list(&owner).await.unwrap_or_default() {
             let _ = provisioner.destroy(&operation("clean-up"), &instance.id, DataFate::Remove).await;
@@ -49,12 +56,12 @@ pub async fn clean_up(subject: &dyn Subject) {
 }
 
 async fn creating_twice_with_one_operation_makes_one_instance(subject: &dyn Subject) {
-    let provisioner = subject.provisioner(&ours());
-    let (operation, spec) = (operation("create-1"), spec("shard-1"));
+    let provisioner = subject.provisioner(&subject.owner());
+    let (operation, spec) = (operation("create-1"), spec(subject, "shard-1"));
     provisioner.preflight(&spec).await.expect("the name is free");
     let began = Instant::now();
     // At once, as two programs would after a mistaken failover.
-    let other = subject.provisioner(&ours());
+    let other = subject.provisioner(&subject.owner());
     let (first, second) = tokio::join!(provisioner.create(&operation, &spec), other.create(&operation, &spec));
     tracing::info!(kind = provisioner.info().kind, elapsed = ?began.elapsed(), "created one instance twice");
     let (first, second) = (first.expect("create"), second.expect("create at once"));
@@ -65,7 +72,7 @@ async fn creating_twice_with_one_operation_makes_one_instance(subject: &dyn Subj
     assert_eq!((&first.owner, &first.name), (&spec.owner, &spec.name));
     assert_eq!(first.operation, operation);
     assert!(first.server_version.is_some(), "a ready server has a version");
-    let listed = provisioner.list(&ours()).await.expect("list");
+    let listed = provisioner.list(&subject.owner()).await.expect("list");
     assert_eq!(listed, vec![first.clone()], "one instance is listed");
     execute(&*provisioner, &first, "CREATE TABLE proof (id INT PRIMARY KEY)").await;
 
@@ -76,30 +83,35 @@ async fn creating_twice_with_one_operation_makes_one_instance(subject: &dyn Subj
 }
 
 async fn a_name_is_taken_by_its_operation(subject: &dyn Subject) {
-    let provisioner = subject.provisioner(&ours());
-    let spec = spec("shard-1");
-    let instance = create(&*provisioner, "create-a", "shard-1").await;
+    let provisioner = subject.provisioner(&subject.owner());
+    let spec = spec(subject, "shard-1");
+    let instance = create(subject, &*provisioner, "create-a", "shard-1").await;
     let error = provisioner.create(&operation("create-b"), &spec).await.expect_err("a taken name");
     assert_eq!(error.class(), ErrorClass::Conflict, "{error}");
     let error = provisioner.preflight(&spec).await.expect_err("a taken name");
     assert_eq!(error.class(), ErrorClass::Conflict, "{error}");
 
-    let second = create(&*provisioner, "create-b", "shard-2").await;
+    let second = create(subject, &*provisioner, "create-b", "shard-2").await;
     assert_ne!(instance.id, second.id);
     assert_ne!(instance.address, second.address);
     assert_ne!(instance.login.password, second.login.password);
-    let names: Vec<String> =
-        provisioner.list(&ours()).await.expect("list").iter().map(|instance| instance.name.to_string()).collect();
+    let names: Vec<String> = provisioner
+        .list(&subject.owner())
+        .await
+        .expect("list")
+        .iter()
+        .map(|instance| instance.name.to_string())
+        .collect();
     assert_eq!(names, ["shard-1", "shard-2"]);
     destroy(&*provisioner, &instance.id).await;
     destroy(&*provisioner, &second.id).await;
 }
 
 async fn only_the_owner_lists_and_changes_an_instance(subject: &dyn Subject) {
-    let provisioner = subject.provisioner(&ours());
-    let stranger = subject.provisioner(&theirs());
-    let instance = create(&*provisioner, "create-1", "shard-1").await;
-    assert_eq!(stranger.list(&theirs()).await.expect("list"), vec![]);
+    let provisioner = subject.provisioner(&subject.owner());
+    let stranger = subject.provisioner(&stranger_of(&subject.owner()));
+    let instance = create(subject, &*provisioner, "create-1", "shard-1").await;
+    assert_eq!(stranger.list(&stranger_of(&subject.owner())).await.expect("list"), vec![]);
     let refused = |result: Result<(), ProvisionError>| {
         let error = result.expect_err("it belongs to somebody else");
         assert!(matches!(error, ProvisionError::Foreign { .. }), "{error}");
@@ -107,14 +119,14 @@ async fn only_the_owner_lists_and_changes_an_instance(subject: &dyn Subject) {
     refused(stranger.destroy(&operation("rob"), &instance.id, DataFate::Remove).await);
     refused(stranger.stop(&instance.id).await);
     refused(stranger.start(&instance.id).await.map(drop));
-    refused(stranger.create(&operation("create-1"), &spec("shard-1")).await.map(drop));
+    refused(stranger.create(&operation("create-1"), &spec(subject, "shard-1")).await.map(drop));
     assert_eq!(provisioner.inspect(&instance.id).await.expect("inspect"), instance);
     destroy(&*provisioner, &instance.id).await;
 }
 
 async fn stopping_and_starting_keeps_data_and_address(subject: &dyn Subject) {
-    let provisioner = subject.provisioner(&ours());
-    let created = create(&*provisioner, "create-1", "shard-1").await;
+    let provisioner = subject.provisioner(&subject.owner());
+    let created = create(subject, &*provisioner, "create-1", "shard-1").await;
     put_row(&*provisioner, &created).await;
     for _ in 0..2 {
         provisioner.stop(&created.id).await.expect("stop, also a stopped one");
@@ -130,14 +142,14 @@ async fn stopping_and_starting_keeps_data_and_address(subject: &dyn Subject) {
     }
     // A create that is repeated after its instance was stopped starts it.
     provisioner.stop(&created.id).await.expect("stop");
-    let again = create(&*provisioner, "create-1", "shard-1").await;
+    let again = create(subject, &*provisioner, "create-1", "shard-1").await;
     assert_eq!((again.state, &again.id), (InstanceState::Ready, &created.id));
     check_row(&*provisioner, &again).await;
     destroy(&*provisioner, &created.id).await;
 }
 
 async fn destroying_is_repeatable_and_frees_the_name(subject: &dyn Subject) {
-    let provisioner = subject.provisioner(&ours());
+    let provisioner = subject.provisioner(&subject.owner());
     let missing = InstanceId::new("nobody.nothing").expect("a valid id");
     destroy(&*provisioner, &missing).await;
     for result in [
@@ -150,36 +162,40 @@ async fn destroying_is_repeatable_and_frees_the_name(subject: &dyn Subject) {
         assert!(matches!(error, ProvisionError::NotFound { .. }), "{error}");
     }
 
-    let first = create(&*provisioner, "create-1", "shard-1").await;
+    let first = create(subject, &*provisioner, "create-1", "shard-1").await;
     put_row(&*provisioner, &first).await;
     for fate in [DataFate::Keep, DataFate::Remove] {
         let result = provisioner.destroy(&operation("destroy-1"), &first.id, fate).await;
         result.expect("destroy, also a destroyed one");
-        assert_eq!(provisioner.list(&ours()).await.expect("list"), vec![]);
+        assert_eq!(provisioner.list(&subject.owner()).await.expect("list"), vec![]);
     }
     // The name is free for a new instance, which has nothing of the old one.
-    let second = create(&*provisioner, "create-2", "shard-1").await;
-    assert_ne!(first.login.password, second.login.password);
+    let second = create(subject, &*provisioner, "create-2", "shard-1").await;
+    if provisioner.info().capabilities.controls_servers {
+        assert_ne!(first.login.password, second.login.password);
+    }
     execute(&*provisioner, &second, "CREATE TABLE proof (id INT PRIMARY KEY)").await;
     destroy(&*provisioner, &second.id).await;
 }
 
 async fn an_instance_is_found_again_by_a_new_provisioner(subject: &dyn Subject) {
-    let created = create(&*subject.provisioner(&ours()), "create-1", "shard-1").await;
-    let provisioner = subject.provisioner(&ours());
-    assert_eq!(provisioner.list(&ours()).await.expect("list"), vec![created.clone()]);
+    let created = create(subject, &*subject.provisioner(&subject.owner()), "create-1", "shard-1").await;
+    let provisioner = subject.provisioner(&subject.owner());
+    assert_eq!(provisioner.list(&subject.owner()).await.expect("list"), vec![created.clone()]);
     assert_eq!(provisioner.inspect(&created.id).await.expect("inspect"), created);
-    assert_eq!(create(&*provisioner, "create-1", "shard-1").await, created);
-    provisioner.stop(&created.id).await.expect("stop what another one started");
-    let provisioner = subject.provisioner(&ours());
-    let listed = provisioner.list(&ours()).await.expect("list");
-    assert_eq!(listed[0].state, InstanceState::Stopped, "stopped ones are listed too");
+    assert_eq!(create(subject, &*provisioner, "create-1", "shard-1").await, created);
+    if provisioner.info().capabilities.controls_servers {
+        provisioner.stop(&created.id).await.expect("stop what another one started");
+        let provisioner = subject.provisioner(&subject.owner());
+        let listed = provisioner.list(&subject.owner()).await.expect("list");
+        assert_eq!(listed[0].state, InstanceState::Stopped, "stopped ones are listed too");
+    }
     destroy(&*provisioner, &created.id).await;
 }
 
 async fn a_crashed_server_is_seen_and_revived(subject: &dyn Subject) {
-    let provisioner = subject.provisioner(&ours());
-    let created = create(&*provisioner, "create-1", "shard-1").await;
+    let provisioner = subject.provisioner(&subject.owner());
+    let created = create(subject, &*provisioner, "create-1", "shard-1").await;
     put_row(&*provisioner, &created).await;
     subject.crash(&created).await;
     wait_until("the crash is seen", || async {
@@ -196,20 +212,27 @@ async fn a_crashed_server_is_seen_and_revived(subject: &dyn Subject) {
 }
 
 async fn usage_is_plausible(subject: &dyn Subject) {
-    let provisioner = subject.provisioner(&ours());
-    let limited =
-        InstanceSpec { limits: Limits { cpu_cores: Some(0.5), memory_bytes: Some(512 << 20) }, ..spec("shard-1") };
+    let provisioner = subject.provisioner(&subject.owner());
+    let limited = InstanceSpec {
+        limits: Limits { cpu_cores: Some(0.5), memory_bytes: Some(512 << 20) },
+        ..spec(subject, "shard-1")
+    };
     let instance = provisioner.create(&operation("create-1"), &limited).await.expect("create");
     assert_eq!(instance.limits, limited.limits);
     let before = provisioner.usage(&instance.id).await.expect("usage");
     assert_eq!(before.cpu_limit_cores, Some(0.5));
     assert_eq!(before.memory_limit_bytes, Some(512 << 20));
-    let memory = before.resident_memory_bytes.expect("a running server has memory");
-    assert!(memory > 1 << 20, "{memory} bytes resident");
     let (used, capacity) = (before.disk_used_bytes, before.disk_capacity_bytes);
     if let (Some(used), Some(capacity)) = (used, capacity) {
         assert!(0 < used && used < capacity, "{used} of {capacity} bytes");
     }
+    if !provisioner.info().capabilities.controls_servers {
+        // Nobody sees the process of somebody else's server.
+        destroy(&*provisioner, &instance.id).await;
+        return;
+    }
+    let memory = before.resident_memory_bytes.expect("a running server has memory");
+    assert!(memory > 1 << 20, "{memory} bytes resident");
     execute(&*provisioner, &instance, "DO BENCHMARK(1000000, SHA2('work', 256))").await;
     let after = provisioner.usage(&instance.id).await.expect("usage");
     let (before, after) = (before.cpu_seconds, after.cpu_seconds);
@@ -221,29 +244,25 @@ async fn usage_is_plausible(subject: &dyn Subject) {
     destroy(&*provisioner, &instance.id).await;
 }
 
-fn ours() -> Owner {
-    Owner::new("conformance").expect("a valid owner")
-}
-
-fn theirs() -> Owner {
-    Owner::new("conformance-stranger").expect("a valid owner")
+fn stranger_of(owner: &Owner) -> Owner {
+    Owner::new(format!("{owner}-stranger")).expect("a valid owner")
 }
 
 fn operation(id: &str) -> OperationId {
     OperationId::new(id).expect("a valid operation id")
 }
 
-fn spec(name: &str) -> InstanceSpec {
+fn spec(subject: &dyn Subject, name: &str) -> InstanceSpec {
     InstanceSpec {
-        owner: ours(),
+        owner: subject.owner(),
         name: name.parse().expect("a valid name"),
         database: "app".to_owned(),
         limits: Limits::default(),
     }
 }
 
-async fn create(provisioner: &dyn Provisioner, operation_id: &str, name: &str) -> Instance {
-    let created = provisioner.create(&operation(operation_id), &spec(name)).await;
+async fn create(subject: &dyn Subject, provisioner: &dyn Provisioner, operation_id: &str, name: &str) -> Instance {
+    let created = provisioner.create(&operation(operation_id), &spec(subject, name)).await;
     created.expect("create")
 }
 

@@ -48,6 +48,9 @@ impl std::fmt::Display for ErrorClass {
     }
 }
 
+/// An error of a library that only one module knows.
+pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
     #[error("no {names} found on PATH or in the sbin folders; install the Debian package {package}")]
@@ -126,6 +129,41 @@ pub enum ProvisionError {
         source: serde_json::Error,
     },
 
+    #[error("no Docker engine answers at {engine}; {remedy}")]
+    EngineUnreachable { engine: String, remedy: &'static str, source: BoxedError },
+
+    #[error("the Docker engine at {engine} failed to {doing}")]
+    Engine { engine: String, doing: String, class: ErrorClass, source: BoxedError },
+
+    #[error("the Docker engine at {engine} speaks API {has}, and {needed} is needed (Docker 20.10 or newer)")]
+    EngineTooOld { engine: String, has: String, needed: String },
+
+    #[error("{engine:?} cannot be used as a Docker engine: {reason}")]
+    BadEngine { engine: String, reason: String },
+
+    #[error("no Docker engine fits: {reasons}")]
+    NoEngineFits { reasons: String },
+
+    #[error(
+        "the image {image} is not on the engine at {engine}, and `pull` is \"never\"; load it there, or allow pulling"
+    )]
+    ImageMissing { image: String, engine: String },
+
+    #[error("the image {image} could not be pulled to the engine at {engine}; look at its name, tag and registry")]
+    PullFailed { image: String, engine: String, class: ErrorClass, source: BoxedError },
+
+    #[error("the image {image} starts `{command}`, not mariadbd or mysqld; use an official mariadb or mysql image")]
+    NoDatabaseImage { image: String, command: String },
+
+    #[error("the container {name} on the engine at {engine} is not ours and is left alone; remove or rename it")]
+    NameOfStranger { name: String, engine: String },
+
+    #[error("there is no network {network} on the engine at {engine}; `docker network create {network}` makes it")]
+    NetworkMissing { network: String, engine: String },
+
+    #[error("the server of {id} was killed for using more than its memory limit{}", tail(.log_tail))]
+    OutOfMemory { id: InstanceId, log_tail: String },
+
     /// A failure that a test asked the in-memory provisioner for.
     #[error("injected failure of class {class}")]
     Injected { class: ErrorClass },
@@ -149,6 +187,14 @@ impl ProvisionError {
             | ProvisionError::HalfMade { .. }
             | ProvisionError::BadDatabase { .. }
             | ProvisionError::BadRecord { .. } => ErrorClass::Permanent,
+            ProvisionError::EngineUnreachable { .. } => ErrorClass::Transient,
+            ProvisionError::Engine { class, .. } | ProvisionError::PullFailed { class, .. } => *class,
+            ProvisionError::NameOfStranger { .. } => ErrorClass::Conflict,
+            ProvisionError::NoEngineFits { .. } | ProvisionError::OutOfMemory { .. } => ErrorClass::Quota,
+            ProvisionError::ImageMissing { .. } | ProvisionError::NoDatabaseImage { .. } => ErrorClass::Program,
+            ProvisionError::EngineTooOld { .. }
+            | ProvisionError::BadEngine { .. }
+            | ProvisionError::NetworkMissing { .. } => ErrorClass::Permanent,
             ProvisionError::Io { source, .. } => class_of_io(source),
         }
     }

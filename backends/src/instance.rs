@@ -171,7 +171,8 @@ pub struct Instance {
     pub login: Login,
     pub database: String,
     pub limits: Limits,
-    /// As the server itself says it, for example `10.11.19-MariaDB`; known once it was ready.
+    /// As the server itself says it, for example `10.11.19-MariaDB`; known while it is ready, and longer where it is
+    /// on record.
     pub server_version: Option<String>,
     /// The server's process on this machine, where there is one.
     pub pid: Option<u32>,
@@ -287,6 +288,8 @@ pub struct Usage {
     pub disk_used_bytes: Option<u64>,
     /// The size of the whole file system that holds the data.
     pub disk_capacity_bytes: Option<u64>,
+    /// What may still be written there.
+    pub disk_available_bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -304,6 +307,9 @@ pub struct Capabilities {
     pub enforces_memory: bool,
     /// Whether there is a server that answers SQL.
     pub runs_servers: bool,
+    /// Whether `stop` and `start` act on the server, and `usage` sees its process. Somebody else's
+    /// server goes on as it is.
+    pub controls_servers: bool,
 }
 
 #[cfg(test)]

@@ -5,18 +5,24 @@
 //! business. Timeouts over whole operations, retries, backoff, metrics and dry runs are the
 //! caller's as well, so that every backend behaves alike in them.
 //!
-//! [`ProcessProvisioner`] runs servers as child processes of this machine, and
-//! [`MemoryProvisioner`] runs nothing: it is the smallest example, and what tests use.
+//! [`ProcessProvisioner`] runs servers as child processes of this machine, [`DockerProvisioner`] as
+//! containers, and [`MemoryProvisioner`] runs nothing: it is the smallest example, and what tests use.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod disk;
+mod docker;
 mod error;
+mod files;
 mod instance;
 mod memory;
+mod ports;
 mod process;
+mod sql_server;
 
 use async_trait::async_trait;
 
+pub use docker::{DockerConfig, DockerProvisioner, EngineConfig, PullPolicy, Restart, TlsFiles};
 pub use error::{ErrorClass, ProvisionError};
 pub use instance::{
     Address, Capabilities, DataFate, Instance, InstanceId, InstanceName, InstanceSpec, InstanceState, InvalidName,
@@ -71,4 +77,11 @@ pub trait Provisioner: Send + Sync {
     /// What an instance uses, and of how much. Of one that does not run CPU and memory are
     /// unknown.
     async fn usage(&self, id: &InstanceId) -> Result<Usage, ProvisionError>;
+}
+
+fn check_database(spec: &InstanceSpec) -> Result<(), ProvisionError> {
+    if sql_server::is_usable_database(&spec.database) {
+        return Ok(());
+    }
+    Err(ProvisionError::BadDatabase { database: spec.database.clone() })
 }

@@ -202,7 +202,12 @@ impl Provisioner for MemoryProvisioner {
     fn info(&self) -> ProvisionerInfo {
         ProvisionerInfo {
             kind: "memory",
-            capabilities: Capabilities { enforces_cpu: false, enforces_memory: false, runs_servers: false },
+            capabilities: Capabilities {
+                enforces_cpu: false,
+                enforces_memory: false,
+                runs_servers: false,
+                controls_servers: true,
+            },
         }
     }
 
@@ -291,6 +296,7 @@ impl Provisioner for MemoryProvisioner {
                 memory_limit_bytes: Some(limits.memory_bytes.unwrap_or(4 << 30)),
                 disk_used_bytes: Some(200 << 20),
                 disk_capacity_bytes: Some(100 << 30),
+                disk_available_bytes: Some(50 << 30),
             }))
         })
         .await

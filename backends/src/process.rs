@@ -8,10 +8,8 @@
 //! buffer pool is sized after the memory limit. Linux only, as it reads `/proc`.
 
 mod discover;
-mod files;
 mod identity;
 mod launch;
-mod ports;
 mod program;
 mod server;
 mod store;
@@ -24,16 +22,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rand::Rng;
-use rand::distr::Alphanumeric;
 use tokio::sync::OnceCell;
 
 pub use discover::find_program;
 pub use program::{Program, ProgramCommand};
 
 use crate::{
-    Address, Capabilities, DataFate, Instance, InstanceId, InstanceSpec, InstanceState, Login, OperationId, Owner,
-    ProvisionError, Provisioner, ProvisionerInfo, Secret, Usage,
+    Capabilities, DataFate, Instance, InstanceId, InstanceSpec, InstanceState, OperationId, Owner, ProvisionError,
+    Provisioner, ProvisionerInfo, Usage, check_database, disk, ports, sql_server,
 };
 use discover::ServerProgram;
 use store::{InstanceRecord, Phase, Store, Wanted};
@@ -83,8 +79,6 @@ pub struct ProcessProvisioner {
     server: OnceCell<ServerProgram>,
 }
 
-const PASSWORD_LENGTH: usize = 32;
-
 impl ProcessProvisioner {
     /// Makes the directory where it is missing, and starts nothing.
     pub fn new(config: ProcessConfig) -> Result<Self, ProvisionError> {
@@ -132,7 +126,6 @@ impl ProcessProvisioner {
             }
             return Ok(record);
         }
-        let password: String = rand::rng().sample_iter(Alphanumeric).take(PASSWORD_LENGTH).map(char::from).collect();
         let record = InstanceRecord {
             id,
             owner: spec.owner.clone(),
@@ -140,8 +133,8 @@ impl ProcessProvisioner {
             name: spec.name.clone(),
             database: spec.database.clone(),
             limits: spec.limits,
-            user: server::USER.to_owned(),
-            password: Secret::new(password),
+            user: sql_server::USER.to_owned(),
+            password: sql_server::new_password(),
             port: self.choose_port()?,
             phase: Phase::Copying,
             wanted: Wanted::Running,
@@ -153,7 +146,7 @@ impl ProcessProvisioner {
 
     fn check_disk(&self) -> Result<(), ProvisionError> {
         let needed_bytes = self.config.min_free_bytes;
-        match usage::free_bytes(self.store.directory()) {
+        match disk::room(self.store.directory()).map(|room| room.available_bytes) {
             Some(free_bytes) if free_bytes < needed_bytes => {
                 Err(ProvisionError::DiskFull { path: self.store.directory().to_owned(), free_bytes, needed_bytes })
             }
@@ -163,7 +156,7 @@ impl ProcessProvisioner {
 
     fn choose_port(&self) -> Result<u16, ProvisionError> {
         let on_record: HashSet<u16> = self.store.records()?.iter().map(|r| r.port).collect();
-        ports::choose(&self.config.ports, &on_record)
+        ports::choose(&self.config.ports, &on_record, Some(server::HOST_IP))
     }
 
     async fn observe(&self, record: InstanceRecord) -> Result<Instance, ProvisionError> {
@@ -171,23 +164,26 @@ impl ProcessProvisioner {
         let program = Program::adopt(folder.path(), server::PROGRAM_NAME)?;
         let state = match (record.phase, record.wanted, &program) {
             (Phase::Copying | Phase::Initialising, _, _) => InstanceState::Creating,
-            (Phase::Complete, Wanted::Running, Some(_)) => match server::greet(&record).await {
-                Ok(_) => InstanceState::Ready,
-                Err(error) if server::is_crowded(&error) => InstanceState::Ready,
-                Err(_) => InstanceState::Starting,
-            },
+            (Phase::Complete, Wanted::Running, Some(_)) => {
+                match sql_server::greet(&record.address(), &record.login()).await {
+                    Ok(_) => InstanceState::Ready,
+                    Err(error) if sql_server::is_crowded(&error) => InstanceState::Ready,
+                    Err(_) => InstanceState::Starting,
+                }
+            }
             (Phase::Complete, Wanted::Running, None) => InstanceState::Failed,
             (Phase::Complete, Wanted::Stopped, Some(_)) => InstanceState::Stopping,
             (Phase::Complete, Wanted::Stopped, None) => InstanceState::Stopped,
         };
+        let (address, login) = (record.address(), record.login());
         Ok(Instance {
             id: record.id,
             owner: record.owner,
             operation: record.operation,
             name: record.name,
             state,
-            address: Some(Address { host: server::HOST.to_owned(), port: record.port }),
-            login: Login { user: record.user, password: record.password },
+            address: Some(address),
+            login,
             database: record.database,
             limits: record.limits,
             server_version: record.server_version,
@@ -214,7 +210,12 @@ impl Provisioner for ProcessProvisioner {
     fn info(&self) -> ProvisionerInfo {
         ProvisionerInfo {
             kind: "process",
-            capabilities: Capabilities { enforces_cpu: false, enforces_memory: false, runs_servers: true },
+            capabilities: Capabilities {
+                enforces_cpu: false,
+                enforces_memory: false,
+                runs_servers: true,
+                controls_servers: true,
+            },
         }
     }
 
@@ -294,11 +295,4 @@ impl Provisioner for ProcessProvisioner {
         let measured = tokio::task::spawn_blocking(move || usage::measure(pid, limits, &data));
         Ok(measured.await.expect("reading usage does not panic"))
     }
-}
-
-fn check_database(spec: &InstanceSpec) -> Result<(), ProvisionError> {
-    if server::is_usable_database(&spec.database) {
-        return Ok(());
-    }
-    Err(ProvisionError::BadDatabase { database: spec.database.clone() })
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use crate::ProvisionError;
+use crate::sql_server::Flavor;
 
 /// Where Debian puts servers; the PATH of an ordinary user lacks these.
 const SERVER_FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/sbin"];
@@ -34,12 +35,6 @@ fn find_in(folders: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
 
 fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flavor {
-    MariaDb,
-    MySql,
 }
 
 /// A server program and what it says about itself.

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::files::{self, Lock};
 use super::program::Program;
 use super::store::{InstanceFolder, InstanceRecord, Phase, Wanted};
-use super::{ProcessProvisioner, ports, server, template};
-use crate::{ErrorClass, ProvisionError};
+use super::{ProcessProvisioner, server, template};
+use crate::files::{self, Lock};
+use crate::sql_server::{self, Greeting};
+use crate::{ErrorClass, ProvisionError, ports};
 
 /// Another program may take a port between our look at it and the server's.
 const PORT_ATTEMPTS: u32 = 3;
@@ -59,7 +60,7 @@ impl ProcessProvisioner {
 
     async fn launch(&self, folder: &InstanceFolder, record: &mut InstanceRecord) -> Result<Program, ProvisionError> {
         let server = self.server().await?;
-        if !ports::is_free(record.port) {
+        if !ports::is_free(server::HOST_IP, record.port) {
             record.port = self.choose_port()?;
             folder.write(record)?;
         }
@@ -79,22 +80,22 @@ impl ProcessProvisioner {
         let began = Instant::now();
         loop {
             let id = record.id.clone();
-            let error = match server::greet(record).await {
+            let error = match sql_server::greet(&record.address(), &record.login()).await {
                 Ok(greeting) if self.is_data_of(record, &greeting.datadir) => {
                     return Ok(greeting.version);
                 }
-                Ok(server::Greeting { datadir, .. }) => {
+                Ok(Greeting { datadir, .. }) => {
                     return Err(ProvisionError::OtherServer { id, datadir });
                 }
                 Err(error) => error,
             };
-            let log_tail = || program.log_tail(server::LOG_TAIL_LINES);
+            let log_tail = || program.log_tail(sql_server::LOG_TAIL_LINES);
             if !program.is_running() {
                 let log_tail = log_tail();
-                return Err(ProvisionError::ServerStopped { id, class: server::class_of_log(&log_tail), log_tail });
+                return Err(ProvisionError::ServerStopped { id, class: sql_server::class_of_log(&log_tail), log_tail });
             }
             let waited = began.elapsed();
-            if server::is_refusal(&error) && waited >= REFUSAL_PATIENCE {
+            if sql_server::is_refusal(&error) && waited >= REFUSAL_PATIENCE {
                 return Err(ProvisionError::LoginRefused { id, source: error });
             }
             if waited >= self.config.start_timeout {

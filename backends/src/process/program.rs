@@ -12,9 +12,9 @@ use rand::Rng;
 use rand::distr::Alphanumeric;
 use serde::{Deserialize, Serialize};
 
-use super::files;
 use super::identity::{self, Identity};
 use crate::ProvisionError;
+use crate::files;
 
 /// How a program is started.
 #[derive(Debug, Clone)]

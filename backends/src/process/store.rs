@@ -16,8 +16,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{self, Lock};
-use crate::{DataFate, InstanceId, InstanceName, InstanceSpec, Limits, OperationId, Owner, ProvisionError, Secret};
+use super::server::HOST;
+use crate::files::{self, Lock};
+use crate::{
+    Address, DataFate, InstanceId, InstanceName, InstanceSpec, Limits, Login, OperationId, Owner, ProvisionError,
+    Secret,
+};
 
 /// Longer than one call about an instance takes, so that a second `create` of the same operation
 /// waits for the first instead of failing.
@@ -60,6 +64,14 @@ pub(super) enum Wanted {
 }
 
 impl InstanceRecord {
+    pub(super) fn address(&self) -> Address {
+        Address { host: HOST.to_owned(), port: self.port }
+    }
+
+    pub(super) fn login(&self) -> Login {
+        Login { user: self.user.clone(), password: self.password.clone() }
+    }
+
     pub(super) fn is_of_spec(&self, spec: &InstanceSpec) -> bool {
         self.name == spec.name && self.database == spec.database && self.limits == spec.limits
     }

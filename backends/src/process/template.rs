@@ -8,32 +8,15 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::discover::{Flavor, ServerProgram};
-use super::files::{self, Lock};
+use super::discover::ServerProgram;
 use super::program;
 use super::server;
 use crate::ProvisionError;
+use crate::files::{self, Lock};
+use crate::sql_server::{self, Flavor};
 
 /// A slow disk takes tens of seconds for MySQL's data dictionary.
 const DEADLINE: Duration = Duration::from_secs(180);
-
-/// The redo log of the template stays small, because it is copied; the server enlarges it when
-/// it starts for the first time.
-const TEMPLATE_REDO_LOG: &str = "8M";
-
-/// Files that every server makes for itself and that must not be the same in two of them: the
-/// server's id and its private keys.
-const NOT_TO_SHARE: [&str; 9] = [
-    "auto.cnf",
-    "ca.pem",
-    "ca-key.pem",
-    "server-cert.pem",
-    "server-key.pem",
-    "client-cert.pem",
-    "client-key.pem",
-    "private_key.pem",
-    "public_key.pem",
-];
 
 /// The template's data folder for this server, made now if need be.
 pub(super) async fn data_folder(templates: &Path, server: &ServerProgram) -> Result<PathBuf, ProvisionError> {
@@ -63,7 +46,7 @@ async fn make(server: &ServerProgram, template: &Path) -> Result<(), ProvisionEr
     files::create_private_dir(&unfinished)?;
     lay_out(server, &unfinished, &files::with_suffix(template, ".log")).await?;
     files::remove(&temporary_folder(&unfinished))?;
-    for name in NOT_TO_SHARE {
+    for name in sql_server::NOT_TO_SHARE {
         files::remove(&unfinished.join(name))?;
     }
     files::rename(&unfinished, template)?;
@@ -87,14 +70,12 @@ async fn lay_out(server: &ServerProgram, folder: &Path, log_file: &Path) -> Resu
                 .arg("--no-defaults")
                 .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
                 .arg("--skip-name-resolve")
-                .arg(format!("--innodb-log-file-size={TEMPLATE_REDO_LOG}"));
+                .arg(server.flavor.template_redo_log());
             command
         }
         Flavor::MySql => {
             let mut command = Command::new(&server.path);
-            command
-                .args(["--no-defaults", "--initialize-insecure"])
-                .arg(format!("--loose-innodb-redo-log-capacity={TEMPLATE_REDO_LOG}"));
+            command.args(["--no-defaults", "--initialize-insecure"]).arg(server.flavor.template_redo_log());
             command
         }
     };

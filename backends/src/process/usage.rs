@@ -3,11 +3,9 @@
 use std::path::Path;
 use std::thread;
 
-use nix::sys::statvfs::statvfs;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use super::files;
-use crate::{Limits, Usage};
+use crate::{Limits, Usage, disk, files};
 
 /// Reads from the system, which takes some milliseconds for a data folder of many files.
 pub(super) fn measure(pid: Option<u32>, limits: Limits, data: &Path) -> Usage {
@@ -20,6 +18,7 @@ pub(super) fn measure(pid: Option<u32>, limits: Limits, data: &Path) -> Usage {
             ProcessRefreshKind::nothing().with_cpu().with_memory(),
         );
     }
+    let room = disk::room(data);
     let process = pid.and_then(|pid| system.process(Pid::from_u32(pid)));
     Usage {
         cpu_seconds: process.map(|process| process.accumulated_cpu_time() as f64 / 1000.0),
@@ -27,19 +26,9 @@ pub(super) fn measure(pid: Option<u32>, limits: Limits, data: &Path) -> Usage {
         cpu_limit_cores: limits.cpu_cores.or_else(machine_cores),
         memory_limit_bytes: Some(limits.memory_bytes.unwrap_or_else(|| machine_memory(&system))),
         disk_used_bytes: Some(files::disk_usage_bytes(data)),
-        disk_capacity_bytes: capacity_bytes(data),
+        disk_capacity_bytes: room.map(|room| room.capacity_bytes),
+        disk_available_bytes: room.map(|room| room.available_bytes),
     }
-}
-
-/// Bytes an ordinary user may still write in the file system of this folder.
-pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
-    let stat = statvfs(folder).ok()?;
-    Some(stat.blocks_available() * stat.fragment_size())
-}
-
-fn capacity_bytes(folder: &Path) -> Option<u64> {
-    let stat = statvfs(folder).ok()?;
-    Some(stat.blocks() * stat.fragment_size())
 }
 
 /// As many as this process may use, which a container's quota lowers.

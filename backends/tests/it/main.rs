@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail by panicking and skip aloud")]
 
+mod docker;
 mod memory;
 mod process;

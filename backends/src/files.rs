@@ -14,12 +14,12 @@ use serde::de::DeserializeOwned;
 use crate::ProvisionError;
 
 /// Makes the folder and what is missing above it, for our eyes only.
-pub(super) fn create_private_dir(path: &Path) -> Result<(), ProvisionError> {
+pub(crate) fn create_private_dir(path: &Path) -> Result<(), ProvisionError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(ProvisionError::io("create the folder", path))
 }
 
 /// Replaces the file in one step: after a crash it is the old one or the new one.
-pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<(), ProvisionError> {
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), ProvisionError> {
     let temporary = with_suffix(path, ".new");
     let write = || -> io::Result<()> {
         // One left by a crash may have been cut short; it is ours to overwrite.
@@ -32,14 +32,14 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<(), ProvisionEr
     write().map_err(ProvisionError::io("write", path))
 }
 
-pub(super) fn write_record<T: Serialize>(path: &Path, record: &T) -> Result<(), ProvisionError> {
+pub(crate) fn write_record<T: Serialize>(path: &Path, record: &T) -> Result<(), ProvisionError> {
     let json = serde_json::to_vec_pretty(record)
         .map_err(|source| ProvisionError::BadRecord { path: path.to_owned(), source })?;
     write_whole(path, &json)
 }
 
 /// The record, or `None` where there is none.
-pub(super) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ProvisionError> {
+pub(crate) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ProvisionError> {
     let json = match fs::read(path) {
         Ok(json) => json,
         Err(error) if is_absent(&error) => return Ok(None),
@@ -51,7 +51,7 @@ pub(super) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<Option<T>,
 }
 
 /// Removes a file or a whole folder; one that is not there is fine.
-pub(super) fn remove(path: &Path) -> Result<(), ProvisionError> {
+pub(crate) fn remove(path: &Path) -> Result<(), ProvisionError> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
@@ -64,7 +64,7 @@ pub(super) fn remove(path: &Path) -> Result<(), ProvisionError> {
 }
 
 /// The names in a folder, sorted; none if there is no folder.
-pub(super) fn entries(folder: &Path) -> Result<Vec<String>, ProvisionError> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<String>, ProvisionError> {
     let read = || -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(folder)? {
@@ -80,7 +80,7 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<String>, ProvisionError> {
     }
 }
 
-pub(super) fn rename(from: &Path, to: &Path) -> Result<(), ProvisionError> {
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), ProvisionError> {
     fs::rename(from, to).and_then(|()| sync_parent(to)).map_err(ProvisionError::io("rename", from))
 }
 
@@ -88,7 +88,7 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), ProvisionError> {
 ///
 /// It must have reached the disk, because a server does not write again what it finds in place:
 /// without it a power failure minutes later could leave holes under rows it had confirmed.
-pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<(), ProvisionError> {
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<(), ProvisionError> {
     create_private_dir(to)?;
     for name in entries(from)? {
         let (source, target) = (from.join(&name), to.join(&name));
@@ -111,7 +111,7 @@ fn copy_file(source: &Path, target: &Path) -> io::Result<()> {
 
 /// What the files below a folder take on the disk. Files that vanish meanwhile count as nothing:
 /// a running server drops and renames its files at any time.
-pub(super) fn disk_usage_bytes(folder: &Path) -> u64 {
+pub(crate) fn disk_usage_bytes(folder: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
     let Ok(entries) = fs::read_dir(folder) else {
         return 0;
@@ -130,11 +130,11 @@ pub(super) fn disk_usage_bytes(folder: &Path) -> u64 {
 /// An exclusive lock between all processes, let go when its last clone is dropped: work that goes
 /// on in a thread after its caller is gone holds one too.
 #[derive(Debug, Clone)]
-pub(super) struct Lock(#[expect(dead_code, reason = "held for its drop")] Arc<Flock<File>>);
+pub(crate) struct Lock(#[expect(dead_code, reason = "held for its drop")] Arc<Flock<File>>);
 
 impl Lock {
     /// Waits for the lock, as another call may be about the same thing, but not for ever.
-    pub(super) async fn take(path: PathBuf, patience: Duration) -> Result<Self, ProvisionError> {
+    pub(crate) async fn take(path: PathBuf, patience: Duration) -> Result<Self, ProvisionError> {
         let began = Instant::now();
         let mut file = OpenOptions::new()
             .write(true)
@@ -158,7 +158,7 @@ impl Lock {
     }
 }
 
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
