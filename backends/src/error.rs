@@ -164,6 +164,17 @@ pub enum ProvisionError {
     #[error("the server of {id} was killed for using more than its memory limit{}", tail(.log_tail))]
     OutOfMemory { id: InstanceId, log_tail: String },
 
+    #[error("no server of the pool is free: {reasons}")]
+    PoolExhausted { reasons: String },
+
+    #[error("the server {address} of the pool could not be used")]
+    PoolServer {
+        address: String,
+        is_refusal: bool,
+        #[source]
+        source: sqlx::Error,
+    },
+
     /// A failure that a test asked the in-memory provisioner for.
     #[error("injected failure of class {class}")]
     Injected { class: ErrorClass },
@@ -190,6 +201,9 @@ impl ProvisionError {
             ProvisionError::EngineUnreachable { .. } => ErrorClass::Transient,
             ProvisionError::Engine { class, .. } | ProvisionError::PullFailed { class, .. } => *class,
             ProvisionError::NameOfStranger { .. } => ErrorClass::Conflict,
+            ProvisionError::PoolExhausted { .. } => ErrorClass::Quota,
+            ProvisionError::PoolServer { is_refusal: true, .. } => ErrorClass::Auth,
+            ProvisionError::PoolServer { .. } => ErrorClass::Transient,
             ProvisionError::NoEngineFits { .. } | ProvisionError::OutOfMemory { .. } => ErrorClass::Quota,
             ProvisionError::ImageMissing { .. } | ProvisionError::NoDatabaseImage { .. } => ErrorClass::Program,
             ProvisionError::EngineTooOld { .. }

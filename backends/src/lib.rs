@@ -6,7 +6,8 @@
 //! caller's as well, so that every backend behaves alike in them.
 //!
 //! [`ProcessProvisioner`] runs servers as child processes of this machine, [`DockerProvisioner`] as
-//! containers, and [`MemoryProvisioner`] runs nothing: it is the smallest example, and what tests use.
+//! containers, [`PoolProvisioner`] hands out servers that somebody prepared, and [`MemoryProvisioner`]
+//! runs nothing: it is the smallest example, and what tests use.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -16,6 +17,7 @@ mod error;
 mod files;
 mod instance;
 mod memory;
+mod pool;
 mod ports;
 mod process;
 mod sql_server;
@@ -29,6 +31,7 @@ pub use instance::{
     Limits, Login, OperationId, Owner, ProvisionerInfo, Secret, Usage,
 };
 pub use memory::{Call, Fault, MemoryProvisioner};
+pub use pool::{PoolConfig, PoolProvisioner, PoolServer};
 pub use process::{ProcessConfig, ProcessProvisioner, Program, ProgramCommand, find_program};
 
 /// A way of running database instances for one owner.

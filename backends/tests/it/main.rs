@@ -4,4 +4,5 @@
 
 mod docker;
 mod memory;
+mod pool;
 mod process;
