@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bollard::models::{ContainerStateStatusEnum, ContainerUpdateBody, RestartPolicyNameEnum, VolumeCreateRequest};
+use bollard::models::{ContainerUpdateBody, RestartPolicyNameEnum, VolumeCreateRequest};
 use bollard::query_parameters::{
     InspectNetworkOptions, ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
     RemoveVolumeOptions, StopContainerOptionsBuilder,
@@ -39,8 +39,8 @@ pub use image::PullPolicy;
 
 use crate::files::{self, Lock};
 use crate::{
-    Address, Capabilities, DataFate, Instance, InstanceId, InstanceSpec, InstanceState, Login, OperationId, Owner,
-    ProvisionError, Provisioner, ProvisionerInfo, Usage, check_database, disk, ports, sql_server,
+    Address, Capabilities, DataFate, Instance, InstanceId, InstanceName, InstanceSpec, InstanceState, Limits, Login,
+    OperationId, Owner, ProvisionError, Provisioner, ProvisionerInfo, Usage, check_database, disk, ports, sql_server,
 };
 use container::{Container, SERVER_PORT};
 use engine::{Engine, found};
@@ -75,8 +75,10 @@ pub struct DockerConfig {
     pub ports: RangeInclusive<u16>,
     pub volume_driver: Option<String>,
     pub volume_options: BTreeMap<String, String>,
-    /// The room that each volume has, where the engine cannot tell.
+    /// The room that each volume has, where the engine's disk is not to be taken for it.
     pub disk_bytes: Option<u64>,
+    /// Containers of somebody else that serve as instances: `usage` measures them, and nothing else touches them.
+    pub measured: BTreeMap<InstanceName, String>,
     /// How long a server may take until a login works.
     pub start_timeout: Duration,
     /// How long a server may take to stop before it is killed.
@@ -111,6 +113,7 @@ impl DockerConfig {
             volume_driver: None,
             volume_options: BTreeMap::new(),
             disk_bytes: None,
+            measured: BTreeMap::new(),
             start_timeout: Duration::from_secs(120),
             stop_grace: Duration::from_secs(60),
         }
@@ -592,15 +595,14 @@ impl Provisioner for DockerProvisioner {
     }
 
     async fn usage(&self, id: &InstanceId) -> Result<Usage, ProvisionError> {
-        let (engine, trace) = self.located(id).await?;
-        let Trace::Container(container) = &trace else { return Ok(Usage::default()) };
+        let (engine, name, limits) = match self.located(id).await {
+            Ok((engine, Trace::Container(container))) => (engine, container.name, container.identity.limits),
+            Ok((_, Trace::Volume(_))) => return Ok(Usage::default()),
+            Err(ProvisionError::NotFound { .. }) => self.measured(id).await?,
+            Err(error) => return Err(error),
+        };
         let info = engine.client().await?.info().await.map_err(engine.failed("tell about itself"))?;
-        let used = usage::of_container(engine, &container.name).await?;
-        let limits = container.identity.limits;
-        let address = self.address(engine, container.id().as_str(), container.published_port);
-        let login = self.login(&container.identity).await?;
-        let is_up = container.status == ContainerStateStatusEnum::RUNNING;
-        let disk_used_bytes = if is_up { sql_server::disk_used_bytes(&address, &login).await } else { None };
+        let used = usage::of_container(engine, &name).await?;
         let folder = info.docker_root_dir.filter(|_| engine.is_local()).map(PathBuf::from);
         let room = folder.as_deref().and_then(disk::room);
         let by_configuration = self.config.disk_bytes;
@@ -609,17 +611,33 @@ impl Provisioner for DockerProvisioner {
             resident_memory_bytes: used.memory_bytes,
             cpu_limit_cores: limits.cpu_cores.or(info.ncpu.map(|cores| cores as f64)),
             memory_limit_bytes: limits.memory_bytes.or(info.mem_total.and_then(|bytes| u64::try_from(bytes).ok())),
-            disk_used_bytes,
+            // The engine tells it only by reading through every volume.
+            disk_used_bytes: None,
             disk_capacity_bytes: by_configuration.or(room.map(|room| room.capacity_bytes)),
-            disk_available_bytes: match by_configuration {
-                Some(capacity) => disk_used_bytes.map(|used| capacity.saturating_sub(used)),
-                None => room.map(|room| room.available_bytes),
-            },
+            disk_available_bytes: room.filter(|_| by_configuration.is_none()).map(|room| room.available_bytes),
         })
     }
 }
 
 impl DockerProvisioner {
+    /// A container of somebody else's that the configuration names for an instance, and its limits.
+    async fn measured(&self, id: &InstanceId) -> Result<(&Engine, String, Limits), ProvisionError> {
+        let name = self.config.measured.iter().find(|(name, _)| InstanceId::of(&self.config.owner, name) == *id);
+        let (_, container) = name.ok_or_else(|| ProvisionError::NotFound { id: id.clone() })?;
+        for engine in &self.engines {
+            let looked = found(engine.client().await?.inspect_container(container, None).await);
+            if let Some(inspected) = looked.map_err(engine.failed("look at a container"))? {
+                let host = inspected.host_config.unwrap_or_default();
+                let limits = Limits {
+                    cpu_cores: host.nano_cpus.filter(|nanos| *nanos > 0).map(|nanos| nanos as f64 / 1e9),
+                    memory_bytes: host.memory.and_then(|bytes| u64::try_from(bytes).ok()).filter(|bytes| *bytes > 0),
+                };
+                return Ok((engine, container.clone(), limits));
+            }
+        }
+        Err(ProvisionError::NotFound { id: id.clone() })
+    }
+
     async fn mark_as_kept(&self, engine: &Engine, identity: &Identity) -> Result<(), ProvisionError> {
         let mark = VolumeCreateRequest {
             name: Some(identity::kept_mark(&identity.volume)),

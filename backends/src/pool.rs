@@ -357,13 +357,12 @@ impl Provisioner for PoolProvisioner {
         Ok(())
     }
 
-    /// The server's machine is not ours to look at: CPU and memory are unknown.
+    /// The server's machine is not ours to look at: what it uses is unknown.
     async fn usage(&self, id: &InstanceId) -> Result<Usage, ProvisionError> {
-        let (server, claim) = self.located(id).await?;
+        let (_, claim) = self.located(id).await?;
         Ok(Usage {
             cpu_limit_cores: claim.spec.limits.cpu_cores,
             memory_limit_bytes: claim.spec.limits.memory_bytes,
-            disk_used_bytes: sql_server::disk_used_bytes(&server.address, &server.login).await,
             ..Usage::default()
         })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 use rand::distr::Alphanumeric;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection};
 
 use crate::{Address, ErrorClass, Limits, Login, Secret};
 
@@ -125,30 +125,6 @@ pub(crate) async fn greet(address: &Address, login: &Login) -> Result<Greeting, 
         Ok(Greeting { version, datadir })
     })
     .await
-}
-
-/// What the server's tables and logs take on its disk, by its own account; `None` if it does not say.
-pub(crate) async fn disk_used_bytes(address: &Address, login: &Login) -> Option<u64> {
-    // The names and columns of both servers, of which each knows one.
-    const TABLESPACES: [&str; 2] = ["INNODB_SYS_TABLESPACES", "INNODB_TABLESPACES"];
-    const REDO_LOGS: [&str; 2] = ["@@innodb_log_file_size", "@@innodb_redo_log_capacity"];
-    within(async {
-        let mut connection = connect(address, login).await?;
-        let mut answer = Err(sqlx::Error::RowNotFound);
-        for (tablespaces, redo_log) in TABLESPACES.into_iter().zip(REDO_LOGS) {
-            let sql = format!(
-                "SELECT CAST(COALESCE(SUM(FILE_SIZE), 0) + {redo_log} AS UNSIGNED) FROM information_schema.{tablespaces}"
-            );
-            answer = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await;
-            if answer.is_ok() {
-                break;
-            }
-        }
-        let _ = connection.close().await;
-        answer
-    })
-    .await
-    .ok()
 }
 
 /// Gives a server that hangs no longer than 5 s.

@@ -120,6 +120,14 @@ impl Endpoint {
         }
     }
 
+    /// Host and port; `None` for a socket.
+    pub fn tcp_address(&self) -> Option<(&str, u16)> {
+        match &self.address {
+            Address::Tcp { host, port } => Some((host, *port)),
+            Address::Socket(_) => None,
+        }
+    }
+
     /// Options for a connection that behaves as a plain client's: nothing that sqlx would add to the session.
     pub fn connect_options(&self) -> MySqlConnectOptions {
         let options = MySqlConnectOptions::new()

@@ -41,6 +41,7 @@ pub struct Metrics {
     shard_connections: IntGaugeVec,
     shard_up: IntGaugeVec,
     epoch: IntGauge,
+    active: IntGauge,
     retries: IntCounterVec,
 }
 
@@ -64,6 +65,8 @@ impl Metrics {
         };
         let epoch = IntGauge::new("sql_autoscaler_router_topology_epoch", "Epoch of the topology in use; 0: none yet")?;
         registry.register(Box::new(epoch.clone()))?;
+        let active = IntGauge::new("sql_autoscaler_router_active_queries", "Queries being answered")?;
+        registry.register(Box::new(active.clone()))?;
         let build = gauge("sql_autoscaler_router_build_info", "Always 1", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let metrics = Metrics {
@@ -97,6 +100,7 @@ impl Metrics {
             )?,
             retries: counter("sql_autoscaler_router_retries_total", "Statements run again", &["reason"])?,
             epoch,
+            active,
             registry,
         };
         for code in ERROR_CODES {
@@ -137,9 +141,11 @@ impl Metrics {
         &self,
         topology: Option<&Topology>,
         connections: &[(ShardId, usize, usize)],
+        active_queries: usize,
         is_up: impl Fn(&ShardId) -> bool,
     ) -> Vec<u8> {
         self.epoch.set(topology.map_or(0, |topology| topology.epoch().number() as i64));
+        self.active.set(active_queries as i64);
         self.shard_up.reset();
         self.shard_connections.reset();
         for shard in topology.iter().flat_map(|topology| topology.shards()) {

@@ -159,7 +159,8 @@ impl Router {
 
     pub fn render_metrics(&self) -> Vec<u8> {
         let topology = self.topology();
-        self.metrics.render(topology.as_deref(), &self.shards.counts(), |shard| self.watch.is_confirmed(shard))
+        let active = self.limits.max_concurrent_queries.saturating_sub(self.turns.available_permits());
+        self.metrics.render(topology.as_deref(), &self.shards.counts(), active, |shard| self.watch.is_confirmed(shard))
     }
 
     /// Runs a statement; its rows go to `sink`.

@@ -11,6 +11,7 @@ pub mod views;
 
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::{Client, Method};
@@ -30,7 +31,7 @@ pub struct Admin {
     router: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Service {
     Router,
     Scaler,
@@ -87,8 +88,8 @@ impl Admin {
         let client = Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).build();
         Admin {
             client: client.expect("a client without certificates or proxies of its own can always be built"),
-            scaler: format!("http://{}", config.scaler_listen),
-            router: format!("http://{}", config.router_listen),
+            scaler: format!("http://{}", reachable(config.scaler_listen)),
+            router: format!("http://{}", reachable(config.router_listen)),
         }
     }
 
@@ -106,6 +107,12 @@ impl Admin {
             Service::Router => &self.router,
             Service::Scaler => &self.scaler,
         }
+    }
+
+    /// `None` if the service is ready, else what it says is missing.
+    pub async fn why_not_ready(&self, service: Service) -> Result<Option<String>, AdminError> {
+        let (status, text) = self.text(service, Method::GET, "/ready", None, Some(ANSWER_TIMEOUT)).await?;
+        Ok((!(200..300).contains(&status)).then_some(text))
     }
 
     async fn fetch(&self, service: Service, path: &str) -> Result<Value, AdminError> {
@@ -156,6 +163,15 @@ impl Admin {
         let response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
         Ok((status, response.text().await.map_err(failed)?))
+    }
+}
+
+/// Where a listener on every address of this machine is reached from this machine.
+fn reachable(listener: SocketAddr) -> SocketAddr {
+    match listener.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), listener.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), listener.port()),
+        _ => listener,
     }
 }
 

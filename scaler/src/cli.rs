@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::admin::Service;
+
 pub use run::{WRONG_USAGE, exit_code, hint, run};
 
 /// A sharding router and autoscaler for MySQL and MariaDB.
@@ -53,6 +55,14 @@ pub enum Command {
     Demo,
     /// Look for anything wrong with the configuration, the shards and where rows lie.
     Check(Output),
+    /// Exit with 0 if a service answers that it is ready, for health checks.
+    Ready {
+        #[arg(value_enum)]
+        service: Service,
+        /// Address of the service instead of the configuration's.
+        #[arg(long, value_name = "URL", env = "SQL_AUTOSCALER_URL")]
+        url: Option<String>,
+    },
     /// Show how the cluster is doing.
     Status(Ask),
     /// List the shards with their load.

@@ -1,5 +1,6 @@
 //! The commands that run services, each from a checked configuration to the end of the process.
 
+mod backend;
 mod check;
 mod demo;
 mod up;

@@ -2,17 +2,21 @@
 //!
 //! All mistakes are found in one pass and reported together, each with its JSON path.
 
+mod backend;
 mod json;
 mod prometheus;
 mod read;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use backends::{EngineConfig, InstanceName, PullPolicy, Restart};
+use router::endpoint::Endpoint;
 use router::schema::Layout;
 use router::service::Limits;
 use router::topology::Shard;
@@ -38,14 +42,18 @@ pub struct Config {
     pub scope: Scope,
     /// `monitoring_interval_seconds`, 10 s.
     pub monitoring_interval: Duration,
-    /// Loopback, `127.0.0.1:8080`.
+    /// Loopback unless `listen_without_auth`, `127.0.0.1:8080`.
     pub router_listen: SocketAddr,
-    /// Loopback, `127.0.0.1:9090`.
+    /// Loopback unless `listen_without_auth`, `127.0.0.1:9090`.
     pub scaler_listen: SocketAddr,
     /// The section with its variables replaced and its keys and types checked, files as absolute or
     /// base-relative paths. Absent: `up` starts a Prometheus of its own.
     pub prometheus: Option<serde_json::Value>,
     pub backend: Backend,
+    /// Where the scaler finds the routers, `host:port`; empty: one at `router_listen`.
+    pub routers: Vec<String>,
+    /// `exporter`; absent: the exporters are not the scaler's business.
+    pub exporter: Option<ExporterAccount>,
     /// At least 1, at most `max_shards`.
     pub min_shards: u16,
     /// 16; at least the number of `shards`.
@@ -59,11 +67,57 @@ pub struct Config {
     pub catalogue: Option<String>,
 }
 
-/// How new shards come about. `docker` and `static` have their names already and are refused by them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
+/// How new shards come about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backend {
+    pub kind: BackendKind,
+    /// `cpu_cores` and `memory_bytes` of each new shard.
+    pub limits: backends::Limits,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum BackendKind {
     /// A mariadbd or mysqld process on this machine.
     Process,
+    /// A container of a Docker engine.
+    Docker(Box<Docker>),
+    /// Servers that somebody prepared, in the order in which they are taken: `pool`.
+    Static(Vec<Endpoint>),
+}
+
+/// The options of the backend `docker`; each field is the key of its name unless it says otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Docker {
+    pub image: String,
+    pub pull: PullPolicy,
+    pub engines: Vec<EngineConfig>,
+    pub network: Option<String>,
+    pub labels: BTreeMap<String, String>,
+    pub placement: BTreeMap<String, String>,
+    pub restart: Restart,
+    pub template: bool,
+    pub args: Vec<String>,
+    pub volume_driver: Option<String>,
+    pub volume_options: BTreeMap<String, String>,
+    pub disk_bytes: Option<u64>,
+    pub measured: BTreeMap<InstanceName, String>,
+    /// `start_timeout_seconds`.
+    pub start_timeout: Duration,
+    /// `stop_grace_seconds`.
+    pub stop_grace: Duration,
+}
+
+impl Default for Backend {
+    fn default() -> Backend {
+        Backend { kind: BackendKind::Process, limits: backends::Limits::default() }
+    }
+}
+
+/// The account that mysqld_exporter uses on every shard; the scaler makes it where it is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExporterAccount {
+    pub user: String,
+    pub password: String,
 }
 
 /// How rows move between shards.

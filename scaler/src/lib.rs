@@ -8,6 +8,7 @@ pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod config;
+pub mod exporter_account;
 pub mod http;
 pub mod metrics;
 pub mod moves;

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use prometheus::{CounterVec, GaugeVec, Registry, TextEncoder};
-use router::topology::{MovePhase, ShardId, Topology};
+use router::topology::{Epoch, MovePhase, ShardId, Topology};
 
 use crate::catalogue::Outcome;
-use crate::observe::{Condition, InstanceUsage, ShardStatus};
+use crate::observe::{Condition, InstanceUsage, Internals, ShardStatus};
+use crate::policy::Mode;
 use families::Families;
 
 /// Why nothing was done although a rule asked for it: the policy's reason codes.
@@ -38,6 +39,7 @@ const SUPPRESSIONS: [&str; 16] = [
 ];
 const DIRECTIONS: [&str; 2] = ["out", "in"];
 const ACTIONS: [&str; 2] = ["scale_out", "drain"];
+const ACTION_PHASES: [&str; 4] = ["create", "join", "move", "undo"];
 const OUTCOMES: [Outcome; 3] = [Outcome::Succeeded, Outcome::Failed, Outcome::Undone];
 const EVALUATION_OUTCOMES: [&str; 7] = ["ok", "breach", "no_data", "invalid", "partial", "stale", "error"];
 const RULE_STATES: [&str; 7] = ["inactive", "pending", "firing", "unknown", "warming_up", "settling", "invalid"];
@@ -56,6 +58,8 @@ struct Shown {
     /// Rule and shard; the shard is empty for a rule about the whole cluster.
     rule_states: BTreeSet<(String, String)>,
     phase: Option<String>,
+    /// By move.
+    remaining_rows: BTreeMap<String, u64>,
 }
 
 #[derive(Default)]
@@ -87,6 +91,9 @@ impl Metrics {
         for phase in [MovePhase::Announced, MovePhase::Switched] {
             families.moves.with_label_values(&[move_phase(phase)]);
         }
+        for phase in ACTION_PHASES {
+            families.action_phase.with_label_values(&[phase]);
+        }
         for action in ACTIONS {
             families.action_duration.with_label_values(&[action]);
         }
@@ -101,20 +108,29 @@ impl Metrics {
     }
 
     /// Shows one shard as the last round saw it. What the round could not find out is removed.
-    pub fn shard(&self, status: &ShardStatus, usage: Option<&InstanceUsage>) {
+    pub fn shard(&self, status: &ShardStatus, usage: Option<&InstanceUsage>, internals: Internals) {
         let shard = status.shard_id.as_str();
         let families = &self.families;
-        match usage {
-            Some(usage) => set_total(&families.cpu_seconds, &[shard], usage.cpu_seconds),
+        match usage.and_then(|usage| usage.cpu_seconds) {
+            Some(seconds) => set_total(&families.cpu_seconds, &[shard], seconds),
             None => remove_total(&families.cpu_seconds, &[shard]),
         }
-        set_or_remove(&families.cpu_limit, &[shard], usage.map(|usage| usage.cpu_limit_cores));
-        set_or_remove(&families.memory, &[shard], usage.map(|usage| usage.resident_memory_bytes as f64));
-        set_or_remove(&families.memory_limit, &[shard], usage.map(|usage| usage.memory_limit_bytes as f64));
-        let disk_used = usage.and_then(|usage| usage.disk_used_bytes);
-        set_or_remove(&families.disk_used, &[shard], disk_used.map(|bytes| bytes as f64));
-        let disk_capacity = usage.and_then(|usage| usage.disk_capacity_bytes);
-        set_or_remove(&families.disk_capacity, &[shard], disk_capacity.map(|bytes| bytes as f64));
+        set_or_remove(&families.cpu_limit, &[shard], usage.and_then(|usage| usage.cpu_limit_cores));
+        let answers = !matches!(status.status, Condition::Unreachable | Condition::Starting);
+        families.up.with_label_values(&[shard]).set(flag(answers));
+        families.slots.with_label_values(&[shard]).set(status.slots as f64);
+        let of_usage = |field: fn(&InstanceUsage) -> Option<u64>| usage.and_then(field);
+        for (gauge, number) in [
+            (&families.memory, of_usage(|usage| usage.resident_memory_bytes)),
+            (&families.memory_limit, of_usage(|usage| usage.memory_limit_bytes)),
+            (&families.disk_used, of_usage(|usage| usage.disk_used_bytes)),
+            (&families.disk_capacity, of_usage(|usage| usage.disk_capacity_bytes)),
+            (&families.disk_available, of_usage(|usage| usage.disk_available_bytes)),
+            (&families.prepared, internals.prepared_transactions),
+            (&families.pending_changes, internals.pending_changes),
+        ] {
+            set_or_remove(gauge, &[shard], number.map(|number| number as f64));
+        }
 
         let mut shown = self.shown();
         let known = shown.shards.entry(status.shard_id.clone()).or_default();
@@ -188,6 +204,7 @@ impl Metrics {
     /// A rule of the configuration, with its threshold for a direction (`out`, `in`).
     pub fn rule(&self, rule: &str, direction: &str, threshold: f64) {
         self.families.rule_threshold.with_label_values(&[rule, direction]).set(threshold);
+        self.families.last_success.with_label_values(&[rule]);
         for outcome in EVALUATION_OUTCOMES {
             self.families.evaluations.with_label_values(&[rule, outcome]);
         }
@@ -207,6 +224,11 @@ impl Metrics {
     /// One rule was evaluated, with one of the outcomes `ok, breach, no_data, invalid, partial, stale, error`.
     pub fn evaluation(&self, rule: &str, outcome: &str) {
         self.families.evaluations.with_label_values(&[rule, outcome]).inc();
+    }
+
+    /// A rule's value was known at `at`.
+    pub fn rule_known(&self, rule: &str, at: Timestamp) {
+        self.families.last_success.with_label_values(&[rule]).set(seconds(at));
     }
 
     /// A round of evaluating all rules ended at `at`.
@@ -263,6 +285,16 @@ impl Metrics {
         self.families.paused.set(flag(paused));
     }
 
+    pub fn set_mode(&self, mode: Mode) {
+        for (name, known) in [("auto", Mode::Auto), ("recommend", Mode::Recommend), ("off", Mode::Off)] {
+            self.families.mode.with_label_values(&[name]).set(flag(known == mode));
+        }
+    }
+
+    pub fn topology_epoch(&self, epoch: Epoch) {
+        self.families.epoch.set(epoch.number() as f64);
+    }
+
     pub fn set_leader(&self, leader: bool) {
         self.families.leader.set(flag(leader));
     }
@@ -273,6 +305,23 @@ impl Metrics {
             let count = topology.moves().iter().filter(|slot_move| slot_move.phase == phase).count();
             self.families.moves.with_label_values(&[move_phase(phase)]).set(count as f64);
         }
+        if topology.moves().is_empty() {
+            self.shown().remaining_rows.clear();
+            self.families.remaining_rows.set(0.0);
+            self.families.last_progress.set(0.0);
+        }
+    }
+
+    /// A move got further, and has about so many rows left to copy.
+    pub fn move_progressed(&self, id: &str, remaining_rows: u64, at: Timestamp) {
+        let mut shown = self.shown();
+        shown.remaining_rows.insert(id.to_owned(), remaining_rows);
+        self.families.remaining_rows.set(shown.remaining_rows.values().sum::<u64>() as f64);
+        self.families.last_progress.set(seconds(at));
+    }
+
+    pub fn changes_replayed(&self, changes: u64) {
+        self.families.changes_replayed.inc_by(changes as f64);
     }
 
     pub fn move_copied(&self, rows: u64) {

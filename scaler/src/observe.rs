@@ -16,6 +16,7 @@ use serde::Serialize;
 use sqlx::mysql::MySqlConnection;
 use tokio::time::timeout;
 
+pub use look::Internals;
 use look::{Holdings, Vitals};
 use rates::{Reading, per_second};
 
@@ -62,16 +63,17 @@ pub enum Condition {
     Draining,
 }
 
-/// What an instance uses of what it may use, as its provisioner measures it.
+/// What an instance uses of what it may use, as its provisioner measures it; `None` is what it cannot tell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstanceUsage {
     /// Since the process started.
-    pub cpu_seconds: f64,
-    pub resident_memory_bytes: u64,
-    pub cpu_limit_cores: f64,
-    pub memory_limit_bytes: u64,
+    pub cpu_seconds: Option<f64>,
+    pub resident_memory_bytes: Option<u64>,
+    pub cpu_limit_cores: Option<f64>,
+    pub memory_limit_bytes: Option<u64>,
     pub disk_used_bytes: Option<u64>,
     pub disk_capacity_bytes: Option<u64>,
+    pub disk_available_bytes: Option<u64>,
     pub instance: String,
     pub provisioner: &'static str,
     pub server_version: Option<String>,
@@ -79,7 +81,7 @@ pub struct InstanceUsage {
 
 #[async_trait]
 pub trait UsageSource: Send + Sync {
-    /// `None` if the shard's instance is not ours, or cannot be measured now.
+    /// `None` if the backend knows no instance of the shard, or cannot measure it now.
     async fn usage(&self, shard: &ShardId) -> Option<InstanceUsage>;
 }
 
@@ -126,6 +128,11 @@ impl Observer {
         self.subjects.iter().find(|subject| subject.shard == *shard)?.usage.as_ref()
     }
 
+    /// What the last round found inside a shard.
+    pub fn last_internals(&self, shard: &ShardId) -> Internals {
+        self.subjects.iter().find(|subject| subject.shard == *shard).map_or_else(Internals::default, |s| s.internals)
+    }
+
     /// Keeps what is known of the shards that stay where they are, and starts afresh with the others.
     fn follow(&mut self, topology: &Topology) {
         let mut known = std::mem::take(&mut self.subjects);
@@ -149,6 +156,7 @@ struct Subject {
     endpoint: Endpoint,
     connection: Option<MySqlConnection>,
     usage: Option<InstanceUsage>,
+    internals: Internals,
     cpu_seconds: Option<Reading>,
     statements: Option<Reading>,
     /// The statements of `connection`'s session that `statements` includes.
@@ -172,6 +180,7 @@ impl Subject {
             endpoint,
             connection: None,
             usage: None,
+            internals: Internals::default(),
             cpu_seconds: None,
             statements: None,
             own_statements: 0,
@@ -182,8 +191,16 @@ impl Subject {
     async fn look(&mut self, topology: &Topology, layout: &Layout, source: &dyn UsageSource) -> Sight {
         let shard = self.shard.clone();
         let measured = async { timeout(LOOK_TIMEOUT, source.usage(&shard)).await.ok().flatten() };
-        let (usage, mut sight) = tokio::join!(measured, self.look_inside(topology, layout));
-        let reading = usage.as_ref().map(|usage| Reading { at: Instant::now(), total: usage.cpu_seconds });
+        let (mut usage, mut sight) = tokio::join!(measured, self.look_inside(topology, layout));
+        if let Some(usage) = &mut usage {
+            // The server's own account, where the backend does not see its files.
+            usage.disk_used_bytes = usage.disk_used_bytes.or(self.internals.disk_used_bytes);
+            let free = usage.disk_capacity_bytes.zip(usage.disk_used_bytes);
+            let free = free.map(|(capacity, used)| capacity.saturating_sub(used));
+            usage.disk_available_bytes = usage.disk_available_bytes.or(free);
+        }
+        let seconds = usage.as_ref().and_then(|usage| usage.cpu_seconds);
+        let reading = seconds.map(|total| Reading { at: Instant::now(), total });
         sight.cpu_cores = per_second(self.cpu_seconds, reading);
         (self.cpu_seconds, self.usage) = (reading, usage);
         sight
@@ -214,6 +231,10 @@ impl Subject {
             }
         };
         self.last_updated = Some(Timestamp::now());
+        let is_source = topology.moves().iter().any(|slot_move| slot_move.source == self.shard);
+        let internals = look::fetch_internals(&mut connection, is_source);
+        // A connection whose answer was not awaited is of no more use, so the rest of the look fails too.
+        self.internals = tokio::time::timeout_at(deadline, internals).await.unwrap_or_default();
         let queries_per_second = self.count_statements(&vitals, fresh);
         let holdings =
             tokio::time::timeout_at(deadline, look::fetch_holdings(&mut connection, &self.shard, topology, layout));
@@ -237,6 +258,7 @@ impl Subject {
     /// A rate over a gap would hide what happened in it, so it starts again.
     fn lost(&mut self) -> Sight {
         self.statements = None;
+        self.internals = Internals::default();
         Sight::default()
     }
 
@@ -257,9 +279,13 @@ impl Subject {
         let percent = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole * 100.0);
         ShardStatus {
             shard_id: self.shard.clone(),
-            cpu_percent: usage.zip(sight.cpu_cores).and_then(|(usage, cores)| percent(cores, usage.cpu_limit_cores)),
+            cpu_percent: usage
+                .and_then(|usage| usage.cpu_limit_cores)
+                .zip(sight.cpu_cores)
+                .and_then(|(limit, cores)| percent(cores, limit)),
             memory_percent: usage
-                .and_then(|usage| percent(usage.resident_memory_bytes as f64, usage.memory_limit_bytes as f64)),
+                .and_then(|usage| usage.resident_memory_bytes.zip(usage.memory_limit_bytes))
+                .and_then(|(used, limit)| percent(used as f64, limit as f64)),
             disk_percent: usage
                 .and_then(|usage| usage.disk_used_bytes.zip(usage.disk_capacity_bytes))
                 .and_then(|(used, capacity)| percent(used as f64, capacity as f64)),

@@ -8,9 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backends::{
-    DataFate, ErrorClass, Instance, InstanceId, InstanceName, InstanceSpec, Limits, OperationId, ProvisionError,
-};
+use backends::{DataFate, ErrorClass, Instance, InstanceId, InstanceName, InstanceSpec, OperationId, ProvisionError};
 use jiff::Timestamp;
 use rand::Rng;
 use router::endpoint::Endpoint;
@@ -234,7 +232,7 @@ fn instance_spec(scaler: &Scaler, shard: &ShardId) -> Result<InstanceSpec, Failu
         owner: scaler.owner.clone(),
         name: InstanceName::new(shard.as_str()).map_err(|_| Failure::Name(shard.to_string()))?,
         database: home,
-        limits: Limits::default(),
+        limits: scaler.config.backend.limits,
     })
 }
 

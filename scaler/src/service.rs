@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::cluster::{Cluster, ClusterError, Lease};
 use crate::config::Config;
+use crate::exporter_account::ExporterAccounts;
 use crate::metrics::Metrics;
 use crate::moves::{MoveProgress, MoveSettings, MoveState, ProgressSink};
 use crate::observe::{Condition, InstanceUsage, Observer, ShardStatus, UsageSource};
@@ -40,8 +41,8 @@ pub struct Parts {
     pub owner: Owner,
     pub prometheus: Prometheus,
     pub exporter_of: ExporterOf,
-    /// Where Prometheus finds the router.
-    pub router: String,
+    /// Where Prometheus finds the routers.
+    pub routers: Vec<String>,
     /// Tells the router that the topology changed.
     pub nudge: Arc<dyn Fn() + Send + Sync>,
 }
@@ -69,7 +70,7 @@ pub struct Scaler {
     pub(crate) metrics: Metrics,
     prometheus: Prometheus,
     exporter_of: ExporterOf,
-    router: String,
+    routers: Vec<String>,
     rules: Vec<Rule>,
     policy: Policy,
     lease: tokio::sync::Mutex<Option<Lease>>,
@@ -88,6 +89,7 @@ struct State {
     settle_at: Option<Instant>,
     moves: BTreeMap<String, MoveProgress>,
     copied: BTreeMap<String, u64>,
+    replayed: BTreeMap<String, u64>,
     unready: Option<String>,
 }
 
@@ -109,6 +111,7 @@ impl Scaler {
         let metrics = Metrics::new();
         metrics.shard_limits(min, max);
         metrics.set_leader(true);
+        metrics.set_mode(config.mode);
         for rule in &rules {
             metrics.rule(rule.name(), "out", rule.threshold());
         }
@@ -122,7 +125,7 @@ impl Scaler {
             metrics,
             prometheus: parts.prometheus,
             exporter_of: parts.exporter_of,
-            router: parts.router,
+            routers: parts.routers,
             rules,
             policy,
             lease: tokio::sync::Mutex::new(Some(lease)),
@@ -143,6 +146,7 @@ impl Scaler {
         tokio::pin!(shutdown);
         self.settle_leftovers();
         let mut observer = Observer::new(self.config.layout.clone());
+        let mut accounts = ExporterAccounts::new(self.config.exporter.clone());
         let mut ticks = tokio::time::interval(self.config.monitoring_interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -152,7 +156,7 @@ impl Scaler {
             }
             tokio::select! {
                 () = &mut shutdown => break,
-                () = self.round(&mut observer) => {}
+                () = self.round(&mut observer, &mut accounts) => {}
             }
         }
         let task = self.state().task.take();
@@ -162,7 +166,7 @@ impl Scaler {
         }
     }
 
-    async fn round(self: &Arc<Self>, observer: &mut Observer) {
+    async fn round(self: &Arc<Self>, observer: &mut Observer, accounts: &mut ExporterAccounts) {
         if let Err(error) = self.hold_lease().await {
             self.metrics.set_leader(false);
             tracing::warn!(error = chain(&error), "without the lease nothing is decided");
@@ -171,7 +175,9 @@ impl Scaler {
         }
         self.metrics.set_leader(true);
         // A shard that hangs holds up each of the two until its time is over.
-        let (refreshed, ()) = tokio::join!(self.cluster.refresh(), self.observe(observer));
+        let topology = self.cluster.topology();
+        let (refreshed, (), ()) =
+            tokio::join!(self.cluster.refresh(), self.observe(observer), accounts.follow(&topology));
         if let Err(error) = refreshed {
             tracing::warn!(error = chain(&error), "no shard's topology could be read");
         }
@@ -208,11 +214,13 @@ impl Scaler {
                     !self.config.layout.reference_tables.iter().any(|name| name.eq_ignore_ascii_case(table))
                 });
             }
-            self.metrics.shard(&counted, observer.last_usage(&status.shard_id));
+            let shard = &status.shard_id;
+            self.metrics.shard(&counted, observer.last_usage(shard), observer.last_internals(shard));
         }
         let known: Vec<ShardId> = topology.shards().iter().map(|shard| shard.id.clone()).collect();
         self.metrics.forget_shards_except(&known);
         self.metrics.moves(&topology);
+        self.metrics.topology_epoch(topology.epoch());
         let mut state = self.state();
         self.metrics.shard_counts(&statuses, known.len() + usize::from(state.action.is_some()));
         state.statuses = statuses;
@@ -225,6 +233,9 @@ impl Scaler {
         for reading in &readings {
             let outcome = reading.values.as_ref().err().map_or("ok", |unknown| unknown.outcome());
             self.metrics.evaluation(reading.rule.name(), outcome);
+            if reading.values.is_ok() {
+                self.metrics.rule_known(reading.rule.name(), Timestamp::now());
+            }
         }
         let now = Timestamp::now();
         let (decision, remembered) = {
@@ -395,6 +406,12 @@ impl Scaler {
         let copied = state.copied.entry(id.clone()).or_default();
         self.metrics.move_copied(progress.rows_copied.saturating_sub(*copied));
         *copied = progress.rows_copied;
+        let expected = expected_rows(&state.statuses, &progress).filter(|_| !is_copied(progress.state));
+        let remaining = expected.unwrap_or(0).saturating_sub(progress.rows_copied);
+        self.metrics.move_progressed(&id, remaining, Timestamp::now());
+        let replayed = state.replayed.entry(id.clone()).or_default();
+        self.metrics.changes_replayed(progress.changes_replayed.saturating_sub(*replayed));
+        *replayed = progress.changes_replayed;
         if before != Some(progress.state) {
             match progress.state {
                 MoveState::Switched => {
@@ -437,7 +454,21 @@ fn state_name(state: RuleState) -> &'static str {
     }
 }
 
-/// Usage as the backend measures it, for shards that it runs.
+/// Whether nothing is left to be copied.
+fn is_copied(state: MoveState) -> bool {
+    matches!(state, MoveState::Switched | MoveState::CleaningUp | MoveState::Done | MoveState::Undone)
+}
+
+/// How many rows a move will copy, if rows are spread over slots evenly.
+fn expected_rows(statuses: &[ShardStatus], progress: &MoveProgress) -> Option<u64> {
+    let source = statuses.iter().find(|status| status.shard_id == progress.source)?;
+    let rows = source.total_entries?;
+    // Slots that were switched already are no longer the source's.
+    let slots = source.slots.max(progress.slots).max(1);
+    Some((rows as f64 * progress.slots as f64 / slots as f64) as u64)
+}
+
+/// Usage as the backend measures it, for shards that it runs or was told of.
 struct BackendUsage<'a> {
     provisioner: &'a dyn Provisioner,
     owner: &'a Owner,
@@ -449,12 +480,13 @@ impl UsageSource for BackendUsage<'_> {
         let id = InstanceId::new(format!("{}.{shard}", self.owner)).ok()?;
         let usage = self.provisioner.usage(&id).await.ok()?;
         Some(InstanceUsage {
-            cpu_seconds: usage.cpu_seconds?,
-            resident_memory_bytes: usage.resident_memory_bytes?,
-            cpu_limit_cores: usage.cpu_limit_cores?,
-            memory_limit_bytes: usage.memory_limit_bytes?,
+            cpu_seconds: usage.cpu_seconds,
+            resident_memory_bytes: usage.resident_memory_bytes,
+            cpu_limit_cores: usage.cpu_limit_cores,
+            memory_limit_bytes: usage.memory_limit_bytes,
             disk_used_bytes: usage.disk_used_bytes,
             disk_capacity_bytes: usage.disk_capacity_bytes,
+            disk_available_bytes: usage.disk_available_bytes,
             instance: id.to_string(),
             provisioner: self.provisioner.info().kind,
             server_version: None,

@@ -22,6 +22,13 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Scaler => return commands::scaler(config, data_dir, commands::stop_signal()?).await,
         Command::Demo => return commands::demo(config, data_dir, commands::stop_signal()?).await,
         Command::Check(output) => return commands::check(config, data_dir, output.json).await,
+        Command::Ready { service, url } => {
+            let admin = Admin::new(&config).with_router(url.as_deref()).with_scaler(url.as_deref());
+            let why_not = admin.why_not_ready(service).await?;
+            if let Some(why) = why_not {
+                anyhow::bail!("not ready: {why}");
+            }
+        }
         Command::Status(ask) => return Ok(views::status(&admin(&config, &ask), ask.output.json, out).await?),
         Command::Shards(ask) => views::shards(&admin(&config, &ask), ask.output.json, out).await?,
         Command::Moves(ask) => views::moves(&admin(&config, &ask), ask.output.json, out).await?,

@@ -37,6 +37,7 @@ fn the_commands_of_the_interface_are_there() {
             "scaler",
             "demo",
             "check",
+            "ready",
             "status",
             "shards",
             "moves",

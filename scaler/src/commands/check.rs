@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use backends::{Owner, ProcessConfig, ProcessProvisioner, Provisioner};
 use router::session;
 use router::topology::watch::chain;
 use router::topology::{Shard, ShardId, Topology, store};
 use serde::Serialize;
 
+use super::backend;
 use crate::config::Config;
 use crate::scale_out::endpoint_of;
 
@@ -43,8 +43,8 @@ impl Finding {
 
 /// Prints what is wrong with the cluster; success if nothing is.
 pub async fn run(config: Config, data_dir: PathBuf, json: bool) -> anyhow::Result<ExitCode> {
-    let seeds = seeds(&config, &data_dir).await?;
     let mut findings = Vec::new();
+    let seeds = seeds(&config, &data_dir, &mut findings).await?;
     let topology = newest_topology(&seeds, &mut findings).await;
     match &topology {
         Some(topology) => {
@@ -94,17 +94,27 @@ fn as_text(findings: &[Finding], topology: Option<&Topology>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The configured shards, and those that `up` runs on this machine.
-async fn seeds(config: &Config, data_dir: &Path) -> anyhow::Result<Vec<Shard>> {
+/// The configured shards, and those that the backend runs.
+async fn seeds(config: &Config, data_dir: &Path, findings: &mut Vec<Finding>) -> anyhow::Result<Vec<Shard>> {
     let mut seeds = config.shards.clone();
-    let instances = data_dir.join("instances");
-    if instances.exists() {
-        let owner = Owner::new("sql-autoscaler")?;
-        let provisioner = ProcessProvisioner::new(ProcessConfig::new(owner.clone(), instances))?;
-        for instance in provisioner.list(&owner).await? {
-            if let Ok(endpoint) = endpoint_of(&instance) {
-                seeds.push(Shard { id: ShardId::new(instance.name.as_str())?, endpoint });
+    let owner = backend::owner();
+    // One that has never run here has nothing to list, and is not to leave files behind.
+    if config.shards.is_empty() || data_dir.exists() {
+        let listed = async { backend::provisioner(config, data_dir, owner.clone())?.list(&owner).await };
+        match listed.await {
+            Ok(instances) => {
+                for instance in instances {
+                    if let Ok(endpoint) = endpoint_of(&instance) {
+                        seeds.push(Shard { id: ShardId::new(instance.name.as_str())?, endpoint });
+                    }
+                }
             }
+            Err(error) => findings.push(Finding::new(
+                Severity::Warning,
+                "backend",
+                format!("its instances cannot be listed: {}", chain(&error)),
+                "until that is mended no shard can be added",
+            )),
         }
     }
     let hint = "no shards: name them under `shards`, or give the --data-dir of a running `up`";

@@ -10,14 +10,14 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use backends::{Owner, ProcessConfig, ProcessProvisioner, Provisioner};
+use backends::{Owner, Provisioner};
 use router::service::{Router, RouterConfig};
 use router::topology::{Shard, ShardId, Topology};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{UnfitConfig, prometheus_client};
+use super::{UnfitConfig, backend, prometheus_client};
 use crate::config::Config;
 use crate::http;
 use crate::service::api::Api;
@@ -54,7 +54,7 @@ pub async fn run(
 /// What runs, in the order in which it was started; stopped in the opposite one.
 #[derive(Default)]
 struct Machine {
-    provisioner: Option<(Arc<ProcessProvisioner>, Owner)>,
+    provisioner: Option<(Arc<dyn Provisioner>, Owner)>,
     prometheus: Option<PrometheusServer>,
     exporters: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     services: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
@@ -68,15 +68,14 @@ impl Machine {
         let scaler_listener = bind("scaler", config.scaler_listen).await?;
         let (router_address, scaler_address) = (router_listener.local_addr()?, scaler_listener.local_addr()?);
 
-        let owner = Owner::new("sql-autoscaler")?;
-        let provisioner =
-            Arc::new(ProcessProvisioner::new(ProcessConfig::new(owner.clone(), data_dir.join("instances")))?);
+        let owner = backend::owner();
+        let provisioner = backend::provisioner(config, data_dir, owner.clone())?;
         self.provisioner = Some((provisioner.clone(), owner.clone()));
         let seeds = match config.shards.is_empty() {
-            true => instances::own_shards(&provisioner, &owner, &config.database).await?,
+            true => instances::own_shards(&*provisioner, &owner, config).await?,
             false => {
                 let mut seeds = config.shards.clone();
-                seeds.extend(instances::running_again(&provisioner, &owner).await?);
+                seeds.extend(instances::running_again(&*provisioner, &owner).await?);
                 seeds
             }
         };
@@ -123,7 +122,7 @@ impl Machine {
             owner: owner.clone(),
             prometheus,
             exporter_of: Arc::new(exporter_of),
-            router: router_address.to_string(),
+            routers: vec![router_address.to_string()],
             nudge: nudge_of(&router),
         })
         .await?;
@@ -181,7 +180,7 @@ impl Machine {
             tracing::warn!(%error, "Prometheus did not stop");
         }
         if let Some((provisioner, owner)) = self.provisioner {
-            instances::stop_all(&provisioner, &owner).await;
+            instances::stop_all(&*provisioner, &owner).await;
         }
     }
 }
@@ -261,7 +260,20 @@ pub async fn run_router(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves the scaler alone: shards from the configuration, new ones as processes of this machine.
+/// Makes every router look at the topology at once. One that does not hear it sees the change within a second by
+/// itself.
+fn nudge_over_http(routers: Vec<String>) -> Arc<dyn Fn() + Send + Sync> {
+    let client = reqwest::Client::new();
+    Arc::new(move || {
+        for router in &routers {
+            let refresh = format!("http://{router}/topology/refresh");
+            let nudge = client.post(refresh).timeout(Duration::from_secs(1)).send();
+            tokio::spawn(async move { drop(nudge.await) });
+        }
+    })
+}
+
+/// Serves the scaler alone: shards from the configuration, new ones by its backend, whose servers it keeps running.
 pub async fn run_scaler(
     config: Config,
     data_dir: PathBuf,
@@ -273,25 +285,22 @@ pub async fn run_scaler(
     let prometheus = prometheus_client(section)?;
     let data_dir = DataDir::take(&data_dir)?;
     let listener = bind("scaler", config.scaler_listen).await?;
-    let owner = Owner::new("sql-autoscaler")?;
-    let provisioner: Arc<dyn Provisioner> =
-        Arc::new(ProcessProvisioner::new(ProcessConfig::new(owner.clone(), data_dir.path().join("instances")))?);
-    let client = reqwest::Client::new();
-    let refresh = format!("http://{}/topology/refresh", config.router_listen);
+    let owner = backend::owner();
+    let provisioner = backend::provisioner(&config, data_dir.path(), owner.clone())?;
+    let routers = match config.routers.is_empty() {
+        true => vec![config.router_listen.to_string()],
+        false => config.routers.clone(),
+    };
     let scaler = Scaler::start(Parts {
         catalogue: catalogue_path(&config, data_dir.path()),
         seeds: config.shards.clone(),
-        provisioner,
-        owner,
+        provisioner: provisioner.clone(),
+        owner: owner.clone(),
         prometheus,
         // For an exporter that takes the server as its target.
         exporter_of: Arc::new(|shard| Some(shard.endpoint.address())),
-        router: config.router_listen.to_string(),
-        // A router that does not hear it sees the change within a second by itself.
-        nudge: Arc::new(move || {
-            let nudge = client.post(&refresh).timeout(Duration::from_secs(1)).send();
-            tokio::spawn(async move { drop(nudge.await) });
-        }),
+        nudge: nudge_over_http(routers.clone()),
+        routers,
         config,
     })
     .await?;
@@ -300,9 +309,16 @@ pub async fn run_scaler(
     let rounds = tokio::spawn(scaler.clone().run(async {
         let _ = stopped.await;
     }));
+    let (stop_keeping, kept_until) = oneshot::channel::<()>();
+    let cluster = scaler.cluster().clone();
+    let keeping = tokio::spawn(instances::keep_running(provisioner, owner, cluster, async {
+        let _ = kept_until.await;
+    }));
     end_within(DRAIN, shutdown, |stopped| http::serve(listener, Arc::new(Api(scaler)), stopped)).await;
     let _ = stop.send(());
+    let _ = stop_keeping.send(());
     let _ = rounds.await;
+    let _ = keeping.await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,7 +9,10 @@ use router::schema::Layout;
 use router::topology::{Shard, ShardId};
 
 use super::json::{Document, Object, Value};
-use super::{Backend, Config, ConfigErrors, Limits, Mode, Moves, ScalingThresholds, Scope, prometheus};
+use super::{
+    BackendKind, Config, ConfigErrors, ExporterAccount, Limits, Mode, Moves, ScalingThresholds, Scope, backend,
+    prometheus,
+};
 
 /// More shards than this would own fewer than sixteen slots each, too few to balance.
 const MOST_SHARDS: u64 = 1024;
@@ -40,10 +43,13 @@ fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
     let monitoring_interval = object
         .take("monitoring_interval_seconds")
         .and_then(|value| seconds(&value, "a number of seconds above 0", 0.001));
-    let router_listen = object.take("router_listen").and_then(|value| listener(&value));
-    let scaler_listen = object.take("scaler_listen").and_then(|value| listener(&value));
+    let listen_without_auth = object.take("listen_without_auth").and_then(|value| value.boolean()).unwrap_or(false);
+    let router_listen = object.take("router_listen").and_then(|value| listener(&value, listen_without_auth));
+    let scaler_listen = object.take("scaler_listen").and_then(|value| listener(&value, listen_without_auth));
+    let routers = object.take_optional("routers").map(routers).unwrap_or_default();
+    let exporter = object.take_optional("exporter").and_then(exporter);
     let prometheus = object.take_optional("prometheus").and_then(prometheus::section);
-    let backend = object.take("backend").and_then(backend);
+    let backend = object.take("backend").and_then(backend::backend);
     let min_shards = object.take("min_shards").and_then(|value| shard_count(&value));
     let max_shards = object.take("max_shards").and_then(|value| shard_count(&value));
     let mode = object
@@ -70,7 +76,9 @@ fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
         router_listen: router_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
         scaler_listen: scaler_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090))),
         prometheus,
-        backend: backend.unwrap_or(Backend::Process),
+        routers,
+        exporter,
+        backend: backend.unwrap_or_default(),
         min_shards: min_shards.unwrap_or(1),
         max_shards: max_shards.unwrap_or(16),
         mode: mode.unwrap_or(Mode::Auto),
@@ -93,6 +101,14 @@ fn check_together(document: &Document<'_>, config: &Config) {
     if config.shards.len() > usize::from(config.max_shards) && document.is_clean("max_shards") {
         let message = format!("{} is below the number of `shards`, {}", config.max_shards, config.shards.len());
         document.mistake("max_shards", message);
+    }
+    if let BackendKind::Static(pool) = &config.backend.kind {
+        let served =
+            |server: &&Endpoint| config.shards.iter().any(|shard| shard.endpoint.address() == server.address());
+        if let Some(server) = pool.iter().find(served) {
+            let message = format!("{} is one of `shards` already", server.address());
+            document.mistake("backend.pool", message);
+        }
     }
     if config.router_listen == config.scaler_listen
         && config.router_listen.port() != 0
@@ -136,7 +152,7 @@ fn shards(value: Value<'_>) -> Vec<Shard> {
 }
 
 /// In a DSN that was cut at the wrong place anything may be a piece of the password, so what was found is not said.
-fn dsn_mistake(error: &DsnError) -> String {
+pub(super) fn dsn_mistake(error: &DsnError) -> String {
     match error {
         DsnError::Port(_) => "the port in the DSN is not a number from 0 to 65535".to_owned(),
         DsnError::Parameter(_) => "the DSN has a parameter other than ssl-mode".to_owned(),
@@ -218,38 +234,58 @@ fn thresholds(value: Value<'_>) -> Option<ScalingThresholds> {
     Some(thresholds)
 }
 
-fn listener(value: &Value<'_>) -> Option<SocketAddr> {
+fn routers(value: Value<'_>) -> Vec<String> {
+    let address = |value: &Value<'_>| {
+        let text = value.name()?;
+        let has_port =
+            text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        if !has_port {
+            value.mistake(format!("expected a host and a port such as router:8080, found `{text}`"));
+        }
+        has_port.then_some(text)
+    };
+    value.list().unwrap_or_default().iter().filter_map(address).collect()
+}
+
+fn exporter(value: Value<'_>) -> Option<ExporterAccount> {
+    let path = value.path.clone();
+    let mut object = value.object()?;
+    let user = object.take("user").and_then(|user| user.name());
+    let (password, file) = (object.take("password"), object.take("password_file"));
+    let document = object.document();
+    object.finish();
+    let password = match (password, file) {
+        (Some(_), Some(file)) => {
+            file.mistake("`password` and `password_file` exclude each other");
+            None
+        }
+        (Some(password), None) => password.name(),
+        (None, Some(file)) => file.file_text(),
+        (None, None) => None,
+    };
+    match (user, password) {
+        (Some(user), Some(password)) => Some(ExporterAccount { user, password }),
+        _ => {
+            document.mistake(path, "needs `user`, and `password` or `password_file`");
+            None
+        }
+    }
+}
+
+fn listener(value: &Value<'_>, without_auth: bool) -> Option<SocketAddr> {
     let text = value.text()?;
     let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     let Ok(address) = numeric.as_deref().unwrap_or(&text).parse::<SocketAddr>() else {
         value.mistake(format!("expected an address and a port such as 127.0.0.1:8080, found `{text}`"));
         return None;
     };
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() && !without_auth {
         value.mistake(format!(
             "`{text}` is reachable from other machines, which needs access tokens (`auth`), and these are not \
-             supported yet: listen on 127.0.0.1"
+             supported yet: listen on 127.0.0.1, or set `listen_without_auth` where the network keeps others out"
         ));
     }
     Some(address)
-}
-
-fn backend(value: Value<'_>) -> Option<Backend> {
-    let mut object = value.object()?;
-    let kinds = [("process", Some(Backend::Process)), ("docker", None), ("static", None)];
-    let kind = object.take("kind");
-    let backend = match kind.as_ref().map(|kind| (kind, kind.choice(&kinds))) {
-        None => Some(Backend::Process),
-        Some((_, Some(Some(backend)))) => Some(backend),
-        Some((kind, Some(None))) => {
-            kind.mistake("this kind of backend is not supported yet: use `process`");
-            return None;
-        }
-        // The options of a kind that nobody knows cannot be judged.
-        Some((_, None)) => return None,
-    };
-    object.finish();
-    backend
 }
 
 fn shard_count(value: &Value<'_>) -> Option<u16> {
@@ -337,6 +373,6 @@ fn catalogue(value: &Value<'_>) -> Option<String> {
     Some(url)
 }
 
-fn seconds(value: &Value<'_>, expected: &str, least: f64) -> Option<Duration> {
+pub(super) fn seconds(value: &Value<'_>, expected: &str, least: f64) -> Option<Duration> {
     value.number(expected, |number| (least..=LONGEST_SECONDS).contains(&number)).map(Duration::from_secs_f64)
 }

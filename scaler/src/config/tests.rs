@@ -143,7 +143,7 @@ fn every_mistake_is_reported_at_once() {
     scaling_strategy: expected hot or cold, found `warm`
     monitoring_interval_seconds: expected a number of seconds above 0, found 0
     router_listen: expected an address and a port such as 127.0.0.1:8080, found `8080`
-    scaler_listen: `0.0.0.0:9090` is reachable from other machines, which needs access tokens (`auth`), and these are not supported yet: listen on 127.0.0.1
+    scaler_listen: `0.0.0.0:9090` is reachable from other machines, which needs access tokens (`auth`), and these are not supported yet: listen on 127.0.0.1, or set `listen_without_auth` where the network keeps others out
     max_shards: expected a whole number from 1 to 1024, found 0.5
     mode: expected text, found a list
     cooldown_seconds: expected a number of seconds of at least 0, found -1
@@ -159,18 +159,15 @@ fn every_mistake_is_reported_at_once() {
 fn what_comes_later_is_refused_by_name() {
     insta::assert_snapshot!(mistakes(r#"{
         "auth": {"tokens": []}, "tls": {"cert_file": "x"}, "rules": [{"name": "x"}], "scale_in": {"enabled": true},
-        "backend": {"kind": "docker", "image": "mariadb:11.8"},
         "prometheus": {"url": "http://h", "oauth2": {}, "tls_config": {"server_name": "x"}}
     }"#), @r"
     prometheus.tls_config.server_name: `server_name` is not supported yet
     prometheus.oauth2: `oauth2` is not supported yet
-    backend.kind: this kind of backend is not supported yet: use `process`
     rules: rules of your own are not supported yet: use `scaling_thresholds`
     scale_in.enabled: scaling in is not supported yet
     auth: access tokens are not supported yet
     tls: TLS on the listeners is not supported yet
     ");
-    assert!(mistakes(r#"{"backend": {"kind": "static", "pool": []}}"#).contains("not supported yet"));
     parse(
         r#"{"auth": null, "tls": null, "rules": [], "scale_in": {"enabled": false}, "backend": {"kind": "process"}}"#,
     );
@@ -228,4 +225,65 @@ fn the_documented_defaults_are_the_defaults() {
     for key in documented.as_object().unwrap().keys() {
         assert!(document.contains(&format!("`{key}`")), "{key} is not explained");
     }
+}
+
+#[test]
+fn a_docker_backend_has_an_image_and_engines() {
+    let config = parse(
+        r#"{"backend": {"kind": "docker", "image": "mysql:8.4", "pull": "never", "network": "shards",
+            "cpu_cores": 1.5, "memory_bytes": 536870912, "labels": {"team": "db"}, "args": ["--max-connections=900"],
+            "engines": [{"host": "tcp://10.0.0.7:2376", "labels": {"zone": "a"},
+                         "tls": {"ca_file": "ca.pem", "cert_file": "cert.pem", "key_file": "/k.pem"}}],
+            "placement": {"zone": "a"}, "measured": {"shard-1": "stack-shard-1-1"}}}"#,
+    );
+    assert_eq!(config.backend.limits.cpu_cores, Some(1.5));
+    let BackendKind::Docker(docker) = config.backend.kind else { panic!("{:?}", config.backend) };
+    assert_eq!((docker.image.as_str(), docker.network.as_deref()), ("mysql:8.4", Some("shards")));
+    let tls = docker.engines[0].tls.as_ref().unwrap();
+    assert_eq!((tls.ca.to_str(), tls.key.to_str()), (Some("/nowhere/ca.pem"), Some("/k.pem")));
+    assert_eq!(docker.placement["zone"], "a");
+    assert!(docker.template);
+}
+
+#[test]
+fn mistakes_of_a_backend_are_told_where_they_are() {
+    insta::assert_snapshot!(mistakes(
+        r#"{"backend": {"kind": "docker", "imge": "x", "pull": "newer", "args": ["max-connections=9"], "memory_bytes": 1,
+            "engines": [{"host": "ssh://h"}, {"tls": {"ca_file": "c"}}]}}"#
+    ), @r"
+    backend.memory_bytes: expected a whole number from 67108864 to 1125899906842624, found 1
+    backend.engines[0].host: expected unix:///path or tcp://host:port, found `ssh://h`
+    backend.engines[1].tls: needs `ca_file`, `cert_file` and `key_file`
+    backend.pull: expected missing or always or never, found `newer`: did you mean `never`?
+    backend.args[0]: expected an option of the server such as --max-connections=1000, found `max-connections=9`
+    backend.imge: unknown key: did you mean `image`?
+    ");
+    insta::assert_snapshot!(mistakes(r#"{"backend": {"kind": "static"}}"#), @r"backend.pool: the backend `static` needs its servers' DSNs");
+    insta::assert_snapshot!(mistakes(
+        r#"{"shards": {"shard-1": "u:p@tcp(h:1)/d"}, "backend": {"kind": "static", "pool": ["x", "u:p@tcp(h:1)/d", "u@unix(/s)/d"]}}"#
+    ), @r"
+    backend.pool[0]: not a DSN: expected user:password@tcp(host:port)/database, user:password@unix(/path)/database or mysql://user:password@host:port/database
+    backend.pool[2]: a server of the pool is reached over TCP
+    backend.pool: h:1 is one of `shards` already
+    ");
+    insta::assert_snapshot!(mistakes(r#"{"backend": {"kind": "dokcer"}}"#), @r"backend.kind: expected process or docker or static, found `dokcer`: did you mean `docker`?");
+    insta::assert_snapshot!(mistakes(r#"{"routers": ["router"], "exporter": {"user": "e"}}"#), @r"
+    routers[0]: expected a host and a port such as router:8080, found `router`
+    exporter: needs `user`, and `password` or `password_file`
+    ");
+}
+
+#[test]
+fn a_pool_may_lie_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("pool"), "u:p@tcp(a:1)/d\n\nmysql://u:p@b:2/d\n").unwrap();
+    let config = parse_in(folder.path(), r#"{"backend": {"kind": "static", "pool_file": "pool"}}"#).unwrap();
+    let BackendKind::Static(pool) = config.backend.kind else { panic!("{:?}", config.backend) };
+    assert_eq!(pool.iter().map(Endpoint::address).collect::<Vec<_>>(), ["a:1", "b:2"]);
+}
+
+#[test]
+fn listening_for_others_without_tokens_has_to_be_said() {
+    let config = parse(r#"{"listen_without_auth": true, "router_listen": "0.0.0.0:8080"}"#);
+    assert_eq!(config.router_listen.to_string(), "0.0.0.0:8080");
 }

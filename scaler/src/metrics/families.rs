@@ -23,6 +23,11 @@ pub struct Families {
     pub memory_limit: GaugeVec,
     pub disk_used: GaugeVec,
     pub disk_capacity: GaugeVec,
+    pub disk_available: GaugeVec,
+    pub up: GaugeVec,
+    pub slots: GaugeVec,
+    pub prepared: GaugeVec,
+    pub pending_changes: GaugeVec,
     pub rows: GaugeVec,
 
     pub shards: GaugeVec,
@@ -35,6 +40,7 @@ pub struct Families {
     pub evaluations: CounterVec,
     pub evaluation_duration: Histogram,
     pub last_evaluation: Gauge,
+    pub last_success: GaugeVec,
 
     pub decisions: CounterVec,
     pub suppressed: CounterVec,
@@ -46,10 +52,15 @@ pub struct Families {
     pub provision_attempts: CounterVec,
     pub paused: Gauge,
     pub leader: Gauge,
+    pub mode: GaugeVec,
+    pub epoch: Gauge,
 
     pub moves: GaugeVec,
     pub moves_total: CounterVec,
     pub rows_copied: Counter,
+    pub changes_replayed: Counter,
+    pub remaining_rows: Gauge,
+    pub last_progress: Gauge,
     pub cutover_duration: Histogram,
 }
 
@@ -79,6 +90,19 @@ impl Families {
             memory_limit: gauges("shard_memory_limit_bytes", "Memory that the shard's server may use.", &["shard"]),
             disk_used: gauges("shard_disk_used_bytes", "Disk space that the shard uses.", &["shard"]),
             disk_capacity: gauges("shard_disk_capacity_bytes", "Disk space that the shard may use.", &["shard"]),
+            disk_available: gauges("shard_disk_available_bytes", "Disk space that is left for the shard.", &["shard"]),
+            up: gauges("shard_up", "1 if the shard answered the scaler's last look.", &["shard"]),
+            slots: gauges("shard_slots", "Slots, of 16384, that the shard owns.", &["shard"]),
+            prepared: gauges(
+                "shard_prepared_transactions",
+                "XA branches that are prepared on the shard and not yet decided.",
+                &["shard"],
+            ),
+            pending_changes: gauges(
+                "rebalance_pending_changes",
+                "Logged changes of a move on its source that are not yet replayed; absent without a move.",
+                &["shard"],
+            ),
             rows: gauges(
                 "shard_rows",
                 "Rows of a table that the shard owns; large tables by the engine's estimate.",
@@ -113,6 +137,11 @@ impl Families {
             last_evaluation: gauge(
                 "scaler_last_evaluation_timestamp_seconds",
                 "When the last round of evaluating all rules ended.",
+            ),
+            last_success: gauges(
+                "scaler_last_success_timestamp_seconds",
+                "When a rule's value was last known; 0 if never.",
+                &["rule"],
             ),
 
             decisions: counters("scaler_decisions_total", "Decisions by direction.", &["direction"]),
@@ -155,10 +184,24 @@ impl Families {
             ),
             paused: gauge("scaler_paused", "1 while scaling is paused."),
             leader: gauge("scaler_leader", "1 if this scaler may act."),
+            mode: gauges("scaler_mode", "1 for the mode that the scaler runs in, else 0.", &["mode"]),
+            epoch: gauge("scaler_topology_epoch", "Epoch of the topology that the scaler knows."),
 
             moves: gauges("rebalance_moves", "Moves of slots in progress, by phase.", &["phase"]),
             moves_total: counters("rebalance_moves_total", "Moves of slots that ended.", &["result"]),
             rows_copied: counter("rebalance_rows_copied_total", "Rows copied between shards."),
+            changes_replayed: counter(
+                "rebalance_changes_replayed_total",
+                "Changes that were made while rows moved, replayed on the target.",
+            ),
+            remaining_rows: gauge(
+                "rebalance_remaining_rows",
+                "Rows that moves in progress still have to copy, by estimate; 0 without one.",
+            ),
+            last_progress: gauge(
+                "rebalance_last_progress_timestamp_seconds",
+                "When a move in progress last got further; 0 without one.",
+            ),
             cutover_duration: histogram(
                 "rebalance_cutover_duration_seconds",
                 "How long writes waited while slots changed owner.",
@@ -168,8 +211,19 @@ impl Families {
     }
 
     /// The gauges whose only label is the shard.
-    pub fn of_one_shard(&self) -> [&GaugeVec; 5] {
-        [&self.cpu_limit, &self.memory, &self.memory_limit, &self.disk_used, &self.disk_capacity]
+    pub fn of_one_shard(&self) -> [&GaugeVec; 10] {
+        [
+            &self.cpu_limit,
+            &self.memory,
+            &self.memory_limit,
+            &self.disk_used,
+            &self.disk_capacity,
+            &self.disk_available,
+            &self.up,
+            &self.slots,
+            &self.prepared,
+            &self.pending_changes,
+        ]
     }
 }
 

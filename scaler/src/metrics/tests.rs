@@ -29,12 +29,13 @@ fn status(number: u32, rows: &[(&str, u64)]) -> ShardStatus {
 
 fn usage(cpu_seconds: f64) -> InstanceUsage {
     InstanceUsage {
-        cpu_seconds,
-        resident_memory_bytes: 256,
-        cpu_limit_cores: 2.0,
-        memory_limit_bytes: 1024,
+        cpu_seconds: Some(cpu_seconds),
+        resident_memory_bytes: Some(256),
+        cpu_limit_cores: Some(2.0),
+        memory_limit_bytes: Some(1024),
         disk_used_bytes: None,
         disk_capacity_bytes: Some(4),
+        disk_available_bytes: Some(1),
         instance: "sa-1".to_owned(),
         provisioner: "process",
         server_version: Some("10.11".to_owned()),
@@ -51,8 +52,8 @@ fn series(metrics: &Metrics, family: &str) -> Vec<String> {
 #[test]
 fn a_shards_series_come_and_go_with_what_is_known() {
     let metrics = Metrics::new();
-    metrics.shard(&status(1, &[("orders", 7), ("notes", 1)]), Some(&usage(1.5)));
-    metrics.shard(&status(2, &[("orders", 9)]), None);
+    metrics.shard(&status(1, &[("orders", 7), ("notes", 1)]), Some(&usage(1.5)), Internals::default());
+    metrics.shard(&status(2, &[("orders", 9)]), None, Internals::default());
     assert_eq!(
         series(&metrics, "shard_rows"),
         [
@@ -69,8 +70,8 @@ fn a_shards_series_come_and_go_with_what_is_known() {
     );
 
     // A dropped table's series goes, and all of them when nothing could be counted.
-    metrics.shard(&status(1, &[("orders", 8)]), None);
-    metrics.shard(&ShardStatus { table_counts: None, ..status(2, &[]) }, None);
+    metrics.shard(&status(1, &[("orders", 8)]), None, Internals::default());
+    metrics.shard(&ShardStatus { table_counts: None, ..status(2, &[]) }, None, Internals::default());
     assert_eq!(series(&metrics, "shard_rows"), [r#"shard_rows{shard="shard-1",table="orders"} 8"#]);
     assert!(series(&metrics, "shard_info").is_empty());
     assert!(series(&metrics, "shard_process_cpu_seconds_total").is_empty());
@@ -80,7 +81,7 @@ fn a_shards_series_come_and_go_with_what_is_known() {
 fn cpu_time_is_a_counter_that_resets_with_the_server() {
     let metrics = Metrics::new();
     for (seconds, shown) in [(1.5, "1.5"), (4.0, "4"), (0.25, "0.25")] {
-        metrics.shard(&status(1, &[]), Some(&usage(seconds)));
+        metrics.shard(&status(1, &[]), Some(&usage(seconds)), Internals::default());
         let expected = format!(r#"shard_process_cpu_seconds_total{{shard="shard-1"}} {shown}"#);
         assert_eq!(series(&metrics, "shard_process_cpu_seconds_total"), [expected]);
     }
@@ -91,7 +92,7 @@ fn cpu_time_is_a_counter_that_resets_with_the_server() {
 fn a_removed_shard_leaves_nothing_behind() {
     let metrics = Metrics::new();
     for number in [1, 2] {
-        metrics.shard(&status(number, &[("orders", 7)]), Some(&usage(1.0)));
+        metrics.shard(&status(number, &[("orders", 7)]), Some(&usage(1.0)), Internals::default());
         metrics.rule_status("cpu", Some(&shard_id(number)), Some(0.5), "pending");
     }
     metrics.rule_status("cluster_cpu", None, Some(0.5), "inactive");
@@ -120,12 +121,12 @@ fn a_rule_is_in_one_state_and_its_value_goes_when_unknown() {
 #[test]
 fn an_action_is_in_one_phase_until_it_ends() {
     let metrics = Metrics::new();
-    metrics.action_phase("provision");
+    metrics.action_phase("create");
     metrics.action_phase("join");
-    assert_eq!(
-        series(&metrics, "scaler_action_phase"),
-        [r#"scaler_action_phase{phase="join"} 1"#, r#"scaler_action_phase{phase="provision"} 0"#]
-    );
+    let phases = series(&metrics, "scaler_action_phase");
+    assert_eq!(phases.len(), ACTION_PHASES.len());
+    let set: Vec<_> = phases.iter().filter(|line| line.ends_with(" 1")).collect();
+    assert_eq!(set, [r#"scaler_action_phase{phase="join"} 1"#]);
     let end = Timestamp::from_second(90).unwrap();
     metrics.action_finished("scale_out", Outcome::Succeeded, Duration::from_secs(9), end);
     assert!(series(&metrics, "scaler_action_phase").iter().all(|line| line.ends_with(" 0")));
@@ -181,4 +182,32 @@ fn shards_are_counted_by_state() {
             r#"scaler_shards{state="ready"} 1"#
         ]
     );
+}
+
+#[test]
+fn a_move_shows_what_is_left_until_the_topology_has_none() {
+    let metrics = Metrics::new();
+    metrics.move_progressed("a", 70, Timestamp::from_second(5).unwrap());
+    metrics.move_progressed("b", 30, Timestamp::from_second(6).unwrap());
+    metrics.move_progressed("a", 10, Timestamp::from_second(7).unwrap());
+    assert_eq!(series(&metrics, "rebalance_remaining_rows"), ["rebalance_remaining_rows 40"]);
+    let progress = "rebalance_last_progress_timestamp_seconds";
+    assert_eq!(series(&metrics, progress), [format!("{progress} 7")]);
+    let only = Shard { id: shard_id(1), endpoint: Endpoint::tcp("127.0.0.1", 1, "u", "p", "app") };
+    metrics.moves(&Topology::first(vec![only], slots::plan_even_spread(1)).unwrap());
+    assert_eq!(series(&metrics, "rebalance_remaining_rows"), ["rebalance_remaining_rows 0"]);
+    assert_eq!(series(&metrics, progress), [format!("{progress} 0")]);
+}
+
+#[test]
+fn what_a_shard_does_not_tell_of_itself_is_absent() {
+    let metrics = Metrics::new();
+    let internals = Internals { prepared_transactions: Some(2), pending_changes: Some(9), ..Internals::default() };
+    metrics.shard(&status(1, &[]), None, internals);
+    assert_eq!(series(&metrics, "shard_prepared_transactions"), [r#"shard_prepared_transactions{shard="shard-1"} 2"#]);
+    assert_eq!(series(&metrics, "rebalance_pending_changes"), [r#"rebalance_pending_changes{shard="shard-1"} 9"#]);
+    assert_eq!(series(&metrics, "shard_up"), [r#"shard_up{shard="shard-1"} 1"#]);
+    metrics.shard(&status(1, &[]), None, Internals::default());
+    assert!(series(&metrics, "shard_prepared_transactions").is_empty());
+    assert!(series(&metrics, "rebalance_pending_changes").is_empty());
 }

@@ -31,6 +31,17 @@ pub struct Holdings {
     pub size_bytes: u64,
 }
 
+/// What a server knows of itself beyond its rows; each is unknown where the login may not ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Internals {
+    /// Branches of distributed transactions that were prepared and not yet decided.
+    pub prepared_transactions: Option<u64>,
+    /// Files of tables and logs.
+    pub disk_used_bytes: Option<u64>,
+    /// Logged changes of a move that are not yet replayed; only on the source of one.
+    pub pending_changes: Option<u64>,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum HoldingsError {
     #[error("the shard refused: {0}")]
@@ -98,6 +109,47 @@ pub async fn fetch_holdings(
         holdings.rows.insert(table, rows);
     }
     Ok(holdings)
+}
+
+/// Never fails: what cannot be asked is unknown.
+pub async fn fetch_internals(connection: &mut MySqlConnection, is_source_of_move: bool) -> Internals {
+    let prepared = connection.fetch_all(sqlx::raw_sql("XA RECOVER")).await;
+    Internals {
+        prepared_transactions: prepared.ok().map(|branches| branches.len() as u64),
+        disk_used_bytes: fetch_disk_used(connection).await,
+        pending_changes: match is_source_of_move {
+            true => fetch_pending_changes(connection).await.ok(),
+            false => None,
+        },
+    }
+}
+
+async fn fetch_disk_used(connection: &mut MySqlConnection) -> Option<u64> {
+    // The names on MariaDB and on MySQL; each server knows one.
+    const TABLESPACES: [&str; 2] = ["INNODB_SYS_TABLESPACES", "INNODB_TABLESPACES"];
+    const REDO_LOGS: [&str; 2] = ["@@innodb_log_file_size", "@@innodb_redo_log_capacity"];
+    for (tablespaces, redo_log) in TABLESPACES.into_iter().zip(REDO_LOGS) {
+        let sql = format!(
+            "SELECT CAST(COALESCE(SUM(FILE_SIZE), 0) + {redo_log} AS CHAR) FROM information_schema.{tablespaces}"
+        );
+        if let Ok(row) = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(sql))).await {
+            return number(&row, 0).ok();
+        }
+    }
+    None
+}
+
+/// The span of the numbers that are left: those deleted in the middle count too, so it is the most that there can be.
+async fn fetch_pending_changes(connection: &mut MySqlConnection) -> Result<u64, sqlx::Error> {
+    let tables = "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES \
+         WHERE TABLE_SCHEMA = '_autoscaler' AND TABLE_NAME LIKE 'ch\\_%'";
+    let mut pending = 0;
+    for row in connection.fetch_all(sqlx::raw_sql(tables)).await? {
+        let table = quote(&row.try_get_unchecked::<String, _>(0)?);
+        let span = format!("SELECT CAST(COALESCE(MAX(seq) - MIN(seq) + 1, 0) AS CHAR) FROM _autoscaler.{table}");
+        pending += number(&connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(span))).await?, 0)?;
+    }
+    Ok(pending)
 }
 
 /// The statement that counts a table's rows, or `None` if the engine's estimate is to serve. No estimate tells

@@ -11,12 +11,13 @@ fn subject() -> Subject {
 
 fn usage() -> InstanceUsage {
     InstanceUsage {
-        cpu_seconds: 10.0,
-        resident_memory_bytes: 256,
-        cpu_limit_cores: 2.0,
-        memory_limit_bytes: 1024,
+        cpu_seconds: Some(10.0),
+        resident_memory_bytes: Some(256),
+        cpu_limit_cores: Some(2.0),
+        memory_limit_bytes: Some(1024),
         disk_used_bytes: Some(3),
         disk_capacity_bytes: Some(4),
+        disk_available_bytes: Some(1),
         instance: "sa-1".to_owned(),
         provisioner: "process",
         server_version: None,

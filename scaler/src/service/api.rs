@@ -121,7 +121,7 @@ impl ControlApi for Api {
 
     async fn sd_router(&self) -> Result<Vec<SdTarget>, ApiError> {
         let labels = BTreeMap::from([("cluster".to_owned(), self.0.owner.to_string())]);
-        Ok(vec![SdTarget { targets: vec![self.0.router.clone()], labels }])
+        Ok(vec![SdTarget { targets: self.0.routers.clone(), labels }])
     }
 }
 

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use backends::{
-    Instance, InstanceId, InstanceName, InstanceSpec, InstanceState, Limits, OperationId, Owner, ProcessProvisioner,
-    Provisioner,
+    Instance, InstanceId, InstanceName, InstanceSpec, InstanceState, OperationId, Owner, ProvisionError, Provisioner,
 };
 use router::topology::watch::chain;
 use router::topology::{Shard, ShardId};
 
 use crate::cluster::Cluster;
+use crate::config::Config;
 use crate::scale_out::endpoint_of;
 
 /// How often the servers are looked at.
@@ -22,9 +22,9 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The shards that this data folder holds, all running; a first one if there is none.
 pub(super) async fn own_shards(
-    provisioner: &ProcessProvisioner,
+    provisioner: &dyn Provisioner,
     owner: &Owner,
-    database: &str,
+    config: &Config,
 ) -> anyhow::Result<Vec<Shard>> {
     let known = running_again(provisioner, owner).await?;
     if !known.is_empty() {
@@ -34,16 +34,25 @@ pub(super) async fn own_shards(
     let spec = InstanceSpec {
         owner: owner.clone(),
         name: InstanceName::new("shard-1")?,
-        database: database.to_owned(),
-        limits: Limits::default(),
+        database: config.database.clone(),
+        limits: config.backend.limits,
     };
     let operation = OperationId::new("bootstrap-shard-1")?;
+    provisioner.preflight(&spec).await.or_else(ignore_taken).context("shard-1 cannot be started")?;
     let instance = provisioner.create(&operation, &spec).await.context("shard-1 did not start")?;
     Ok(vec![Shard { id: ShardId::new("shard-1")?, endpoint: endpoint_of(&instance)? }])
 }
 
+/// A first start that was cut short has the name already, and `create` finishes it.
+fn ignore_taken(error: ProvisionError) -> Result<(), ProvisionError> {
+    match error {
+        ProvisionError::NameTaken { .. } => Ok(()),
+        error => Err(error),
+    }
+}
+
 /// Every instance of an earlier run, running again, in the order of their numbers.
-pub(super) async fn running_again(provisioner: &ProcessProvisioner, owner: &Owner) -> anyhow::Result<Vec<Shard>> {
+pub(super) async fn running_again(provisioner: &dyn Provisioner, owner: &Owner) -> anyhow::Result<Vec<Shard>> {
     let mut shards = Vec::new();
     for instance in provisioner.list(owner).await? {
         let instance = match instance.state {
@@ -62,7 +71,7 @@ pub(super) async fn running_again(provisioner: &ProcessProvisioner, owner: &Owne
     Ok(shards)
 }
 
-pub(super) async fn stop_all(provisioner: &ProcessProvisioner, owner: &Owner) {
+pub(super) async fn stop_all(provisioner: &dyn Provisioner, owner: &Owner) {
     let instances = match provisioner.list(owner).await {
         Ok(instances) => instances,
         Err(error) => {
@@ -81,7 +90,7 @@ pub(super) async fn stop_all(provisioner: &ProcessProvisioner, owner: &Owner) {
 /// Starts again what ended by itself, until `stopped`. Only shards of the topology: others are the scaler's to finish
 /// or to remove.
 pub(super) async fn keep_running(
-    provisioner: Arc<ProcessProvisioner>,
+    provisioner: Arc<dyn Provisioner>,
     owner: Owner,
     cluster: Cluster,
     stopped: impl Future<Output = ()>,
