@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use backends::{EngineConfig, InstanceName, PullPolicy, Restart};
+use backends::{EngineConfig, InstanceName, Owner, PullPolicy, Restart};
 use router::endpoint::Endpoint;
 use router::schema::Layout;
 use router::service::Limits;
@@ -31,6 +31,8 @@ pub const DEFAULT_FILE: &str = "sql-autoscaler.json";
 /// A configuration without mistakes. Each field is the key of its name unless it says otherwise.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// `cluster`, `sql-autoscaler`: what its instances carry as their owner and its metrics as a label.
+    pub cluster: Owner,
     /// The shards in the order of the file, all with the same database name. Empty: the backend starts the first.
     pub shards: Vec<Shard>,
     /// The database that `up` creates on a first shard that it starts itself, `app`.

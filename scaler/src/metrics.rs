@@ -5,10 +5,11 @@
 
 mod families;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use backends::Owner;
 use jiff::Timestamp;
 use prometheus::{CounterVec, GaugeVec, Registry, TextEncoder};
 use router::topology::{Epoch, MovePhase, ShardId, Topology};
@@ -70,8 +71,18 @@ struct ShownShard {
 }
 
 impl Metrics {
+    /// Without a cluster's name, for tests.
     pub fn new() -> Metrics {
-        let registry = Registry::new();
+        Metrics::in_registry(Registry::new())
+    }
+
+    /// Every series carries the label `cluster`, so that those of several clusters can lie in one Prometheus.
+    pub fn of_cluster(cluster: &Owner) -> Metrics {
+        let labels = HashMap::from([("cluster".to_owned(), cluster.to_string())]);
+        Metrics::in_registry(Registry::new_custom(None, Some(labels)).expect("the label is legal"))
+    }
+
+    fn in_registry(registry: Registry) -> Metrics {
         let families = Families::register(&registry);
         families.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
         for direction in DIRECTIONS {

@@ -108,7 +108,7 @@ impl Scaler {
         })?;
         let (min, max) = (usize::from(config.min_shards), usize::from(config.max_shards));
         let policy = Policy::new(config.mode, min, max, config.cooldown, config.monitoring_interval)?;
-        let metrics = Metrics::new();
+        let metrics = Metrics::of_cluster(&parts.owner);
         metrics.shard_limits(min, max);
         metrics.set_leader(true);
         metrics.set_mode(config.mode);

@@ -4,22 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use backends::{
-    Address, DockerConfig, DockerProvisioner, Login, Owner, PoolConfig, PoolProvisioner, PoolServer, ProcessConfig,
+    Address, DockerConfig, DockerProvisioner, Login, PoolConfig, PoolProvisioner, PoolServer, ProcessConfig,
     ProcessProvisioner, ProvisionError, Provisioner, Secret,
 };
 use router::endpoint::Endpoint;
 
 use crate::config::{BackendKind, Config, Docker};
 
-/// What our instances carry as their owner's name, unless the configuration names the cluster.
-pub const OWNER: &str = "sql-autoscaler";
-
-pub fn owner() -> Owner {
-    Owner::new(OWNER).expect("it is a name")
-}
-
 /// What runs, or would run, the shards of this configuration; it keeps its own files below `data_dir`.
-pub fn provisioner(config: &Config, data_dir: &Path, owner: Owner) -> Result<Arc<dyn Provisioner>, ProvisionError> {
+pub fn provisioner(config: &Config, data_dir: &Path) -> Result<Arc<dyn Provisioner>, ProvisionError> {
+    let owner = config.cluster.clone();
     let directory = data_dir.join("instances");
     Ok(match &config.backend.kind {
         BackendKind::Process => Arc::new(ProcessProvisioner::new(ProcessConfig::new(owner, directory))?),

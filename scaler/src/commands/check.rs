@@ -97,10 +97,10 @@ fn as_text(findings: &[Finding], topology: Option<&Topology>) -> String {
 /// The configured shards, and those that the backend runs.
 async fn seeds(config: &Config, data_dir: &Path, findings: &mut Vec<Finding>) -> anyhow::Result<Vec<Shard>> {
     let mut seeds = config.shards.clone();
-    let owner = backend::owner();
+    let owner = config.cluster.clone();
     // One that has never run here has nothing to list, and is not to leave files behind.
     if config.shards.is_empty() || data_dir.exists() {
-        let listed = async { backend::provisioner(config, data_dir, owner.clone())?.list(&owner).await };
+        let listed = async { backend::provisioner(config, data_dir)?.list(&owner).await };
         match listed.await {
             Ok(instances) => {
                 for instance in instances {

@@ -68,8 +68,8 @@ impl Machine {
         let scaler_listener = bind("scaler", config.scaler_listen).await?;
         let (router_address, scaler_address) = (router_listener.local_addr()?, scaler_listener.local_addr()?);
 
-        let owner = backend::owner();
-        let provisioner = backend::provisioner(config, data_dir, owner.clone())?;
+        let owner = config.cluster.clone();
+        let provisioner = backend::provisioner(config, data_dir)?;
         self.provisioner = Some((provisioner.clone(), owner.clone()));
         let seeds = match config.shards.is_empty() {
             true => instances::own_shards(&*provisioner, &owner, config).await?,
@@ -285,8 +285,8 @@ pub async fn run_scaler(
     let prometheus = prometheus_client(section)?;
     let data_dir = DataDir::take(&data_dir)?;
     let listener = bind("scaler", config.scaler_listen).await?;
-    let owner = backend::owner();
-    let provisioner = backend::provisioner(&config, data_dir.path(), owner.clone())?;
+    let owner = config.cluster.clone();
+    let provisioner = backend::provisioner(&config, data_dir.path())?;
     let routers = match config.routers.is_empty() {
         true => vec![config.router_listen.to_string()],
         false => config.routers.clone(),

@@ -113,6 +113,10 @@ impl<'d> Value<'d> {
         self.raw.get() == "null"
     }
 
+    pub fn is_text(&self) -> bool {
+        self.raw.get().starts_with('"')
+    }
+
     pub fn object(self) -> Option<Object<'d>> {
         if !self.raw.get().starts_with('{') {
             return self.unexpected("an object");

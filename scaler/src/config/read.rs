@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use backends::Owner;
 use router::endpoint::{DsnError, Endpoint};
 use router::schema::Layout;
 use router::topology::{Shard, ShardId};
@@ -21,6 +22,8 @@ const MOST_SHARDS: u64 = 1024;
 /// them of a shorter wait, so it must never be lowered.
 const LEAST_CONFIRMATION_SECONDS: f64 = 5.0;
 
+const DEFAULT_CLUSTER: &str = "sql-autoscaler";
+
 /// A year, in seconds: longer waits are typing mistakes, and all of these fit a `Duration` with room.
 const LONGEST_SECONDS: f64 = 366.0 * 86_400.0;
 
@@ -34,6 +37,7 @@ pub fn config(text: &str, base_dir: &Path, env: &dyn Fn(&str) -> Option<String>)
 }
 
 fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
+    let cluster = object.take("cluster").and_then(|value| cluster(&value));
     let shards = object.take_optional("shards").map(shards).unwrap_or_default();
     let database = object.take("database").and_then(|value| database(&value)).unwrap_or_else(|| "app".to_owned());
     let layout = layout(document, &mut object);
@@ -67,6 +71,7 @@ fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
     object.finish();
 
     let config = Config {
+        cluster: cluster.unwrap_or_else(|| Owner::new(DEFAULT_CLUSTER).expect("it is a name")),
         shards,
         database,
         layout,
@@ -116,6 +121,10 @@ fn check_together(document: &Document<'_>, config: &Config) {
     {
         document.mistake("scaler_listen", "the same address as `router_listen`");
     }
+}
+
+fn cluster(value: &Value<'_>) -> Option<Owner> {
+    Owner::new(value.text()?).map_err(|error| value.mistake(error.to_string())).ok()
 }
 
 /// The shards in the order of the file: the first one is the home of unsharded tables.
@@ -234,17 +243,21 @@ fn thresholds(value: Value<'_>) -> Option<ScalingThresholds> {
     Some(thresholds)
 }
 
+/// A list, or one text with commas, so that a variable can hold it.
 fn routers(value: Value<'_>) -> Vec<String> {
-    let address = |value: &Value<'_>| {
-        let text = value.name()?;
+    let check = |value: &Value<'_>, text: &str| {
         let has_port =
             text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
         if !has_port {
             value.mistake(format!("expected a host and a port such as router:8080, found `{text}`"));
         }
-        has_port.then_some(text)
+        has_port.then(|| text.to_owned())
     };
-    value.list().unwrap_or_default().iter().filter_map(address).collect()
+    if value.is_text() {
+        let text = value.text().unwrap_or_default();
+        return text.split(',').filter_map(|address| check(&value, address.trim())).collect();
+    }
+    value.list().unwrap_or_default().iter().filter_map(|address| check(address, &address.name()?)).collect()
 }
 
 fn exporter(value: Value<'_>) -> Option<ExporterAccount> {

@@ -283,6 +283,14 @@ fn a_pool_may_lie_in_a_file() {
 }
 
 #[test]
+fn routers_are_a_list_or_one_text() {
+    let routers = |value: &str| parse(&format!(r#"{{"routers": {value}}}"#)).routers;
+    assert_eq!(routers(r#"["a:1", "b:2"]"#), ["a:1", "b:2"]);
+    assert_eq!(routers(r#""a:1, b:2""#), ["a:1", "b:2"]);
+    assert!(routers("null").is_empty());
+}
+
+#[test]
 fn listening_for_others_without_tokens_has_to_be_said() {
     let config = parse(r#"{"listen_without_auth": true, "router_listen": "0.0.0.0:8080"}"#);
     assert_eq!(config.router_listen.to_string(), "0.0.0.0:8080");
