@@ -243,7 +243,8 @@ pub async fn recover(
         mover::drop_reference_triggers(cluster, layout, slot_move).await?;
         tokio::time::sleep(settings.cleanup_delay).await;
         reporter.report(MoveState::CleaningUp, None);
-        ending::clean_up_until_done(cluster, layout, slot_move).await;
+        let progress = || reporter.report_progress(MoveState::CleaningUp);
+        ending::clean_up_until_done(cluster, layout, slot_move, &progress).await;
         reporter.report(MoveState::Done, None);
     }
     // A scaler may also stop between the journal and the announcement.

@@ -127,7 +127,11 @@ async fn insert(target: &mut Connection, table: &MovedTable, rows: &[Cells], pos
 }
 
 /// Deletes all rows of the move from one side, by key and in small transactions. Returns how many there were.
-pub(super) async fn delete_moving_rows(connection: &mut Connection, table: &MovedTable) -> Result<u64, MoveError> {
+pub(super) async fn delete_moving_rows(
+    connection: &mut Connection,
+    table: &MovedTable,
+    after_batch: &(dyn Fn() + Send + Sync),
+) -> Result<u64, MoveError> {
     const BATCH: u32 = 200;
     let (mut deleted, mut last_key) = (0, None);
     loop {
@@ -135,7 +139,10 @@ pub(super) async fn delete_moving_rows(connection: &mut Connection, table: &Move
         let keys: Vec<Vec<String>> = keys.iter().map(|cells| table.key_literals(cells)).collect();
         if !keys.is_empty() {
             match connection.run(&format!("BEGIN;{}COMMIT", table.delete_by_keys(keys.iter()))).await {
-                Ok(count) => deleted += count,
+                Ok(count) => {
+                    deleted += count;
+                    after_batch();
+                }
                 Err(error) if is_transient(&error) => {
                     connection.run("ROLLBACK").await?;
                     continue;

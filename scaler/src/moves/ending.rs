@@ -56,20 +56,25 @@ async fn clear_target(cluster: &Cluster, layout: &Layout, slot_move: &SlotMove) 
     let SlotMove { id, target, slots, .. } = slot_move;
     let mut connection = Connection::open_for(cluster, target, id, Side::Target, slots).await?;
     for table in tables_of(&mut connection, layout, fills_newcomer(cluster, slot_move)).await? {
-        delete_moving_rows(&mut connection, &table).await?;
+        delete_moving_rows(&mut connection, &table, &|| {}).await?;
     }
     forget_positions(&mut connection, id).await
 }
 
 /// Deletes the moved rows from the source, then everything that the move left there. Returns the rows deleted.
-pub(super) async fn clean_up(cluster: &Cluster, layout: &Layout, slot_move: &SlotMove) -> Result<u64, MoveError> {
+pub(super) async fn clean_up(
+    cluster: &Cluster,
+    layout: &Layout,
+    slot_move: &SlotMove,
+    after_batch: &(dyn Fn() + Send + Sync),
+) -> Result<u64, MoveError> {
     let SlotMove { id, source, target, slots, .. } = slot_move;
     let mut connection = Connection::open_for(cluster, source, id, Side::Source, slots).await?;
     // The triggers refuse every writer but this one, and stay until the last moved row is gone.
     connection.run("SET @_autoscaler_cleanup=1").await?;
     let mut deleted = 0;
     for table in tables_of(&mut connection, layout, false).await? {
-        deleted += delete_moving_rows(&mut connection, &table).await?;
+        deleted += delete_moving_rows(&mut connection, &table, after_batch).await?;
     }
     triggers::remove(&mut connection, id).await?;
     forget(&mut connection, id).await?;
@@ -83,11 +88,16 @@ pub(super) async fn clean_up(cluster: &Cluster, layout: &Layout, slot_move: &Slo
 }
 
 /// The same with as many attempts as it takes: a switched move can only go forward.
-pub(super) async fn clean_up_until_done(cluster: &Cluster, layout: &Layout, slot_move: &SlotMove) -> u64 {
+pub(super) async fn clean_up_until_done(
+    cluster: &Cluster,
+    layout: &Layout,
+    slot_move: &SlotMove,
+    after_batch: &(dyn Fn() + Send + Sync),
+) -> u64 {
     const LONGEST_PAUSE: Duration = Duration::from_secs(30);
     let mut pause = Duration::from_millis(200);
     loop {
-        match clean_up(cluster, layout, slot_move).await {
+        match clean_up(cluster, layout, slot_move, after_batch).await {
             Ok(deleted) => return deleted,
             Err(error) => {
                 let error = router::topology::watch::chain(&error);

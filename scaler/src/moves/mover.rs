@@ -50,6 +50,10 @@ impl Reporter {
     }
 
     /// For the many small steps: told to the listener, not logged.
+    pub fn report_progress(&self, state: MoveState) {
+        self.publish(state, None);
+    }
+
     fn publish(&self, state: MoveState, message: Option<&str>) {
         (self.sink)(MoveProgress { state, message: message.map(str::to_owned), ..self.progress.clone() });
     }
@@ -118,7 +122,8 @@ impl<'a> Mover<'a> {
         for index in 0..self.tables.len() {
             let table = &self.tables[index];
             // A move that was undone while the target was away left rows there.
-            delete_moving_rows(&mut self.target, table).await?;
+            let progress = || self.reporter.report_progress(MoveState::Copying);
+            delete_moving_rows(&mut self.target, table, &progress).await?;
             let mut copy = Copy::new(table, &self.slot_move.id, self.settings.chunk_rows);
             while let Some(rows) = copy.next_chunk(&mut self.source, &mut self.target).await? {
                 check_stop()?;
@@ -126,7 +131,7 @@ impl<'a> Mover<'a> {
                 // Tables that are not copied yet have nothing to correct.
                 let replayed = catch_up(&mut self.source, &mut self.target, &self.tables[..=index]).await?;
                 self.reporter.progress.changes_replayed += replayed;
-                self.reporter.publish(MoveState::Copying, None);
+                self.reporter.report_progress(MoveState::Copying);
             }
         }
         self.enter(MoveState::Verifying).await?;
@@ -136,6 +141,7 @@ impl<'a> Mover<'a> {
             self.reporter.progress.changes_replayed +=
                 catch_up(&mut self.source, &mut self.target, &self.tables).await?;
             verify(&mut self.source, &mut self.target, &self.tables, table).await?;
+            self.reporter.report_progress(MoveState::Verifying);
         }
         definitions::raise_auto_increment(&mut self.source, &mut self.target, &self.tables).await?;
         self.enter(MoveState::CatchingUp).await?;
@@ -251,7 +257,10 @@ impl Ending {
 
     pub async fn clean_up(self, cluster: &Cluster, layout: &Layout) -> MoveReport {
         self.reporter.report(MoveState::CleaningUp, None);
-        let rows_moved = ending::clean_up_until_done(cluster, layout, &self.slot_move).await;
+        let rows_moved = {
+            let progress = || self.reporter.report_progress(MoveState::CleaningUp);
+            ending::clean_up_until_done(cluster, layout, &self.slot_move, &progress).await
+        };
         self.reporter.report(MoveState::Done, None);
         MoveReport {
             id: self.slot_move.id,

@@ -8,6 +8,8 @@ mod bootstrap;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod compose;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod keys;

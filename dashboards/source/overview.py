@@ -1,0 +1,101 @@
+"""How the cluster is doing: the router's rate, errors and duration, each shard's use of what it has, and what the
+scaler makes of it."""
+
+from panels import *
+
+X = "sql_autoscaler"
+
+RULE_STATES = ["inactive", "pending", "firing", "unknown", "warming_up", "settling", "invalid"]
+RULE_STATE_NUMBER = " or ".join(
+    f'(max by (rule, shard) ({X}_scaler_rule_state{{{CLUSTER},state="{state}"}} == 1) * {index})'
+    for index, state in enumerate(RULE_STATES)
+)
+RULE_STATE_NAMES = states(
+    (0, "inactive", GREEN), (1, "pending", AMBER), (2, "firing", RED), (3, "unknown", GREY), (4, "warming up", BLUE),
+    (5, "settling", BLUE), (6, "invalid", "purple"),
+)
+
+FAILURES = 'reason=~"overloaded|shard_unavailable|timeout|outcome_unknown|internal"'
+
+
+def build():
+    return dashboard(
+        "sqlas-overview", "Overview",
+        "The router by rate, errors and duration, the shards by utilisation and saturation, and what the scaler thinks.",
+        [
+            row(
+                "Now",
+                number("Shards that answer", "The share of the shards that answered the scaler's last look. Below 100 % statements that need the others' rows fail; the runbook's ShardDown says what to do.", "percentunit",
+                       q(f"sum({X}_shard_up{{{CLUSTER}}}) / count({X}_shard_up{{{CLUSTER}}})", "answering"), steps((None, RED), (1, GREEN))),
+                number("Shards", "Shards that serve. It rises when the scaler has added one.", "short",
+                       q(f'max({X}_scaler_shards{{{CLUSTER},state="ready"}})', "serving"), background=False),
+                number("Queries", "Queries that the routers answered a second, over all of them.", "reqps",
+                       q(f"sum(rate({X}_router_queries_total{{{CLUSTER}}}[$__rate_interval]))", "answered"), background=False),
+                number("Failures", "The share of queries that failed for a fault of the service: a shard away, overload, a timeout. Clients' own mistakes do not count.", "percentunit",
+                       q(f"(sum(rate({X}_router_query_errors_total{{{CLUSTER},{FAILURES}}}[$__rate_interval])) / (sum(rate({X}_router_query_errors_total{{{CLUSTER},{FAILURES}}}[$__rate_interval])) + sum(rate({X}_router_queries_total{{{CLUSTER}}}[$__rate_interval])) > 0)) or vector(0)", "failed"),
+                       steps((None, GREEN), (0.001, AMBER), (0.01, RED))),
+                number("Slowest 1 %", "99 of 100 queries are answered within this time, all routes together.", "s",
+                       q(f"histogram_quantile(0.99, sum by (le) (rate({X}_router_query_duration_seconds_bucket{{{CLUSTER}}}[$__rate_interval])))", "p99"),
+                       steps((None, GREEN), (0.1, AMBER), (0.5, RED)), empty="no query was answered in the time shown"),
+                number("Epochs behind", "How many topologies the slowest router is behind the newest. A router learns of a change within a second; more than a moment above 0 is the runbook's EpochDisagreement.", "short",
+                       q(f"max({X}_scaler_topology_epoch{{{CLUSTER}}} or {X}_router_topology_epoch{{{CLUSTER}}}) - min({X}_router_topology_epoch{{{CLUSTER}}})", "behind"),
+                       steps((None, GREEN), (1, AMBER), (2, RED))),
+            ),
+            row(
+                "Router: rate, errors, duration",
+                lines("Queries by route", "Answered queries. `single` goes to one shard and scales with their number, `scatter` asks all of them: many of those mean that statements do not name the sharding key.", "reqps",
+                      q(f"sum by (route) (rate({X}_router_queries_total{{{CLUSTER}}}[$__rate_interval]))", "{{route}}"), stack=True),
+                lines("Errors by reason", "Queries that were refused or failed. `unsupported` and `parse_error` are the client's, `shard_unavailable`, `overloaded`, `timeout` and `internal` are ours.", "reqps",
+                      q(f"sum by (reason) (rate({X}_router_query_errors_total{{{CLUSTER}}}[$__rate_interval])) > 0 or sum by (reason) (rate({X}_router_query_errors_total{{{CLUSTER},{FAILURES}}}[$__rate_interval]))", "{{reason}}"), stack=True),
+                lines("Duration", "From a request's arrival to the end of its answer.", "s",
+                      quantiles(f"{X}_router_query_duration_seconds", CLUSTER), thresholds=steps((None, GREEN), (0.1, RED)), limit=True, empty="no query was answered in the time shown"),
+                lines("Reads and writes", "Answered queries by what they do.", "reqps",
+                      q(f"sum by (kind) (rate({X}_router_queries_total{{{CLUSTER}}}[$__rate_interval]))", "{{kind}}"), stack=True),
+                lines("Queries at once", "Being answered at this moment, by router. At max_concurrent_queries further ones wait, and then get 503.", "short",
+                      q(f"sum by (instance) ({X}_router_active_queries{{{CLUSTER}}})", "{{instance}}")),
+                lines("Run again", "Statements that were run a second time because their rows changed owner meanwhile. Some at each cutover are right; a steady rate is not.", "ops",
+                      q(f"sum by (reason) (rate({X}_router_retries_total{{{CLUSTER}}}[$__rate_interval]))", "{{reason}}")),
+            ),
+            row(
+                "Shards: what they use of what they have",
+                lines("CPU", "Of each shard's limit. Above the rule's threshold for a minute the scaler splits the shard.", "percentunit",
+                      q(f"max by (shard) (rate({X}_shard_process_cpu_seconds_total{{{SHARD}}}[$__rate_interval])) / on (shard) max by (shard) ({X}_shard_cpu_limit_cores{{{SHARD}}})", "{{shard}}"),
+                      thresholds=SHARE, per_shard=True, max=1),
+                lines("Memory", "Resident memory of each shard's limit. InnoDB keeps what it once took, so a high flat line is normal; above the limit the server is killed.", "percentunit",
+                      q(f"max by (shard) ({X}_shard_process_resident_memory_bytes{{{SHARD}}}) / on (shard) max by (shard) ({X}_shard_memory_limit_bytes{{{SHARD}}})", "{{shard}}"),
+                      thresholds=SHARE, per_shard=True, max=1),
+                lines("Disk", "Used of what the shard's disk holds. A full disk stops every write on the shard.", "percentunit",
+                      q(f"max by (shard) ({X}_shard_disk_used_bytes{{{SHARD}}}) / on (shard) max by (shard) ({X}_shard_disk_capacity_bytes{{{SHARD}}})", "{{shard}}"),
+                      thresholds=SHARE, per_shard=True, max=1),
+                lines("Connections", "Open connections of max_connections. Routers hold few; many mean clients that bypass them.", "percentunit",
+                      q(f"max by (shard) (mysql_global_status_threads_connected{{{SHARD}}}) / on (shard) max by (shard) (mysql_global_variables_max_connections{{{SHARD}}})", "{{shard}}"),
+                      thresholds=SHARE, per_shard=True, max=1),
+                lines("Threads running", "Statements that a server works on at the same time. More than its cores for long: it is saturated.", "short",
+                      q(f"max by (shard) (mysql_global_status_threads_running{{{SHARD}}})", "{{shard}}"), per_shard=True),
+                lines("Statements", "What routers sent to each shard a second.", "ops",
+                      q(f"sum by (shard) (rate({X}_router_backend_queries_total{{{SHARD}}}[$__rate_interval]))", "{{shard}}"), per_shard=True),
+                lines("Slowest 5 % by shard", "95 of 100 statements to the shard end within this time, as the routers see it.", "s",
+                      q(f"histogram_quantile(0.95, sum by (le, shard) (rate({X}_router_backend_query_duration_seconds_bucket{{{SHARD}}}[$__rate_interval])))", "{{shard}}"), per_shard=True,
+                      empty="a shard that no statement was sent to has no durations"),
+                lines("Failed statements", "Statements that a shard did not carry out, by reason. Refused by the server for the client's fault counts too.", "ops",
+                      q(f"sum by (shard, reason) (rate({X}_router_backend_errors_total{{{SHARD}}}[$__rate_interval]))", "{{shard}} {{reason}}"), per_shard=True,
+                      empty="no statement failed on any shard"),
+            ),
+            row(
+                "Slots and rows",
+                bars("Slots", "How many of the 16384 slots each shard owns. A split halves one shard's; nothing else changes them.", "short",
+                     q(f"sum by (shard) ({X}_shard_slots{{{SHARD}}})", "{{shard}}"), max=16384),
+                bars("Rows", "Rows that each shard owns, all tables but the reference tables. Much more on one shard than its share of slots: a few keys hold most rows.", "short",
+                     q(f"sum by (shard) ({X}_shard_rows{{{SHARD}}})", "{{shard}}")),
+                lines("Rows over time", "A step down on one shard and up on another is a move.", "short",
+                      q(f"sum by (shard) ({X}_shard_rows{{{SHARD}}})", "{{shard}}"), per_shard=True, stack=True),
+            ),
+            row(
+                "What the scaler thinks",
+                timeline("Rules", "Each rule's state for each shard (for the cluster, where no shard is named). Firing asks for a shard; unknown decides nothing. The dashboard *Scaler: why (not)* has the numbers.",
+                         q(f"max by (rule, shard) ({RULE_STATE_NUMBER})", "{{rule}} {{shard}}"), RULE_STATE_NAMES, width=16, height=10),
+                lines("Shards by state", "How many there are and are to be, between the bounds of the configuration.", "short",
+                      [q(f"max by (state) ({X}_scaler_shards{{{CLUSTER}}})", "{{state}}"), q(f"max({X}_scaler_shards_max{{{CLUSTER}}})", "max"), q(f"max({X}_scaler_shards_min{{{CLUSTER}}})", "min")], height=10),
+            ),
+        ],
+    )
