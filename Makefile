@@ -8,7 +8,7 @@ CARGO := cargo --locked
 CARGO_DENY := 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build check test bench fmt deny clean packages mysql deny-installed
+.PHONY: help demo build check test bench fmt deny clean image packages mysql deny-installed rust-tests
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,10 @@ check: ## Formatting and lints, without servers
 # before the rest, since a crate without any would close the output on "0 passed".
 # Advisories are left to `make deny`: they change from day to day and come from elsewhere.
 test: packages mysql $(if $(CI),deny-installed) ## Install what is missing and run every check that CI runs
+	@.ci/install-packages python3-venv
 	$(MAKE) --no-print-directory check
+	compose/prometheus/check
+	dashboards/build --check
 	@if cargo deny --version >/dev/null 2>&1; then \
 		echo "cargo deny --locked check bans licenses sources"; \
 		cargo deny --locked --log-level error check --hide-inclusion-graph bans licenses sources; \
@@ -36,7 +39,17 @@ test: packages mysql $(if $(CI),deny-installed) ## Install what is missing and r
 	fi
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 	$(CARGO) test --workspace --doc
+	@.ci/with-docker $(MAKE) --no-print-directory rust-tests
+
+# Within .ci/with-docker. Stand-ins bear the names of official images, so they are made only where they harm nobody: in
+# CI, or on an engine that was started for the tests.
+rust-tests:
+	@if test -n "$$CI$$SQL_AUTOSCALER_OWN_ENGINE"; then .ci/stand-ins/build; fi
 	$(CARGO) test --workspace --lib --bins --tests
+
+image: ## Build the image sql-autoscaler:latest, for compose/ (needs Docker)
+	DOCKER_BUILDKIT=1 docker build --file compose/Dockerfile --tag sql-autoscaler:latest \
+		$$(if test -e /etc/ssl/certs/ca-certificates.crt; then echo --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt; fi) .
 
 bench: ## Print the figures that the README names (2 minutes after the build)
 	@.ci/install-packages sysbench wrk

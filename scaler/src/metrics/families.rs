@@ -78,7 +78,7 @@ impl Families {
             info: gauges(
                 "shard_info",
                 "A shard's instance; always 1.",
-                &["shard", "provisioner", "instance", "server_version"],
+                &["shard", "provisioner", "instance_id", "server_version"],
             ),
             cpu_seconds: counters(
                 "shard_process_cpu_seconds_total",

@@ -66,7 +66,7 @@ fn a_shards_series_come_and_go_with_what_is_known() {
     assert!(series(&metrics, "shard_disk_used_bytes").is_empty());
     assert_eq!(
         series(&metrics, "shard_info"),
-        [r#"shard_info{instance="sa-1",provisioner="process",server_version="10.11",shard="shard-1"} 1"#]
+        [r#"shard_info{instance_id="sa-1",provisioner="process",server_version="10.11",shard="shard-1"} 1"#]
     );
 
     // A dropped table's series goes, and all of them when nothing could be counted.
