@@ -73,7 +73,7 @@ def prove_dashboards(prometheus):
             except ValueError as error:
                 failures.append(f"{path.name}: annotation {name}: {error}")
         panels = len(list(expressions.panels(dashboard)))
-        print(f"{dashboard['uid']:<20} {panels:>6} {len(with_data):>10} {len(empty & set(excused)):>22}")
+        print(f"{dashboard['uid']:<20} {panels:>6} {len(with_data):>10} {len(empty & set(excused)):>22}  {', '.join(sorted(empty))}".rstrip())
     return failures
 
 

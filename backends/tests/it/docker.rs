@@ -74,7 +74,8 @@ impl Site {
     }
 
     async fn remove(&self, container: &str) {
-        let options = RemoveContainerOptionsBuilder::default().force(true).v(false).build();
+        // Volumes without a name go along.
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         self.docker.remove_container(container, Some(options)).await.unwrap();
     }
 

@@ -140,11 +140,15 @@ fn root() -> PathBuf {
 
 /// The product's image around the program that these tests run, as the Dockerfile makes it.
 async fn build_image() {
-    let program = Path::new(env!("CARGO_BIN_EXE_sql-autoscaler"));
-    let folder = program.parent().and_then(Path::file_name).unwrap().to_str().unwrap();
+    // A context of its own: cargo's target folder may lie anywhere.
+    let context = tempfile::tempdir().unwrap();
+    let folder = context.path().join("target/test");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_sql-autoscaler"), folder.join("sql-autoscaler")).unwrap();
     let built = Command::new("docker")
         .args(["build", "--quiet", "--file", "compose/Dockerfile", "--tag", IMAGE])
-        .args(["--build-arg", "BINARY=prebuilt", "--build-arg", &format!("PROFILE_FOLDER={folder}"), "."])
+        .args(["--build-arg", "BINARY=prebuilt", "--build-arg", "PROFILE_FOLDER=test"])
+        .arg(context.path())
         .env("DOCKER_BUILDKIT", "1")
         .current_dir(root())
         .output()
@@ -193,7 +197,23 @@ async fn story(stack: &Stack) {
     let total = stack.query(counted).await;
     assert_eq!(total["data"][0]["n"], ROWS_PER_SHARD + 1);
     assert_eq!(total["shards"], json!(["shard-1", "shard-2"]));
-    prove_what_is_seen(stack).await;
+    // Rates are of what goes on while they are asked for.
+    let load = async {
+        loop {
+            for user in 0..20 {
+                stack.query(&format!("SELECT name FROM users WHERE user_id = {user}")).await;
+            }
+            stack.query(counted).await;
+            // The server refuses it, which is a failed statement.
+            let twice = json!({ "query": "INSERT INTO users VALUES (1, 'again', 0)" });
+            stack.client.post(stack.url("ROUTER_PORT", "/query")).json(&twice).send().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::select! {
+        () = load => unreachable!("it goes on for ever"),
+        () = prove_what_is_seen(stack) => {}
+    }
 
     let down = stack.compose(&["down", "--remove-orphans"]).await;
     assert!(down.status.success(), "{}", String::from_utf8_lossy(&down.stderr));
@@ -219,9 +239,11 @@ async fn story(stack: &Stack) {
 async fn prove_what_is_seen(stack: &Stack) {
     // Scraped every 5 s and discovered as often, rates need two samples and rules an evaluation.
     stack
-        .wait_for("shard-2 is watched", 60, async || {
-            let asked = "/api/v1/query?query=count(rate(mysql_global_status_queries%5B1m%5D))";
-            let answer = stack.get("PROMETHEUS_PORT", asked).await?;
+        .wait_for("both shards are watched, the load is seen and the action is over", 90, async || {
+            let asked = "/api/v1/query?query=count(rate(mysql_global_status_queries%5B1m%5D)) and on () \
+                 sum(cluster:sql_autoscaler_router_requests:rate5m) > 0 and on () \
+                 sum(increase(sql_autoscaler_scaler_actions_total{result=%22succeeded%22}%5B5m%5D)) > 0";
+            let answer = stack.get("PROMETHEUS_PORT", &asked.replace(' ', "%20").replace('>', "%3E")).await?;
             (answer["data"]["result"][0]["value"][1] == "2").then_some(())
         })
         .await;
