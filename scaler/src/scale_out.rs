@@ -102,7 +102,7 @@ pub fn plan(topology: &Topology, source: Option<&ShardId>, max_shards: usize) ->
 }
 
 /// `shard-N`, N one above the highest.
-fn next_shard(topology: &Topology) -> Result<ShardId, String> {
+pub fn next_shard(topology: &Topology) -> Result<ShardId, String> {
     let number = |shard: &Shard| shard.id.as_str().strip_prefix("shard-")?.parse::<u32>().ok();
     let highest = topology.shards().iter().filter_map(number).max().unwrap_or(0);
     ShardId::new(format!("shard-{}", highest + 1)).map_err(|error| error.to_string())

@@ -1,6 +1,7 @@
 //! What is wrong with a cluster, found by looking at every shard.
 
 mod look;
+mod surroundings;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -54,6 +55,8 @@ pub async fn run(config: Config, data_dir: PathBuf, json: bool) -> anyhow::Resul
                 schemas.extend(schema.map(|schema| (shard.id.clone(), schema)));
             }
             look::compare_schemas(&schemas, &config.layout, &mut findings);
+            surroundings::prometheus(&config, topology, &mut findings).await;
+            surroundings::backend(&config, &data_dir, topology, &mut findings).await;
         }
         None => findings.push(Finding::new(
             Severity::Warning,

@@ -199,6 +199,39 @@ async fn check_finds_what_is_wrong() {
     check_outcome(&site.run(&["check"]).await, 1, "shard-2: cannot be reached");
 }
 
+/// Without Prometheus, without an engine, and with a pool that has nothing free.
+#[tokio::test(flavor = "multi_thread")]
+async fn check_names_what_keeps_the_scaler_from_scaling() {
+    let Some(server) = Server::start().await else { return };
+    let with = async |more: Value| {
+        let mut config = json!({ "table_shard_keys": { "users": "user_id" } });
+        for (key, value) in more.as_object().unwrap() {
+            config[key] = value.clone();
+        }
+        let site = Site::over(&[&server], config);
+        let _router = site.start("router").await;
+        site.run(&["check"]).await
+    };
+    let found = with(json!({ "prometheus": { "url": "http://127.0.0.1:1" } })).await;
+    check_outcome(&found, 1, "warning  prometheus: cannot be asked: ");
+    check_outcome(&found, 1, "without it no rule decides anything");
+    let docker = json!({ "kind": "docker", "engines": [{ "host": "tcp://127.0.0.1:1" }] });
+    let found = with(json!({ "backend": docker })).await;
+    check_outcome(
+        &found,
+        1,
+        "warning  backend: shard-2 could not be added: no Docker engine answers at tcp://127.0.0.1:1",
+    );
+    // Another name of the same server, which holds the shard itself.
+    let endpoint = server.endpoint(DATABASE);
+    let (_, port) = endpoint.tcp_address().unwrap();
+    let (user, password) = (endpoint.user(), endpoint.password());
+    let pool = json!({ "kind": "static", "pool": [format!("{user}:{password}@tcp(localhost:{port})/shop")] });
+    let found = with(json!({ "backend": pool })).await;
+    check_outcome(&found, 1, "warning  backend: shard-2 could not be added: no server of the pool is free");
+    check_outcome(&found, 1, "is not empty, it has _autoscaler.topology");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn check_names_missing_privileges() {
     let Some(server) = Server::start().await else { return };
