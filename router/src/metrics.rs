@@ -1,7 +1,9 @@
 //! What the router tells Prometheus. Names are an interface; labels have few values and never SQL text.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
+use prometheus::core::Collector;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -30,8 +32,27 @@ pub const ERROR_CODES: [&str; 14] = [
     "internal",
 ];
 
+/// What is to be known about a family, for its documentation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    pub name: String,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    pub labels: Vec<String>,
+    pub help: String,
+}
+
+impl Description {
+    pub fn of(kind: &'static str, family: &impl Collector) -> Description {
+        let described = family.desc();
+        let one = described.first().expect("a family describes itself");
+        Description { name: one.fq_name.clone(), kind, labels: one.variable_labels.clone(), help: one.help.clone() }
+    }
+}
+
 pub struct Metrics {
     registry: Registry,
+    descriptions: Vec<Description>,
     queries: IntCounterVec,
     errors: IntCounterVec,
     duration: HistogramVec,
@@ -48,28 +69,34 @@ pub struct Metrics {
 impl Metrics {
     pub fn new() -> Result<Metrics, prometheus::Error> {
         let registry = Registry::new();
+        let descriptions = RefCell::new(Vec::new());
         let counter = |name: &str, help: &str, labels: &[&str]| {
             let family = IntCounterVec::new(Opts::new(name, help), labels)?;
+            descriptions.borrow_mut().push(Description::of("counter", &family));
             registry.register(Box::new(family.clone()))?;
             Ok::<_, prometheus::Error>(family)
         };
         let gauge = |name: &str, help: &str, labels: &[&str]| {
             let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            descriptions.borrow_mut().push(Description::of("gauge", &family));
             registry.register(Box::new(family.clone()))?;
             Ok::<_, prometheus::Error>(family)
         };
         let seconds = |name: &str, help: &str, labels: &[&str]| {
             let family = HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels)?;
+            descriptions.borrow_mut().push(Description::of("histogram", &family));
             registry.register(Box::new(family.clone()))?;
             Ok::<_, prometheus::Error>(family)
         };
         let epoch = IntGauge::new("sql_autoscaler_router_topology_epoch", "Epoch of the topology in use; 0: none yet")?;
         registry.register(Box::new(epoch.clone()))?;
+        descriptions.borrow_mut().push(Description::of("gauge", &epoch));
         let active = IntGauge::new("sql_autoscaler_router_active_queries", "Queries being answered")?;
         registry.register(Box::new(active.clone()))?;
+        descriptions.borrow_mut().push(Description::of("gauge", &active));
         let build = gauge("sql_autoscaler_router_build_info", "Always 1", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let metrics = Metrics {
+        let mut metrics = Metrics {
             queries: counter("sql_autoscaler_router_queries_total", "Queries answered", &["kind", "route"])?,
             errors: counter("sql_autoscaler_router_query_errors_total", "Queries refused or failed", &["reason"])?,
             duration: seconds("sql_autoscaler_router_query_duration_seconds", "Time to the whole answer", &["route"])?,
@@ -102,7 +129,9 @@ impl Metrics {
             epoch,
             active,
             registry,
+            descriptions: Vec::new(),
         };
+        metrics.descriptions = descriptions.into_inner();
         for code in ERROR_CODES {
             metrics.errors.with_label_values(&[code]);
         }
@@ -113,6 +142,11 @@ impl Metrics {
         }
         metrics.retries.with_label_values(&["moved"]);
         Ok(metrics)
+    }
+
+    /// Every family, in the order of their registration.
+    pub fn descriptions(&self) -> &[Description] {
+        &self.descriptions
     }
 
     pub fn answered(&self, kind: &str, route: Route, took: Duration) {

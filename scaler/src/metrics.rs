@@ -12,6 +12,7 @@ use std::time::Duration;
 use backends::Owner;
 use jiff::Timestamp;
 use prometheus::{CounterVec, GaugeVec, Registry, TextEncoder};
+use router::metrics::Description;
 use router::topology::{Epoch, MovePhase, ShardId, Topology};
 
 use crate::catalogue::Outcome;
@@ -116,6 +117,11 @@ impl Metrics {
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .expect("gathered families are complete and their labels are text")
+    }
+
+    /// Every family, in the order of their registration.
+    pub fn descriptions(&self) -> &[Description] {
+        &self.families.descriptions
     }
 
     /// Shows one shard as the last round saw it. What the round could not find out is removed.

@@ -1,7 +1,10 @@
 //! The metric families: names, help and labels. Names are an interface; dashboards and rules use them.
 
+use std::cell::RefCell;
+
 use prometheus::core::Collector;
 use prometheus::{Counter, CounterVec, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, Opts, Registry};
+use router::metrics::Description;
 
 const PREFIX: &str = "sql_autoscaler";
 
@@ -14,6 +17,8 @@ const CUTOVER_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 const EVALUATION_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
 pub struct Families {
+    /// Of all of them, in this order.
+    pub descriptions: Vec<Description>,
     pub build_info: GaugeVec,
 
     pub info: GaugeVec,
@@ -66,13 +71,16 @@ pub struct Families {
 
 impl Families {
     pub fn register(registry: &Registry) -> Families {
-        let gauge = |name, help| register(registry, Gauge::with_opts(opts(name, help)));
-        let gauges = |name, help, labels: &[&str]| register(registry, GaugeVec::new(opts(name, help), labels));
-        let counter = |name, help| register(registry, Counter::with_opts(opts(name, help)));
-        let counters = |name, help, labels: &[&str]| register(registry, CounterVec::new(opts(name, help), labels));
-        let histogram =
-            |name, help, buckets: &[f64]| register(registry, Histogram::with_opts(histogram_opts(name, help, buckets)));
-        Families {
+        let registry = &Registrar { registry, descriptions: RefCell::default() };
+        let gauge = |name, help| registry.add("gauge", Gauge::with_opts(opts(name, help)));
+        let gauges = |name, help, labels: &[&str]| registry.add("gauge", GaugeVec::new(opts(name, help), labels));
+        let counter = |name, help| registry.add("counter", Counter::with_opts(opts(name, help)));
+        let counters = |name, help, labels: &[&str]| registry.add("counter", CounterVec::new(opts(name, help), labels));
+        let histogram = |name, help, buckets: &[f64]| {
+            registry.add("histogram", Histogram::with_opts(histogram_opts(name, help, buckets)))
+        };
+        let mut families = Families {
+            descriptions: Vec::new(),
             build_info: gauges("build_info", "The scaler's version; always 1.", &["version"]),
 
             info: gauges(
@@ -161,8 +169,8 @@ impl Families {
                 "1 for the phase that the action in progress is in, else 0.",
                 &["phase"],
             ),
-            action_duration: register(
-                registry,
+            action_duration: registry.add(
+                "histogram",
                 HistogramVec::new(
                     histogram_opts(
                         "scaler_action_duration_seconds",
@@ -207,7 +215,9 @@ impl Families {
                 "How long writes waited while slots changed owner.",
                 &CUTOVER_BUCKETS,
             ),
-        }
+        };
+        families.descriptions = registry.descriptions.take();
+        families
     }
 
     /// The gauges whose only label is the shard.
@@ -235,8 +245,16 @@ fn histogram_opts(name: &str, help: &str, buckets: &[f64]) -> HistogramOpts {
     HistogramOpts::new(name, help).namespace(PREFIX).buckets(buckets.to_vec())
 }
 
-fn register<F: Collector + Clone + 'static>(registry: &Registry, family: prometheus::Result<F>) -> F {
-    let family = family.expect("the names, labels and buckets in this file are legal");
-    registry.register(Box::new(family.clone())).expect("the names in this file differ");
-    family
+struct Registrar<'a> {
+    registry: &'a Registry,
+    descriptions: RefCell<Vec<Description>>,
+}
+
+impl Registrar<'_> {
+    fn add<F: Collector + Clone + 'static>(&self, kind: &'static str, family: prometheus::Result<F>) -> F {
+        let family = family.expect("the names, labels and buckets in this file are legal");
+        self.registry.register(Box::new(family.clone())).expect("the names in this file differ");
+        self.descriptions.borrow_mut().push(Description::of(kind, &family));
+        family
+    }
 }
