@@ -42,6 +42,9 @@ impl TlsFiles {
     }
 }
 
+/// Where engines listen unless they are rootless.
+const SOCKET: &str = "/var/run/docker.sock";
+
 /// The API of Docker 20.10.
 const OLDEST_API: ClientVersion = ClientVersion { major_version: 1, minor_version: 41 };
 
@@ -61,7 +64,7 @@ impl Engine {
     pub(super) fn new(config: &EngineConfig, timeout: Duration) -> Result<Self, ProvisionError> {
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let from_env = if config.host.is_none() { env("DOCKER_HOST") } else { None };
-        let host = config.host.clone().or(from_env.clone()).unwrap_or_else(|| local_socket(&env));
+        let host = config.host.clone().or(from_env.clone()).unwrap_or_else(|| local_socket(&env, SOCKET));
         let bad = |reason: &str| ProvisionError::BadEngine { engine: host.clone(), reason: reason.to_owned() };
         let is_socket = host.starts_with("unix://");
         let address = host.strip_prefix("tcp://").or(host.strip_prefix("https://"));
@@ -134,15 +137,14 @@ impl Engine {
 }
 
 /// The socket of this machine's engine: the usual one, else a rootless one if there is one.
-fn local_socket(env: &dyn Fn(&str) -> Option<String>) -> String {
-    const USUAL: &str = "/var/run/docker.sock";
+fn local_socket(env: &dyn Fn(&str) -> Option<String>, usual: &str) -> String {
     let rootless = [
         env("XDG_RUNTIME_DIR").map(|folder| format!("{folder}/docker.sock")),
         env("HOME").map(|home| format!("{home}/.docker/run/docker.sock")),
     ];
-    let candidates = std::iter::once(USUAL.to_owned()).chain(rootless.into_iter().flatten());
+    let candidates = std::iter::once(usual.to_owned()).chain(rootless.into_iter().flatten());
     let found = candidates.into_iter().find(|path| Path::new(path).exists());
-    format!("unix://{}", found.as_deref().unwrap_or(USUAL))
+    format!("unix://{}", found.as_deref().unwrap_or(usual))
 }
 
 /// What to do about an engine that cannot be spoken to; `None` if it answered.
@@ -236,6 +238,36 @@ mod tests {
         check(403, "Forbidden", ErrorClass::Auth);
         check(400, "bad", ErrorClass::Permanent);
         check(502, "bad gateway", ErrorClass::Transient);
+    }
+
+    #[test]
+    fn a_rootless_socket_is_found_where_there_is_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("docker.sock");
+        std::fs::write(&socket, "").unwrap();
+        let runtime = folder.path().display().to_string();
+        let found = local_socket(&|name| (name == "XDG_RUNTIME_DIR").then(|| runtime.clone()), "/nowhere/docker.sock");
+        assert_eq!(found, format!("unix://{}", socket.display()));
+        assert_eq!(local_socket(&|_| None, "/nowhere/docker.sock"), "unix:///nowhere/docker.sock");
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_too_old_is_told_with_both_versions() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = format!("tcp://{}", listener.local_addr().unwrap());
+        let old = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await.unwrap();
+            let body = r#"{"Version":"18.09","ApiVersion":"1.39"}"#;
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        });
+        let error = engine(&host).unwrap().client().await.map(drop).unwrap_err();
+        old.await.unwrap();
+        assert!(error.to_string().contains("speaks API 1.39, and 1.41 is needed"), "{error}");
+        assert_eq!(error.class(), ErrorClass::Permanent);
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,14 +8,16 @@ use async_trait::async_trait;
 use backends::conformance::{self, Subject};
 use backends::{
     DataFate, DockerConfig, DockerProvisioner, EngineConfig, ErrorClass, Instance, InstanceSpec, InstanceState, Limits,
-    OperationId, Owner, ProvisionError, Provisioner, PullPolicy,
+    OperationId, Owner, ProvisionError, Provisioner, PullPolicy, TlsFiles, find_program,
 };
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, NetworkCreateRequest};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
-    ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
+    ListVolumesOptionsBuilder, PushImageOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptions,
+    RemoveVolumeOptions, TagImageOptionsBuilder,
 };
+use futures_util::StreamExt;
 use tempfile::TempDir;
 
 pub const MARIADB: &str = "mariadb:11.8";
@@ -420,6 +423,156 @@ async fn an_image_that_cannot_be_pulled_is_told_with_its_name() {
         assert!(matches!(error, ProvisionError::PullFailed { .. }), "{error:?}");
         assert!(error.to_string().contains("127.0.0.1:1/mariadb:11.8"), "{error}");
     })
+    .await;
+}
+
+/// From a registry of our own on loopback, which engines take for a trusted one.
+#[tokio::test]
+async fn a_missing_image_is_pulled() {
+    on_site("registry", MARIADB, async |site| {
+        let Some(registry) = Registry::start(site.folder.path()).await else { return };
+        let image = format!("127.0.0.1:{}/mariadb", registry.port);
+        let tag = TagImageOptionsBuilder::default().repo(&image).tag("11.8").build();
+        site.docker.tag_image(MARIADB, Some(tag)).await.unwrap();
+        let push = PushImageOptionsBuilder::default().tag("11.8").build();
+        let pushed: Vec<_> = site.docker.push_image(&image, Some(push), None).collect().await;
+        assert!(pushed.iter().all(Result::is_ok), "{pushed:?}");
+        // The tag goes, and the layers that other tags need stay.
+        let name = format!("{image}:11.8");
+        let untag = async || site.docker.remove_image(&name, None::<RemoveImageOptions>, None).await;
+        untag().await.unwrap();
+        let never = site.provisioner_with(|config| config.image = name.clone());
+        let error = never.preflight(&site.spec("shard-1")).await.unwrap_err();
+        assert!(matches!(error, ProvisionError::ImageMissing { .. }), "{error}");
+        let pulling = site.provisioner_with(|config| {
+            config.image = name.clone();
+            config.pull = PullPolicy::Missing;
+            config.use_template = false;
+        });
+        pulling.preflight(&site.spec("shard-1")).await.unwrap();
+        site.docker.inspect_image(&name).await.unwrap();
+        let absent = site.provisioner_with(|config| {
+            config.image = format!("{image}:no-such-tag");
+            config.pull = PullPolicy::Missing;
+        });
+        let error = absent.preflight(&site.spec("shard-1")).await.unwrap_err();
+        untag().await.unwrap();
+        assert!(matches!(error, ProvisionError::PullFailed { .. }), "{error}");
+        assert_eq!(error.class(), ErrorClass::Permanent, "{error}");
+    })
+    .await;
+}
+
+struct Registry {
+    port: u16,
+    _process: tokio::process::Child,
+}
+
+impl Registry {
+    async fn start(folder: &Path) -> Option<Registry> {
+        let Some(program) = find_program(&["docker-registry"]) else {
+            println!("SKIPPED: no docker-registry is installed (Debian: docker-registry)");
+            return None;
+        };
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = folder.join("registry.yml");
+        let text = format!(
+            "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:{port}\n",
+            folder.join("registry").display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let process = tokio::process::Command::new(program)
+            .arg("serve")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        wait_for(|| std::net::TcpStream::connect(("127.0.0.1", port)).ok()).await;
+        Some(Registry { port, _process: process })
+    }
+}
+
+/// By a relay that speaks TLS with both sides' certificates, as a remote engine does.
+#[tokio::test]
+async fn an_engine_behind_tls_is_used_by_its_certificates_only() {
+    on_site("tls", MARIADB, async |site| {
+        let Some(front) = TlsFront::start(site.folder.path()).await else { return };
+        let with = |tls: Option<TlsFiles>| {
+            site.provisioner_with(|config| {
+                let host = Some(format!("tcp://localhost:{}", front.port));
+                config.engines = vec![EngineConfig { host, tls, ..EngineConfig::default() }];
+                config.use_template = false;
+            })
+        };
+        let file = |name: &str| site.folder.path().join(name);
+        let ours = TlsFiles { ca: file("ca.pem"), cert: file("cert.pem"), key: file("key.pem") };
+        with(Some(ours.clone())).preflight(&site.spec("shard-1")).await.unwrap();
+        // Certificates of somebody else: neither side trusts the other.
+        let other = site.folder.path().join("other");
+        std::fs::create_dir(&other).unwrap();
+        make_certificates(&other).await;
+        let stranger = TlsFiles { ca: other.join("ca.pem"), ..ours };
+        for tls in [Some(stranger), None] {
+            let error = with(tls).preflight(&site.spec("shard-1")).await.unwrap_err();
+            assert_eq!(error.class(), ErrorClass::Transient, "{error:?}");
+            assert!(error.to_string().contains("no Docker engine answers at tcp://localhost:"), "{error}");
+        }
+    })
+    .await;
+}
+
+struct TlsFront {
+    port: u16,
+    _process: tokio::process::Child,
+}
+
+impl TlsFront {
+    async fn start(folder: &Path) -> Option<TlsFront> {
+        let (Some(stunnel), Some(_)) = (find_program(&["stunnel4"]), find_program(&["openssl"])) else {
+            println!("SKIPPED: no stunnel or openssl is installed (Debian: stunnel4 openssl)");
+            return None;
+        };
+        let host = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
+        let socket = host.strip_prefix("unix://")?;
+        make_certificates(folder).await;
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let path = |name: &str| folder.join(name).display().to_string();
+        let (ca, cert, key) = (path("ca.pem"), path("cert.pem"), path("key.pem"));
+        let text = format!(
+            "foreground = yes\npid =\n[docker]\naccept = 127.0.0.1:{port}\nconnect = {socket}\n\
+             CAfile = {ca}\ncert = {cert}\nkey = {key}\nverifyChain = yes\n"
+        );
+        let config = folder.join("stunnel.conf");
+        std::fs::write(&config, text).unwrap();
+        let process = tokio::process::Command::new(stunnel)
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        wait_for(|| std::net::TcpStream::connect(("127.0.0.1", port)).ok()).await;
+        Some(TlsFront { port, _process: process })
+    }
+}
+
+/// An authority, and one certificate by it for both sides.
+async fn make_certificates(folder: &Path) {
+    let openssl = async |line: &str| {
+        let output =
+            tokio::process::Command::new("openssl").args(line.split(' ')).current_dir(folder).output().await.unwrap();
+        assert!(output.status.success(), "openssl {line}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
+    openssl(&format!("req -x509 {key} -keyout ca-key.pem -out ca.pem -subj /CN=test-authority")).await;
+    openssl(&format!("req {key} -keyout key.pem -out request.pem -subj /CN=localhost")).await;
+    std::fs::write(folder.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
+    openssl(
+        "x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -out cert.pem -extfile names",
+    )
     .await;
 }
 
