@@ -55,6 +55,12 @@ pub struct DockerConfig {
     pub owner: Owner,
     /// Holds the secret, templates and locks. Made with mode 0700.
     pub directory: PathBuf,
+    pub options: DockerOptions,
+}
+
+/// What an operator may choose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DockerOptions {
     /// At least one.
     pub engines: Vec<EngineConfig>,
     /// An official `mariadb` or `mysql` image, or one that behaves alike.
@@ -95,13 +101,11 @@ pub enum Restart {
     OnFailure,
 }
 
-impl DockerConfig {
-    pub fn new(owner: Owner, directory: impl Into<PathBuf>, image: impl Into<String>) -> Self {
+impl Default for DockerOptions {
+    fn default() -> Self {
         Self {
-            owner,
-            directory: directory.into(),
             engines: vec![EngineConfig::default()],
-            image: image.into(),
+            image: "mariadb:11.8".to_owned(),
             pull: PullPolicy::default(),
             network: None,
             labels: BTreeMap::new(),
@@ -156,8 +160,9 @@ impl DockerProvisioner {
             files::create_private_dir(&config.directory.join(part))?;
         }
         // A stop is answered only when it is over.
-        let timeout = config.stop_grace + Duration::from_secs(30);
-        let engines = config.engines.iter().map(|engine| Engine::new(engine, timeout)).collect::<Result<_, _>>()?;
+        let timeout = config.options.stop_grace + Duration::from_secs(30);
+        let engines =
+            config.options.engines.iter().map(|engine| Engine::new(engine, timeout)).collect::<Result<_, _>>()?;
         Ok(Self { config, engines, secret: OnceCell::new() })
     }
 
@@ -196,7 +201,7 @@ impl DockerProvisioner {
 
     /// A free port to publish on, unless containers are reached by their network.
     async fn publish_on(&self, engine: &Engine) -> Result<Option<(IpAddr, u16)>, ProvisionError> {
-        if self.config.network.is_some() {
+        if self.config.options.network.is_some() {
             return Ok(None);
         }
         let mut taken = HashSet::new();
@@ -206,7 +211,7 @@ impl DockerProvisioner {
             }
         }
         let looks_here = engine.is_local().then_some(engine.publish_address);
-        Ok(Some((engine.publish_address, ports::choose(&self.config.ports, &taken, looks_here)?)))
+        Ok(Some((engine.publish_address, ports::choose(&self.config.options.ports, &taken, looks_here)?)))
     }
 
     /// Every instance on an engine, or those of one owner: containers, and volumes whose container is gone.
@@ -333,7 +338,7 @@ impl DockerProvisioner {
                 return Err(ProvisionError::NameOfStranger { name, engine: engine.host.clone() });
             }
         }
-        if let Some(network) = &self.config.network {
+        if let Some(network) = &self.config.options.network {
             let looked = found(client.inspect_network(network, None::<InspectNetworkOptions>).await);
             if looked.map_err(engine.failed("look at a network"))?.is_none() {
                 let (network, engine) = (network.clone(), engine.host.clone());
@@ -354,7 +359,7 @@ impl DockerProvisioner {
         }
         let (candidates, engines) = self.candidates().await?;
         let needs = Needs {
-            labels: self.config.placement.clone(),
+            labels: self.config.options.placement.clone(),
             cores: spec.limits.cpu_cores,
             memory_bytes: spec.limits.memory_bytes,
         };
@@ -442,7 +447,7 @@ impl DockerProvisioner {
     }
 
     async fn set_restart(&self, engine: &Engine, name: &str, restart: bool) -> Result<(), ProvisionError> {
-        let policy = match (restart, self.config.restart) {
+        let policy = match (restart, self.config.options.restart) {
             (false, _) => RestartPolicyNameEnum::NO,
             (true, Restart::UnlessStopped) => RestartPolicyNameEnum::UNLESS_STOPPED,
             (true, Restart::OnFailure) => RestartPolicyNameEnum::ON_FAILURE,
@@ -456,7 +461,7 @@ impl DockerProvisioner {
     async fn stop_container(&self, engine: &Engine, container: &Container) -> Result<(), ProvisionError> {
         // First, so that the engine does not start again what is to be stopped, also after a crash of ours.
         self.set_restart(engine, &container.name, false).await?;
-        let seconds = i32::try_from(self.config.stop_grace.as_secs()).unwrap_or(i32::MAX);
+        let seconds = i32::try_from(self.config.options.stop_grace.as_secs()).unwrap_or(i32::MAX);
         let options = StopContainerOptionsBuilder::default().t(seconds).build();
         let stopped = found(engine.client().await?.stop_container(&container.name, Some(options)).await);
         stopped.map(drop).map_err(engine.failed("stop a container"))
@@ -489,7 +494,7 @@ impl Provisioner for DockerProvisioner {
         }
         let (candidates, engines) = self.candidates().await?;
         let needs = Needs {
-            labels: self.config.placement.clone(),
+            labels: self.config.options.placement.clone(),
             cores: spec.limits.cpu_cores,
             memory_bytes: spec.limits.memory_bytes,
         };
@@ -498,8 +503,8 @@ impl Provisioner for DockerProvisioner {
         let engine = engines[index];
         self.check_names(engine, &identity).await?;
         self.publish_on(engine).await?;
-        let image = image::ensure(engine, &self.config.image, self.config.pull).await?;
-        if self.config.use_template {
+        let image = image::ensure(engine, &self.config.options.image, self.config.options.pull).await?;
+        if self.config.options.use_template {
             self.template_or_none(engine, &image).await?;
         }
         Ok(())
@@ -605,7 +610,7 @@ impl Provisioner for DockerProvisioner {
         let used = usage::of_container(engine, &name).await?;
         let folder = info.docker_root_dir.filter(|_| engine.is_local()).map(PathBuf::from);
         let room = folder.as_deref().and_then(disk::room);
-        let by_configuration = self.config.disk_bytes;
+        let by_configuration = self.config.options.disk_bytes;
         Ok(Usage {
             cpu_seconds: used.cpu_seconds,
             resident_memory_bytes: used.memory_bytes,
@@ -622,7 +627,8 @@ impl Provisioner for DockerProvisioner {
 impl DockerProvisioner {
     /// A container of somebody else's that the configuration names for an instance, and its limits.
     async fn measured(&self, id: &InstanceId) -> Result<(&Engine, String, Limits), ProvisionError> {
-        let name = self.config.measured.iter().find(|(name, _)| InstanceId::of(&self.config.owner, name) == *id);
+        let name =
+            self.config.options.measured.iter().find(|(name, _)| InstanceId::of(&self.config.owner, name) == *id);
         let (_, container) = name.ok_or_else(|| ProvisionError::NotFound { id: id.clone() })?;
         for engine in &self.engines {
             let looked = found(engine.client().await?.inspect_container(container, None).await);

@@ -24,7 +24,7 @@ mod sql_server;
 
 use async_trait::async_trait;
 
-pub use docker::{DockerConfig, DockerProvisioner, EngineConfig, PullPolicy, Restart, TlsFiles};
+pub use docker::{DockerConfig, DockerOptions, DockerProvisioner, EngineConfig, PullPolicy, Restart, TlsFiles};
 pub use error::{ErrorClass, ProvisionError};
 pub use instance::{
     Address, Capabilities, DataFate, Instance, InstanceId, InstanceName, InstanceSpec, InstanceState, InvalidName,

@@ -40,7 +40,7 @@ pub enum ClusterError {
     UnknownShard(ShardId),
     #[error("connecting to shard `{shard}` failed")]
     Connect { shard: ShardId, source: sqlx::Error },
-    #[error("shard `{0}` did not accept a connection within {CONNECT_TIMEOUT:?}")]
+    #[error("shard `{0}` did not answer within {CONNECT_TIMEOUT:?}")]
     ConnectTimeout(ShardId),
     #[error("the topology on shard `{shard}` could not be read or written")]
     Store { shard: ShardId, source: store::StoreError },
@@ -78,7 +78,12 @@ impl Cluster {
     /// Fails only if no shard can be read.
     pub async fn refresh(&self) -> Result<(), ClusterError> {
         let current = self.topology();
-        let reads = join_all(current.shards().iter().map(|shard| self.read(&shard.id))).await;
+        let reads = join_all(current.shards().iter().map(|shard| async {
+            // One that takes the connection and then says nothing must not hold up the others.
+            let read = tokio::time::timeout(CONNECT_TIMEOUT, self.read(&shard.id)).await;
+            read.unwrap_or_else(|_| Err(ClusterError::ConnectTimeout(shard.id.clone())))
+        }))
+        .await;
         let mut newest = Topology::clone(&current);
         let mut carried: BTreeMap<&ShardId, Option<Epoch>> = BTreeMap::new();
         let mut last_error = None;
@@ -208,10 +213,11 @@ impl Lease {
         Err(ClusterError::Leased { holder: holder.unwrap_or(0) })
     }
 
-    /// Whether the lease still stands; `false` also if its connection broke.
+    /// Whether the lease still stands; `false` also if its connection broke or the server hangs.
     pub async fn still_held(&mut self) -> bool {
         let statement = "SELECT IS_USED_LOCK('_autoscaler.scaler') = CONNECTION_ID()";
-        matches!(number(&mut self.connection, statement).await, Ok(Some(1)))
+        let asked = tokio::time::timeout(CONNECT_TIMEOUT, number(&mut self.connection, statement)).await;
+        matches!(asked, Ok(Ok(Some(1))))
     }
 }
 

@@ -9,13 +9,12 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use backends::{EngineConfig, InstanceName, Owner, PullPolicy, Restart};
+use backends::{DockerOptions, Owner};
 use router::endpoint::Endpoint;
 use router::schema::Layout;
 use router::service::Limits;
@@ -82,31 +81,9 @@ pub enum BackendKind {
     /// A mariadbd or mysqld process on this machine.
     Process,
     /// A container of a Docker engine.
-    Docker(Box<Docker>),
+    Docker(Box<DockerOptions>),
     /// Servers that somebody prepared, in the order in which they are taken: `pool`.
     Static(Vec<Endpoint>),
-}
-
-/// The options of the backend `docker`; each field is the key of its name unless it says otherwise.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Docker {
-    pub image: String,
-    pub pull: PullPolicy,
-    pub engines: Vec<EngineConfig>,
-    pub network: Option<String>,
-    pub labels: BTreeMap<String, String>,
-    pub placement: BTreeMap<String, String>,
-    pub restart: Restart,
-    pub template: bool,
-    pub args: Vec<String>,
-    pub volume_driver: Option<String>,
-    pub volume_options: BTreeMap<String, String>,
-    pub disk_bytes: Option<u64>,
-    pub measured: BTreeMap<InstanceName, String>,
-    /// `start_timeout_seconds`.
-    pub start_timeout: Duration,
-    /// `stop_grace_seconds`.
-    pub stop_grace: Duration,
 }
 
 impl Default for Backend {

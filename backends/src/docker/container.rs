@@ -9,7 +9,7 @@ use bollard::models::{
     PortBinding, RestartPolicy, RestartPolicyNameEnum,
 };
 
-use super::DockerConfig;
+use super::DockerOptions;
 use super::identity::{self, Identity, Labels};
 use crate::sql_server::Flavor;
 use crate::{InstanceId, Limits, Secret};
@@ -25,7 +25,7 @@ const MOST_PROCESSES: i64 = 4096;
 
 /// A container to be made.
 pub(super) struct Shape<'a> {
-    pub(super) config: &'a DockerConfig,
+    pub(super) options: &'a DockerOptions,
     pub(super) flavor: Flavor,
     pub(super) labels: Labels,
     pub(super) limits: Limits,
@@ -43,8 +43,8 @@ pub(super) struct Shape<'a> {
 
 impl Shape<'_> {
     pub(super) fn into_body(self) -> ContainerCreateBody {
-        let config = self.config;
-        let mut labels: Labels = config.labels.clone().into_iter().collect();
+        let options = self.options;
+        let mut labels: Labels = options.labels.clone().into_iter().collect();
         labels.extend(self.labels);
         let mut port_bindings = HashMap::new();
         if let Some((address, port)) = self.published {
@@ -52,10 +52,10 @@ impl Shape<'_> {
             let binding = PortBinding { host_ip: Some(address.to_string()), host_port: Some(port.to_string()) };
             port_bindings.insert(EXPOSED.to_owned(), Some(vec![binding]));
         }
-        let driver_config = (config.volume_driver.is_some() || !config.volume_options.is_empty()).then(|| {
+        let driver_config = (options.volume_driver.is_some() || !options.volume_options.is_empty()).then(|| {
             MountVolumeOptionsDriverConfig {
-                name: config.volume_driver.clone(),
-                options: Some(config.volume_options.clone().into_iter().collect()),
+                name: options.volume_driver.clone(),
+                options: Some(options.volume_options.clone().into_iter().collect()),
             }
         });
         let (source, volume_labels) = self.volume.map_or((None, None), |(name, labels)| (Some(name), Some(labels)));
@@ -70,7 +70,7 @@ impl Shape<'_> {
         let host_config = HostConfig {
             mounts: Some(vec![mount]),
             port_bindings: Some(port_bindings),
-            network_mode: config.network.clone(),
+            network_mode: options.network.clone(),
             memory,
             // Equal to the memory, else the engine adds as much swap again.
             memory_swap: memory,
@@ -91,7 +91,7 @@ impl Shape<'_> {
             }),
             ..Default::default()
         };
-        let endpoints = config.network.iter().map(|network| {
+        let endpoints = options.network.iter().map(|network| {
             let settings = EndpointSettings { aliases: Some(vec![self.alias.to_owned()]), ..Default::default() };
             (network.clone(), settings)
         });
@@ -102,9 +102,9 @@ impl Shape<'_> {
             args.push("--skip-ssl".to_owned());
         }
         args.extend(self.args);
-        args.extend_from_slice(&config.extra_args);
+        args.extend_from_slice(&options.extra_args);
         ContainerCreateBody {
-            image: Some(config.image.clone()),
+            image: Some(options.image.clone()),
             labels: Some(labels),
             cmd: Some(args),
             env: self.root_password.map(|password| environment(self.flavor, password)),
@@ -181,7 +181,6 @@ impl Container {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::EngineConfig;
 
     fn identity() -> Identity {
         Identity {
@@ -195,12 +194,10 @@ mod tests {
     }
 
     fn body(network: Option<&str>) -> serde_json::Value {
-        let mut config = DockerConfig::new("demo".parse().unwrap(), "/x", "mariadb:11.8");
-        config.engines = vec![EngineConfig::default()];
-        config.network = network.map(str::to_owned);
+        let options = DockerOptions { network: network.map(str::to_owned), ..DockerOptions::default() };
         let identity = identity();
         let shape = Shape {
-            config: &config,
+            options: &options,
             flavor: Flavor::MariaDb,
             labels: identity.labels(),
             limits: identity.limits,

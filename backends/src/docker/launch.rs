@@ -60,8 +60,8 @@ impl DockerProvisioner {
 
     /// A container with its data, not yet started.
     async fn make(&self, engine: &Engine, identity: &Identity, volume: Volume) -> Result<Container, ProvisionError> {
-        let image = image::ensure(engine, &self.config.image, self.config.pull).await?;
-        let template = match self.config.use_template {
+        let image = image::ensure(engine, &self.config.options.image, self.config.options.pull).await?;
+        let template = match self.config.options.use_template {
             true => self.template_or_none(engine, &image).await?,
             false => None,
         };
@@ -70,7 +70,7 @@ impl DockerProvisioner {
         let root_password = self.root_password(identity, template.is_some()).await?;
         let published = self.publish_on(engine).await?;
         let shape = Shape {
-            config: &self.config,
+            options: &self.config.options,
             flavor: image.flavor,
             labels: identity.labels(),
             limits: identity.limits,
@@ -106,7 +106,7 @@ impl DockerProvisioner {
         }
         // One that runs already is fine.
         client.start_container(&container.name, None).await.map_err(engine.failed("start a container"))?;
-        let timeout = self.config.start_timeout;
+        let timeout = self.config.options.start_timeout;
         let answered = wait::until_it_answers(engine, &id, &container.name, &address, &login, timeout).await;
         match answered {
             Err(ProvisionError::LoginRefused { source, .. }) if container.is_half_made => {

@@ -34,7 +34,7 @@ impl DockerProvisioner {
     /// The tar file of this image's filled data folder, made now if need be.
     pub(super) async fn template(&self, engine: &Engine, image: &Image) -> Result<PathBuf, ProvisionError> {
         let folder = self.config.directory.join("template");
-        let path = folder.join(format!("{}.tar", key(image, &self.config.extra_args)));
+        let path = folder.join(format!("{}.tar", key(image, &self.config.options.extra_args)));
         if path.exists() {
             return Ok(path);
         }
@@ -43,7 +43,10 @@ impl DockerProvisioner {
         if path.exists() {
             return Ok(path);
         }
-        tracing::info!(image = self.config.image, "laying out a data folder for new servers, once for this image");
+        tracing::info!(
+            image = self.config.options.image,
+            "laying out a data folder for new servers, once for this image"
+        );
         self.remove_template_containers(engine).await?;
         let made = self.make_template(engine, image, &path).await;
         // Whatever came of it; what stays behind after a crash is removed by the next one.
@@ -59,7 +62,7 @@ impl DockerProvisioner {
         let password = self.secret().await?.password(PURPOSE);
         let published = self.publish_on(engine).await?;
         let shape = Shape {
-            config: &self.config,
+            options: &self.config.options,
             flavor: image.flavor,
             labels: Labels::from([(TEMPLATE_OF.to_owned(), self.config.owner.to_string())]),
             limits: Limits::default(),

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use backends::conformance::{self, Subject};
 use backends::{
-    DataFate, DockerConfig, DockerProvisioner, EngineConfig, ErrorClass, Instance, InstanceSpec, InstanceState, Limits,
-    OperationId, Owner, ProvisionError, Provisioner, PullPolicy, TlsFiles, find_program,
+    DataFate, DockerConfig, DockerOptions, DockerProvisioner, EngineConfig, ErrorClass, Instance, InstanceSpec,
+    InstanceState, Limits, OperationId, Owner, ProvisionError, Provisioner, PullPolicy, TlsFiles, find_program,
 };
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, NetworkCreateRequest};
@@ -48,12 +48,14 @@ impl Site {
     }
 
     pub fn config(&self) -> DockerConfig {
-        let mut config = DockerConfig::new(self.owner.clone(), self.folder.path().join("backend"), self.image);
-        config.pull = PullPolicy::Never;
+        let (owner, directory) = (self.owner.clone(), self.folder.path().join("backend"));
+        let mut config = DockerConfig { owner, directory, options: DockerOptions::default() };
+        config.options.image = self.image.to_owned();
+        config.options.pull = PullPolicy::Never;
         if self.image == MYSQL {
-            config.extra_args = vec!["--performance-schema=OFF".to_owned()];
+            config.options.extra_args = vec!["--performance-schema=OFF".to_owned()];
         }
-        config.stop_grace = Duration::from_secs(30);
+        config.options.stop_grace = Duration::from_secs(30);
         config
     }
 
@@ -158,27 +160,30 @@ async fn the_docker_provisioner_conforms_with_mysql() {
 
 #[tokio::test]
 async fn a_second_server_starts_fast_and_its_container_tells_no_password() {
-    on_site("fast", MARIADB, async |site| {
-        let provisioner = site.provisioner_with(|_| {});
-        provisioner.preflight(&site.spec("shard-1")).await.unwrap();
-        for name in ["shard-1", "shard-2"] {
-            let began = Instant::now();
-            let instance = provisioner.create(&operation(name), &site.spec(name)).await.unwrap();
-            println!("{name} ({}) ready after {:?}", instance.server_version.unwrap(), began.elapsed());
-            assert!(began.elapsed() < Duration::from_secs(20));
-            let inspected = site.docker.inspect_container(instance.id.as_str(), None).await.unwrap();
-            let shown = format!("{inspected:?}");
-            assert!(!shown.contains(instance.login.password.expose()));
-            assert!(!shown.contains("ROOT_PASSWORD"), "{shown}");
-        }
-    })
-    .await;
+    for image in [MARIADB, MYSQL] {
+        on_site("fast", image, start_two).await;
+    }
+}
+
+async fn start_two(site: &Site) {
+    let provisioner = site.provisioner_with(|_| {});
+    provisioner.preflight(&site.spec("shard-1")).await.unwrap();
+    for name in ["shard-1", "shard-2"] {
+        let began = Instant::now();
+        let instance = provisioner.create(&operation(name), &site.spec(name)).await.unwrap();
+        println!("{name} ({}) ready after {:?}", instance.server_version.unwrap(), began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(20));
+        let inspected = site.docker.inspect_container(instance.id.as_str(), None).await.unwrap();
+        let shown = format!("{inspected:?}");
+        assert!(!shown.contains(instance.login.password.expose()));
+        assert!(!shown.contains("ROOT_PASSWORD"), "{shown}");
+    }
 }
 
 #[tokio::test]
 async fn without_a_template_the_image_fills_the_data_itself() {
     on_site("cold", MARIADB, async |site| {
-        let provisioner = site.provisioner_with(|config| config.use_template = false);
+        let provisioner = site.provisioner_with(|config| config.options.use_template = false);
         let instance = provisioner.create(&operation("op-1"), &site.spec("shard-1")).await.unwrap();
         assert_eq!(instance.state, InstanceState::Ready);
         // Its root account came from the environment, which everybody with the socket may read.
@@ -297,16 +302,16 @@ async fn a_port_that_was_taken_meanwhile_is_replaced() {
 async fn on_a_network_servers_are_reached_by_name_and_a_missing_one_is_told() {
     on_site("network", MARIADB, async |site| {
         let network = format!("{}-net", site.owner);
-        let provisioner = site.provisioner_with(|config| config.network = Some(network.clone()));
+        let provisioner = site.provisioner_with(|config| config.options.network = Some(network.clone()));
         let error = provisioner.create(&operation("op-1"), &site.spec("shard-1")).await.unwrap_err();
         assert!(error.to_string().contains(&format!("docker network create {network}")), "{error}");
         let request = NetworkCreateRequest { name: network.clone(), ..Default::default() };
         site.docker.create_network(request).await.unwrap();
         // This process is not on that network, so the name cannot be looked up: the wait ends by its time.
         let hasty = site.provisioner_with(|config| {
-            config.network = Some(network.clone());
-            config.use_template = false;
-            config.start_timeout = Duration::from_secs(2);
+            config.options.network = Some(network.clone());
+            config.options.use_template = false;
+            config.options.start_timeout = Duration::from_secs(2);
         });
         let error = hasty.create(&operation("op-1"), &site.spec("shard-1")).await.unwrap_err();
         let half = hasty.list(&site.owner).await.unwrap();
@@ -325,11 +330,11 @@ async fn on_a_network_servers_are_reached_by_name_and_a_missing_one_is_told() {
 #[tokio::test]
 async fn a_server_that_does_not_start_says_why_and_can_be_destroyed() {
     on_site("broken", MARIADB, async |site| {
-        let broken = site.provisioner_with(|config| config.extra_args.push("--no-such-option=1".to_owned()));
+        let broken = site.provisioner_with(|config| config.options.extra_args.push("--no-such-option=1".to_owned()));
         broken.preflight(&site.spec("shard-1")).await.unwrap_err();
         let cold = site.provisioner_with(|config| {
-            config.use_template = false;
-            config.extra_args.push("--no-such-option=1".to_owned());
+            config.options.use_template = false;
+            config.options.extra_args.push("--no-such-option=1".to_owned());
         });
         let error = cold.create(&operation("op-1"), &site.spec("shard-1")).await.unwrap_err();
         assert_eq!(error.class(), ErrorClass::Program, "{error}");
@@ -366,9 +371,10 @@ async fn a_full_disk_is_told_as_one() {
         // A file system of 20 MB in memory, too small for InnoDB's first files.
         let options = [("type", "tmpfs"), ("device", "tmpfs"), ("o", "size=20m")];
         let provisioner = site.provisioner_with(|config| {
-            config.use_template = false;
-            config.volume_driver = Some("local".to_owned());
-            config.volume_options = BTreeMap::from(options.map(|(key, value)| (key.to_owned(), value.to_owned())));
+            config.options.use_template = false;
+            config.options.volume_driver = Some("local".to_owned());
+            config.options.volume_options =
+                BTreeMap::from(options.map(|(key, value)| (key.to_owned(), value.to_owned())));
         });
         let error = provisioner.create(&operation("op-1"), &site.spec("shard-1")).await.unwrap_err();
         assert_eq!(error.class(), ErrorClass::Quota, "{error}");
@@ -390,7 +396,7 @@ async fn limits_above_the_host_and_images_that_are_no_database_are_refused_befor
             assert!(error.to_string().contains("CPU cores, and the limit is 10000"), "{error}");
         }
         let error_with = async |image: &str| {
-            let provisioner = site.provisioner_with(|config| config.image = image.to_owned());
+            let provisioner = site.provisioner_with(|config| config.options.image = image.to_owned());
             provisioner.create(&operation("op-1"), &site.spec("shard-1")).await.unwrap_err()
         };
         let error = error_with("debian:bookworm-slim").await;
@@ -401,7 +407,7 @@ async fn limits_above_the_host_and_images_that_are_no_database_are_refused_befor
         let error = error_with("mariadb:no-such-tag").await;
         assert!(error.to_string().contains("mariadb:no-such-tag is not on the engine"), "{error}");
         let nowhere = site.provisioner_with(|config| {
-            config.placement = BTreeMap::from([("zone".to_owned(), "moon".to_owned())]);
+            config.options.placement = BTreeMap::from([("zone".to_owned(), "moon".to_owned())]);
         });
         let error = nowhere.preflight(&site.spec("shard-1")).await.unwrap_err();
         assert!(error.to_string().contains("it has no label zone=moon"), "{error}");
@@ -415,9 +421,9 @@ async fn limits_above_the_host_and_images_that_are_no_database_are_refused_befor
 async fn an_image_that_cannot_be_pulled_is_told_with_its_name() {
     on_site("pull", MARIADB, async |site| {
         let provisioner = site.provisioner_with(|config| {
-            config.pull = PullPolicy::Missing;
+            config.options.pull = PullPolicy::Missing;
             // Nothing listens there, so it fails at once wherever the test runs.
-            config.image = "127.0.0.1:1/mariadb:11.8".to_owned();
+            config.options.image = "127.0.0.1:1/mariadb:11.8".to_owned();
         });
         let error = provisioner.preflight(&site.spec("shard-1")).await.unwrap_err();
         assert!(matches!(error, ProvisionError::PullFailed { .. }), "{error:?}");
@@ -441,19 +447,19 @@ async fn a_missing_image_is_pulled() {
         let name = format!("{image}:11.8");
         let untag = async || site.docker.remove_image(&name, None::<RemoveImageOptions>, None).await;
         untag().await.unwrap();
-        let never = site.provisioner_with(|config| config.image = name.clone());
+        let never = site.provisioner_with(|config| config.options.image = name.clone());
         let error = never.preflight(&site.spec("shard-1")).await.unwrap_err();
         assert!(matches!(error, ProvisionError::ImageMissing { .. }), "{error}");
         let pulling = site.provisioner_with(|config| {
-            config.image = name.clone();
-            config.pull = PullPolicy::Missing;
-            config.use_template = false;
+            config.options.image = name.clone();
+            config.options.pull = PullPolicy::Missing;
+            config.options.use_template = false;
         });
         pulling.preflight(&site.spec("shard-1")).await.unwrap();
         site.docker.inspect_image(&name).await.unwrap();
         let absent = site.provisioner_with(|config| {
-            config.image = format!("{image}:no-such-tag");
-            config.pull = PullPolicy::Missing;
+            config.options.image = format!("{image}:no-such-tag");
+            config.options.pull = PullPolicy::Missing;
         });
         let error = absent.preflight(&site.spec("shard-1")).await.unwrap_err();
         untag().await.unwrap();
@@ -503,8 +509,8 @@ async fn an_engine_behind_tls_is_used_by_its_certificates_only() {
         let with = |tls: Option<TlsFiles>| {
             site.provisioner_with(|config| {
                 let host = Some(format!("tcp://localhost:{}", front.port));
-                config.engines = vec![EngineConfig { host, tls, ..EngineConfig::default() }];
-                config.use_template = false;
+                config.options.engines = vec![EngineConfig { host, tls, ..EngineConfig::default() }];
+                config.options.use_template = false;
             })
         };
         let file = |name: &str| site.folder.path().join(name);
@@ -536,7 +542,10 @@ impl TlsFront {
             return None;
         };
         let host = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
-        let socket = host.strip_prefix("unix://")?;
+        let Some(socket) = host.strip_prefix("unix://") else {
+            println!("SKIPPED: {host} is no socket to stand in front of");
+            return None;
+        };
         make_certificates(folder).await;
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let path = |name: &str| folder.join(name).display().to_string();
@@ -582,7 +591,7 @@ async fn one_of_several_engines_may_be_away() {
     on_site("engines", MARIADB, async |site| {
         let two = site.provisioner_with(|config| {
             let dead = EngineConfig { host: Some("tcp://127.0.0.1:1".to_owned()), ..EngineConfig::default() };
-            config.engines.insert(0, dead);
+            config.options.engines.insert(0, dead);
         });
         let created = two.create(&operation("op-1"), &site.spec("shard-1")).await.unwrap();
         assert_eq!(created.state, InstanceState::Ready);
@@ -601,7 +610,7 @@ async fn an_engine_that_is_restarted_in_the_middle_is_survived() {
     on_site("restart", MARIADB, async |site| {
         let Some(mut relay) = Relay::start(&site.folder).await else { return };
         let provisioner = site.provisioner_with(|config| {
-            config.engines =
+            config.options.engines =
                 vec![EngineConfig { host: Some(relay.host()), publish_address: None, ..EngineConfig::default() }];
         });
         let created = provisioner.create(&operation("op-1"), &site.spec("shard-1")).await.unwrap();

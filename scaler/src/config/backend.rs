@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use backends::{EngineConfig, InstanceName, Limits, PullPolicy, Restart, TlsFiles};
+use backends::{DockerOptions, EngineConfig, InstanceName, Limits, PullPolicy, Restart, TlsFiles};
 use router::endpoint::Endpoint;
 
 use super::json::{Object, Value};
 use super::read::{dsn_mistake, seconds};
-use super::{Backend, BackendKind, Docker};
+use super::{Backend, BackendKind};
 
 /// Below this InnoDB does not start.
 const LEAST_MEMORY_BYTES: u64 = 64 << 20;
-const DEFAULT_IMAGE: &str = "mariadb:11.8";
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -46,7 +45,7 @@ pub fn backend(value: Value<'_>) -> Option<Backend> {
     Some(Backend { kind, limits })
 }
 
-fn docker(object: &mut Object<'_>) -> Docker {
+fn docker(object: &mut Object<'_>) -> DockerOptions {
     let pulls = [("missing", PullPolicy::Missing), ("always", PullPolicy::Always), ("never", PullPolicy::Never)];
     let restarts = [("unless-stopped", Restart::UnlessStopped), ("on-failure", Restart::OnFailure)];
     let engines = object.take_optional("engines").and_then(Value::list).unwrap_or_default();
@@ -54,21 +53,23 @@ fn docker(object: &mut Object<'_>) -> Docker {
     if engines.is_empty() {
         engines.push(EngineConfig::default());
     }
-    let mut duration = |key, default| {
+    let default = DockerOptions::default();
+    let mut duration = |key, default: Duration| {
         let given = object.take(key).and_then(|value| seconds(&value, "a number of seconds of at least 1", 1.0));
-        given.unwrap_or(Duration::from_secs(default))
+        given.unwrap_or(default)
     };
-    let (start_timeout, stop_grace) = (duration("start_timeout_seconds", 120), duration("stop_grace_seconds", 60));
-    Docker {
-        image: object.take("image").and_then(|image| image.name()).unwrap_or_else(|| DEFAULT_IMAGE.to_owned()),
+    let start_timeout = duration("start_timeout_seconds", default.start_timeout);
+    let stop_grace = duration("stop_grace_seconds", default.stop_grace);
+    DockerOptions {
+        image: object.take("image").and_then(|image| image.name()).unwrap_or(default.image),
         pull: object.take("pull").and_then(|pull| pull.choice(&pulls)).unwrap_or_default(),
         engines,
         network: object.take_optional("network").and_then(|network| network.name()),
         labels: texts(object, "labels"),
         placement: texts(object, "placement"),
         restart: object.take("restart").and_then(|restart| restart.choice(&restarts)).unwrap_or_default(),
-        template: object.take("template").and_then(|template| template.boolean()).unwrap_or(true),
-        args: object
+        use_template: object.take("template").and_then(|template| template.boolean()).unwrap_or(true),
+        extra_args: object
             .take_optional("args")
             .and_then(Value::list)
             .unwrap_or_default()
@@ -89,6 +90,7 @@ fn docker(object: &mut Object<'_>) -> Docker {
         measured: measured(object),
         start_timeout,
         stop_grace,
+        ports: default.ports,
     }
 }
 

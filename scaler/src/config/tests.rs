@@ -242,7 +242,7 @@ fn a_docker_backend_has_an_image_and_engines() {
     let tls = docker.engines[0].tls.as_ref().unwrap();
     assert_eq!((tls.ca.to_str(), tls.key.to_str()), (Some("/nowhere/ca.pem"), Some("/k.pem")));
     assert_eq!(docker.placement["zone"], "a");
-    assert!(docker.template);
+    assert!(docker.use_template);
 }
 
 #[test]
