@@ -15,16 +15,18 @@ import expressions
 
 # Grafana's names of units, those that we use.
 UNITS = {"short", "percent", "percentunit", "s", "bytes", "Bps", "reqps", "ops", "rowsps"}
-# The windows of burn rates are their definition; a range over the time shown is what its panel says.
-FIXED_WINDOWS = {"$__rate_interval", "$__interval", "$__range"}
-SLO_WINDOWS = {"5m", "1h", "6h"}
+# The windows of burn rates are their definition, and what is left of a budget is of the time shown.
+SLO_WINDOWS = {"5m", "1h", "6h", "$__range"}
+# What the model has no field for: how Prometheus annotations were written before Grafana 8, which every version since
+# reads, and a copy of a variable's query for its editor.
+UNMODELLED = {".annotations.list[].step", ".annotations.list[].titleFormat", ".annotations.list[].textFormat", ".templating.list[].definition"}
 
 
 def known_metrics(root):
     """What we register, and what a recorded scrape of the exporter had."""
     families = (root / "scaler/src/metrics/families.rs").read_text()
-    ours = {f"sql_autoscaler_{name}" for name in re.findall(r'"([a-z_]+)",', families) if "_" in name}
-    ours |= {f"sql_autoscaler_{name}" for name in re.findall(r'\(\s*"([a-z_]+)"', families)}
+    registering = r'\b(?:gauges?|counters?|histogram(?:_opts)?)\(\s*"([a-z_]+)"'
+    ours = {f"sql_autoscaler_{name}" for name in re.findall(registering, families)}
     ours |= set(re.findall(r'"(sql_autoscaler_[a-z_]+)"', (root / "router/src/metrics.rs").read_text()))
     exporter = (root / "dashboards/source/exporter-metrics.txt").read_text().split()
     return ours | set(exporter)
@@ -33,8 +35,8 @@ def known_metrics(root):
 def lint(folder, root):
     problems = []
     known = known_metrics(root)
-    uids, exprs = {}, []
-    used = set()
+    uids, exprs, links = {}, [], []
+    may_be_empty = json.loads((folder / "may-be-empty.json").read_text())
     for path in sorted((folder / "json").glob("*.json")):
         text = path.read_text()
         dashboard = json.loads(text)
@@ -50,43 +52,75 @@ def lint(folder, root):
             wrong("it must have no id and not be editable")
         if dashboard["schemaVersion"] < 39:
             wrong("the schema is older than Grafana 11's")
-        lint_variables(dashboard, wrong)
+        if "sql-autoscaler" not in dashboard["tags"]:
+            wrong("without the tag that links the dashboards")
+        lint_variables(dashboard, known, wrong)
         lint_grid(dashboard, wrong)
         titles = [panel["title"] for panel in expressions.panels(dashboard)]
         for title in {title for title in titles if titles.count(title) > 1}:
             wrong(f"two panels are called {title}")
         for panel in expressions.panels(dashboard):
-            if panel["datasource"]["uid"] != "${datasource}" or any(t["datasource"]["uid"] != "${datasource}" for t in panel["targets"]):
+            if not all(by_variable(each) for each in [panel, *panel["targets"]]):
                 wrong("not by the variable datasource", panel)
-            if not panel["title"] or len(panel["description"]) < 12:
+            if not panel["title"] or len(panel.get("description", "")) < 12:
                 wrong("no title or description", panel)
-            if panel["fieldConfig"]["defaults"]["unit"] not in UNITS:
-                wrong(f"unit {panel['fieldConfig']['defaults']['unit']}", panel)
+            defaults = panel["fieldConfig"]["defaults"]
+            if defaults.get("unit") not in UNITS:
+                wrong(f"unit {defaults.get('unit')}", panel)
             if not panel["targets"]:
                 wrong("no queries", panel)
+            links += [(path.name, panel["title"], link["url"]) for link in defaults.get("links", [])]
+        for title in set(may_be_empty.get(dashboard["uid"], {})) - set(titles):
+            wrong(f"no panel {title} that may be empty")
+        for annotation in dashboard["annotations"]["list"]:
+            if not by_variable(annotation):
+                wrong(f"the annotation {annotation['name']} has a data source of its own")
         for panel, expr in expressions.of_panels(dashboard):
-            for window in re.findall(r"\[([^\]]+)\]", expr):
-                if window not in FIXED_WINDOWS and not (dashboard["uid"] == "sqlas-slo" and window in SLO_WINDOWS):
-                    wrong(f"the window {window} does not follow the zoom", panel)
-            for counter in re.finditer(r"(\w+)\(\s*(\w+_(?:total|bucket|count|sum))\b", expr):
-                if counter[2].startswith("sql_autoscaler_") and counter[1] not in {"rate", "increase", "irate"}:
-                    wrong(f"{counter[2]} is a counter and {counter[1]} is not a rate", panel)
-            if "cluster=~" not in expr:
-                wrong("it does not select by cluster", panel)
+            lint_windows(dashboard["uid"], expr, lambda message, panel=panel: wrong(message, panel))
         for name, expr in [*((p["title"], e) for p, e in expressions.of_panels(dashboard)), *expressions.of_annotations(dashboard)]:
             exprs.append((f"{path.name}: {name}", expr))
-            for metric in expressions.metrics_in(expr):
-                base = re.sub(r"_(bucket|count|sum)$", "", metric)
-                used.add(base)
-                if metric not in known and base not in known:
-                    wrong(f"{name}: nobody exports {metric}")
+            for problem in wrong_selectors(expr, known):
+                wrong(f"{name}: {problem}")
+    for name, title, url in links:
+        if (linked := re.match(r"/d/([\w-]+)", url)) is None or linked[1] not in uids:
+            problems.append(f"{name}: {title}: links to {url}, which is none of ours")
     problems += lint_provisioning(folder)
     problems += lint_syntax(exprs)
     problems += lint_model(folder)
     return problems
 
 
-def lint_variables(dashboard, wrong):
+def by_variable(part):
+    return part.get("datasource") == {"type": "prometheus", "uid": "${datasource}"}
+
+
+def lint_windows(uid, expr, wrong):
+    for function, window in re.findall(r"(\w+)\([^()]*\[([^\]]+)\]", expr):
+        # An increase over the time shown is a number of events, which is what its panel says.
+        allowed = {"$__rate_interval"} | (SLO_WINDOWS if uid == "sqlas-slo" else set()) | ({"$__range"} if function == "increase" else set())
+        if window not in allowed:
+            wrong(f"the window {window} of {function} does not follow the zoom")
+    if re.search(r"\)\s*\[", expr):
+        wrong("a subquery costs as many queries as it has steps")
+
+
+def wrong_selectors(expr, known):
+    """What is wrong with the metrics of an expression: each is known, of the chosen cluster, and a rate if it counts."""
+    for selector in re.finditer(r"\b([a-zA-Z_:][\w:]*)(\{[^}]*\})", expr):
+        metric, matchers = selector.groups()
+        base = re.sub(r"_(bucket|count|sum)$", "", metric)
+        if metric not in known and base not in known:
+            yield f"nobody exports {metric}"
+        if 'cluster=~"$cluster"' not in matchers:
+            yield f"{metric} is not selected by cluster"
+        counts = metric.endswith("_total") or base != metric
+        if counts and not re.search(r"\b(rate|increase|irate)\(\s*$", expr[: selector.start()]):
+            yield f"{metric} is a counter and not within a rate"
+    for metric in expressions.metrics_in(re.sub(r"[\w:]+\{[^}]*\}", "", expr)):
+        yield f"{metric} is not selected by cluster"
+
+
+def lint_variables(dashboard, known, wrong):
     variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
     source = variables.get("datasource", {})
     if source.get("type") != "datasource" or source.get("query") != "prometheus" or source.get("label") != "Data source":
@@ -94,6 +128,12 @@ def lint_variables(dashboard, wrong):
     for name, variable in variables.items():
         if variable["type"] == "query" and (variable["refresh"] != 2 or variable["datasource"]["uid"] != "${datasource}"):
             wrong(f"the variable {name} does not follow the time shown, or has a data source of its own")
+    cluster = variables.get("cluster", {})
+    if not cluster.get("multi") or not cluster.get("includeAll") or cluster.get("allValue") != ".*":
+        wrong("all clusters must match those without a name too")
+    for name, selector, _ in expressions.of_variables(dashboard):
+        if (metric := re.match(r"\w+", selector)[0]) not in known:
+            wrong(f"the variable {name}: nobody exports {metric}")
 
 
 def lint_grid(dashboard, wrong):
@@ -127,39 +167,53 @@ def lint_provisioning(folder):
 
 def lint_syntax(exprs):
     """By promtool, which reads PromQL as Prometheus does."""
-    rules = [{"record": f"check:number:{number}", "expr": expressions.substituted(expr)} for number, (_, expr) in enumerate(exprs)]
+    rules, problems = [], []
+    for name, expr in exprs:
+        try:
+            rules.append({"record": f"check:number:{len(rules)}", "expr": expressions.substituted(expr)})
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         # JSON is YAML.
         json.dump({"groups": [{"name": "check", "rules": rules}]}, file)
         file.flush()
         checked = subprocess.run(["promtool", "check", "rules", "--lint=none", file.name], capture_output=True, text=True, check=False)
-    return [] if checked.returncode == 0 else [f"promtool: {checked.stdout}{checked.stderr}"]
+    return problems if checked.returncode == 0 else [*problems, f"promtool: {checked.stdout}{checked.stderr}"]
 
 
 def lint_model(folder):
-    """Grafana's own typed model keeps everything that we say of a panel."""
+    """Grafana's own typed model, read and written again, keeps everything that we say."""
     from grafana_foundation_sdk.cog.encoder import JSONEncoder
+    from grafana_foundation_sdk.cog.plugins import register_default_plugins
+    from grafana_foundation_sdk.cog.runtime import Runtime
     from grafana_foundation_sdk.models.dashboard import Dashboard
 
+    # Without its plugins the model takes a panel's options and queries for opaque and keeps whatever they are.
+    register_default_plugins()
     problems = []
     for path in sorted((folder / "json").glob("*.json")):
         ours = json.loads(path.read_text())
+        for panel in expressions.panels(ours):
+            if Runtime().panelcfg_config(panel["type"]) is None:
+                problems.append(f"{path.name}: {panel['title']}: Grafana has no panel {panel['type']}")
         theirs = json.loads(json.dumps(Dashboard.from_json(ours), cls=JSONEncoder))
-        for key in ["uid", "title", "tags", "schemaVersion", "time", "refresh"]:
-            if ours[key] != theirs.get(key):
-                problems.append(f"{path.name}: Grafana's model reads {key} as {theirs.get(key)}")
-        if len(ours["panels"]) != len(theirs["panels"]) or len(ours["templating"]["list"]) != len(theirs["templating"]["list"]):
-            problems.append(f"{path.name}: Grafana's model drops panels or variables")
-        for mine, model in zip(ours["panels"], theirs["panels"]):
-            for key in ["title", "type", "id", "gridPos", "description"]:
-                if mine.get(key) != model.get(key):
-                    problems.append(f"{path.name}: {mine['title']}: Grafana's model reads {key} as {model.get(key)}")
-            if [target["expr"] for target in mine.get("targets", [])] != [target.get("expr") for target in model.get("targets", []) or []]:
-                problems.append(f"{path.name}: {mine['title']}: Grafana's model reads other queries")
-            unit = mine.get("fieldConfig", {}).get("defaults", {}).get("unit")
-            if unit != (model.get("fieldConfig") or {}).get("defaults", {}).get("unit"):
-                problems.append(f"{path.name}: {mine['title']}: Grafana's model reads another unit")
+        problems += [f"{path.name}: Grafana's model loses {where}: {what}" for where, what in lost(ours, theirs) if where not in UNMODELLED]
     return problems
+
+
+def lost(ours, theirs, where=""):
+    """(path, value) of all in `ours` that is not in `theirs`. The model leaves out what is empty."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key, value in ours.items():
+            if key in theirs:
+                yield from lost(value, theirs[key], f"{where}.{key}")
+            elif value not in (None, "", False, [], {}):
+                yield f"{where}.{key}", value
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for mine, model in zip(ours, theirs):
+            yield from lost(mine, model, f"{where}[]")
+    elif ours != theirs:
+        yield where, ours
 
 
 if __name__ == "__main__":

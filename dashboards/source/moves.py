@@ -44,8 +44,8 @@ def build():
             ),
             row(
                 "Rows by shard",
-                lines("Rows", "That each shard owns. Copies that are not yet owned do not count, so the sum stays level through a move.", "short", q(f"sum by (shard) ({X}_shard_rows{{{CLUSTER}}})", "{{shard}}"), width=12, stack=True, per_shard=True),
-                lines("Slots", "Of 16384, by owner.", "short", q(f"sum by (shard) ({X}_shard_slots{{{CLUSTER}}})", "{{shard}}"), width=12, stack=True, per_shard=True, max=16384),
+                lines("Rows", "That each shard owns. Copies that are not yet owned do not count, so the sum stays level through a move.", "short", q(f"sum by (shard) ({ALL_ROWS})", "{{shard}}"), width=12, stack=True, per_shard=True),
+                lines("Slots", "Of 16384, by owner.", "short", q(f"sum by (shard) ({ALL_SLOTS})", "{{shard}}"), width=12, stack=True, per_shard=True, max=16384),
             ),
         ],
         shard_variable=None,

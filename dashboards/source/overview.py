@@ -18,6 +18,18 @@ RULE_STATE_NAMES = states(
 FAILURES = 'reason=~"overloaded|shard_unavailable|timeout|outcome_unknown|internal"'
 
 
+def action_in_progress():
+    phases = " or ".join(
+        f'(max({X}_scaler_action_phase{{{CLUSTER},phase="{name}"}}) == 1) * {number}'
+        for number, name in enumerate(["create", "join", "move", "undo"], 1)
+    )
+    return timeline(
+        "Action in progress", "The phases of adding a shard: create the server, join it, move rows; undo takes all of it back.",
+        q(f"({phases}) or vector(0)", "action"),
+        states((0, "none", GREY), (1, "create", BLUE), (2, "join", BLUE), (3, "move", GREEN), (4, "undo", RED)), height=4,
+    )
+
+
 def build():
     return dashboard(
         "sqlas-overview", "Overview",
@@ -38,7 +50,7 @@ def build():
                        q(f"histogram_quantile(0.99, sum by (le) (rate({X}_router_query_duration_seconds_bucket{{{CLUSTER}}}[$__rate_interval])))", "p99"),
                        steps((None, GREEN), (0.1, AMBER), (0.5, RED)), empty="no query was answered in the time shown"),
                 number("Epochs behind", "How many topologies the slowest router is behind the newest. A router learns of a change within a second; more than a moment above 0 is the runbook's EpochDisagreement.", "short",
-                       q(f"max({X}_scaler_topology_epoch{{{CLUSTER}}} or {X}_router_topology_epoch{{{CLUSTER}}}) - min({X}_router_topology_epoch{{{CLUSTER}}})", "behind"),
+                       q(f"max(max by (cluster) ({X}_scaler_topology_epoch{{{CLUSTER}}} or {X}_router_topology_epoch{{{CLUSTER}}}) - min by (cluster) ({X}_router_topology_epoch{{{CLUSTER}}}))", "behind"),
                        steps((None, GREEN), (1, AMBER), (2, RED))),
             ),
             row(
@@ -84,11 +96,11 @@ def build():
             row(
                 "Slots and rows",
                 bars("Slots", "How many of the 16384 slots each shard owns. A split halves one shard's; nothing else changes them.", "short",
-                     q(f"sum by (shard) ({X}_shard_slots{{{SHARD}}})", "{{shard}}"), max=16384),
+                     q(f"sum by (shard) ({SLOTS})", "{{shard}}"), max=16384),
                 bars("Rows", "Rows that each shard owns, all tables but the reference tables. Much more on one shard than its share of slots: a few keys hold most rows.", "short",
-                     q(f"sum by (shard) ({X}_shard_rows{{{SHARD}}})", "{{shard}}")),
+                     q(f"sum by (shard) ({ROWS})", "{{shard}}")),
                 lines("Rows over time", "A step down on one shard and up on another is a move.", "short",
-                      q(f"sum by (shard) ({X}_shard_rows{{{SHARD}}})", "{{shard}}"), per_shard=True, stack=True),
+                      q(f"sum by (shard) ({ROWS})", "{{shard}}"), per_shard=True, stack=True),
             ),
             row(
                 "What the scaler thinks",
@@ -96,6 +108,7 @@ def build():
                          q(f"max by (rule, shard) ({RULE_STATE_NUMBER})", "{{rule}} {{shard}}"), RULE_STATE_NAMES, width=16, height=10),
                 lines("Shards by state", "How many there are and are to be, between the bounds of the configuration.", "short",
                       [q(f"max by (state) ({X}_scaler_shards{{{CLUSTER}}})", "{{state}}"), q(f"max({X}_scaler_shards_max{{{CLUSTER}}})", "max"), q(f"max({X}_scaler_shards_min{{{CLUSTER}}})", "min")], height=10),
+                action_in_progress(),
             ),
         ],
     )

@@ -13,6 +13,11 @@ DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 CLUSTER = 'cluster=~"$cluster"'
 SHARD = CLUSTER + ',shard=~"$shard"'
 
+# A scaler that lost its lease keeps showing what it saw last, so what several show of one shard counts once.
+SLOTS = f"max by (cluster, shard) (sql_autoscaler_shard_slots{{{SHARD}}})"
+ROWS = f"max by (cluster, shard, table) (sql_autoscaler_shard_rows{{{SHARD}}})"
+ALL_SLOTS, ALL_ROWS = (expr.replace(SHARD, CLUSTER) for expr in (SLOTS, ROWS))
+
 # Where a per-shard series leads when it is clicked.
 TO_SHARD = {
     "title": "${__field.labels.shard} in detail",
@@ -176,20 +181,27 @@ def annotation(name, expr, color, title, text):
     }
 
 
+# A change is a step whose value is not that of the step before. `changes()` over a step would compare only samples within
+# it, which misses what changes between two steps, and the first action, whose series has no value before. Looking back
+# an hour keeps a gap in the scrapes from looking like a change.
+def before(series):
+    return f"last_over_time({series}[1h] offset $__interval)"
+
+
+def ended(result):
+    series = f"sql_autoscaler_scaler_last_action_timestamp_seconds{{{CLUSTER},{result}}}"
+    by = "max by (cluster, action, result)"
+    return f"{by} ({series}) unless {by} ({series}) == {by} ({before(series)})"
+
+
+EPOCH = f"sql_autoscaler_scaler_topology_epoch{{{CLUSTER}}}"
+
 ANNOTATIONS = [
-    annotation(
-        "Actions that succeeded",
-        f'changes(sql_autoscaler_scaler_last_action_timestamp_seconds{{{CLUSTER},result="succeeded"}}[$__interval]) > 0',
-        GREEN, "{{action}}", "the scaler finished: {{action}}",
-    ),
-    annotation(
-        "Actions that failed",
-        f'changes(sql_autoscaler_scaler_last_action_timestamp_seconds{{{CLUSTER},result!="succeeded"}}[$__interval]) > 0',
-        RED, "{{action}} {{result}}", "the scaler gave up: {{action}} {{result}}",
-    ),
+    annotation("Actions that succeeded", ended('result="succeeded"'), GREEN, "{{action}}", "the scaler finished: {{action}}"),
+    annotation("Actions that failed", ended('result!="succeeded"'), RED, "{{action}} {{result}}", "the scaler gave up: {{action}} {{result}}"),
     annotation(
         "Topology changed",
-        f"changes(sql_autoscaler_scaler_topology_epoch{{{CLUSTER}}}[$__interval]) > 0",
+        f"max by (cluster) ({EPOCH}) != max by (cluster) ({before(EPOCH)})",
         BLUE, "topology changed", "a shard joined, a move began or slots changed owner",
     ),
 ]

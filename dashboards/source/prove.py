@@ -31,6 +31,8 @@ class Prometheus:
             answer = json.load(urllib.request.urlopen(request, timeout=30))
         except urllib.error.HTTPError as error:
             answer = json.load(error)
+        except OSError as error:
+            sys.exit(f"no Prometheus answers at {self.url}: {error}")
         if answer["status"] != "success":
             raise ValueError(f"{answer.get('errorType')}: {answer.get('error')}")
         # Prometheus 2 mixes hints in, of which 3 makes `infos`: the exporter's counters are not called _total.

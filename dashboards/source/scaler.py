@@ -1,6 +1,6 @@
 """Why the scaler did, or did not, add a shard: values against thresholds, states, and every reason for holding."""
 
-from overview import RULE_STATE_NAMES, RULE_STATE_NUMBER
+from overview import RULE_STATE_NAMES, RULE_STATE_NUMBER, action_in_progress
 from panels import *
 
 X = "sql_autoscaler"
@@ -20,13 +20,12 @@ def against_threshold(rule, title, unit, what):
         f"{what} Above the line for as long as the rule says, the scaler adds a shard. A gap is a value that was not known: it decides nothing.",
         unit,
         [q(f'max by (shard) ({X}_scaler_rule_value{{{CLUSTER},rule="{rule}"}})', "{{shard}}"), q(f'max({X}_scaler_rule_threshold{{{CLUSTER},rule="{rule}"}})', "threshold")],
-        empty="the rule is switched off",
+        per_shard=True, empty="the rule is switched off",
     )
 
 
 def build():
     mode = " or ".join(f'(max({X}_scaler_mode{{{CLUSTER},mode="{name}"}}) == 1) * {number}' for number, name in enumerate(["auto", "recommend", "off"]))
-    phases = " or ".join(f'(max({X}_scaler_action_phase{{{CLUSTER},phase="{name}"}}) == 1) * {number}' for number, name in enumerate(["create", "join", "move", "undo"], 1))
     return dashboard(
         "sqlas-scaler", "Scaler: why (not)", "Each rule's value against its threshold, the states, what was decided, and every reason for not acting.",
         [
@@ -52,12 +51,11 @@ def build():
                 "States",
                 timeline("Rules", "Each rule's state for each shard (for the cluster, where no shard is named). Firing asks for a shard; unknown decides nothing, settling and warming up wait until a window holds only what came after an action or a gap.",
                          q(f"max by (rule, shard) ({RULE_STATE_NUMBER})", "{{rule}} {{shard}}"), RULE_STATE_NAMES, height=10),
-                timeline("Action in progress", "The phases of adding a shard: create the server, join it, move rows; undo takes all of it back.", q(f"({phases}) or vector(0)", "action"),
-                         states((0, "none", GREY), (1, "create", BLUE), (2, "join", BLUE), (3, "move", GREEN), (4, "undo", RED)), height=5),
+                action_in_progress(),
             ),
             row(
                 "Decisions",
-                lines("Why nothing was done", "Rounds in which the scaler held, by reason. `calm` is what it should be; `max_shards`, `unsplittable` and `futile` need you.", "ops",
+                lines("Why nothing was done", "Rounds in which the scaler held, by reason. `calm` is what it should be, `wanted` that a rule asked; `max_shards`, `unsplittable` and `futile` need you.", "ops",
                       q(f"sum by (reason) (rate({X}_scaler_suppressed_total{{{CLUSTER}}}[$__rate_interval])) > 0", "{{reason}}"), width=12, stack=True, empty="every round decided to act"),
                 lines("Decisions", "By direction; `hold` is one as well.", "ops", q(f"sum by (direction) (rate({X}_scaler_decisions_total{{{CLUSTER}}}[$__rate_interval]))", "{{direction}}"), width=12),
                 lines("Actions", "That ended, by result. `undone` left nothing behind; look at `sql-autoscaler decisions`.", "short",

@@ -20,8 +20,10 @@ use crate::observe::{Condition, InstanceUsage, Internals, ShardStatus};
 use crate::policy::Mode;
 use families::Families;
 
-/// Why nothing was done although a rule asked for it: the policy's reason codes.
-const SUPPRESSIONS: [&str; 16] = [
+/// Why nothing was done: the policy's reason codes. `calm` is that no rule asked, `wanted` that one did.
+const SUPPRESSIONS: [&str; 18] = [
+    "calm",
+    "wanted",
     "off",
     "paused",
     "recommend",
@@ -259,7 +261,7 @@ impl Metrics {
         self.families.decisions.with_label_values(&[direction]).inc();
     }
 
-    /// A rule asked for an action that was not taken, for the policy's reason.
+    /// A round held, for one of the policy's reasons.
     pub fn suppressed(&self, reason: &str) {
         self.families.suppressed.with_label_values(&[reason]).inc();
     }

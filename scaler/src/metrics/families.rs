@@ -155,7 +155,7 @@ impl Families {
             decisions: counters("scaler_decisions_total", "Decisions by direction.", &["direction"]),
             suppressed: counters(
                 "scaler_suppressed_total",
-                "Rounds in which a rule asked for an action that was not taken, by reason.",
+                "Rounds in which nothing was done, by each reason; calm: no rule asked, wanted: one did.",
                 &["reason"],
             ),
             cooldown_until: gauges(
