@@ -357,21 +357,25 @@ impl DockerProvisioner {
         {
             return Ok(engine);
         }
-        let (candidates, engines) = self.candidates().await?;
-        let needs = Needs {
-            labels: self.config.options.placement.clone(),
-            cores: spec.limits.cpu_cores,
-            memory_bytes: spec.limits.memory_bytes,
-        };
-        let chosen = placement::choose(&candidates, &needs)
-            .map_err(|reasons| ProvisionError::NoEngineFits { reasons })
-            .map(|index| engines[index])?;
+        let chosen = self.choose_engine(spec).await?;
         if self.engines.len() > 1 {
             // On record before it has an effect: the same operation must not begin again elsewhere.
             files::write_record(&record, &chosen.host)?;
             tracing::info!(instance = %id, engine = chosen.host, "placed");
         }
         Ok(chosen)
+    }
+
+    /// The best engine that answers.
+    async fn choose_engine(&self, spec: &InstanceSpec) -> Result<&Engine, ProvisionError> {
+        let (candidates, engines) = self.candidates().await?;
+        let needs = Needs {
+            labels: self.config.options.placement.clone(),
+            cores: spec.limits.cpu_cores,
+            memory_bytes: spec.limits.memory_bytes,
+        };
+        let index = placement::choose(&candidates, &needs);
+        Ok(engines[index.map_err(|reasons| ProvisionError::NoEngineFits { reasons })?])
     }
 
     /// The engines that answer, and what each has. One that does not answer gets nothing new.
@@ -492,15 +496,7 @@ impl Provisioner for DockerProvisioner {
             let Identity { name, operation, .. } = trace.identity().clone();
             return Err(ProvisionError::NameTaken { name, operation });
         }
-        let (candidates, engines) = self.candidates().await?;
-        let needs = Needs {
-            labels: self.config.options.placement.clone(),
-            cores: spec.limits.cpu_cores,
-            memory_bytes: spec.limits.memory_bytes,
-        };
-        let index =
-            placement::choose(&candidates, &needs).map_err(|reasons| ProvisionError::NoEngineFits { reasons })?;
-        let engine = engines[index];
+        let engine = self.choose_engine(spec).await?;
         self.check_names(engine, &identity).await?;
         self.publish_on(engine).await?;
         let image = image::ensure(engine, &self.config.options.image, self.config.options.pull).await?;

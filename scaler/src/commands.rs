@@ -3,17 +3,23 @@
 mod backend;
 mod check;
 mod demo;
+mod instances;
+mod services;
 mod up;
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::prometheus::Prometheus;
 use crate::prometheus::config::PrometheusConfig;
+
+/// How long open requests may take to end once everything stops.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// The configuration is sound, but not for this command: wrong usage.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +54,7 @@ pub async fn router(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
     need_shards(&config, "router")?;
-    up::run_router(config, shutdown).await
+    services::router(config, shutdown).await
 }
 
 /// Runs the scaler alone until `shutdown`.
@@ -58,13 +64,21 @@ pub async fn scaler(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
     need_shards(&config, "scaler")?;
-    up::run_scaler(config, data_dir, shutdown).await
+    services::scaler(config, data_dir, shutdown).await
 }
 
 fn need_shards(config: &Config, command: &str) -> anyhow::Result<()> {
     match config.shards.is_empty() {
         true => Err(UnfitConfig(format!("`{command}` alone needs `shards` in its configuration")).into()),
         false => Ok(()),
+    }
+}
+
+/// Where the catalogue lies.
+fn catalogue_path(config: &Config, data_dir: &Path) -> PathBuf {
+    match &config.catalogue {
+        Some(url) => PathBuf::from(url.trim_start_matches("sqlite:").trim_start_matches("//")),
+        None => data_dir.join("catalogue.db"),
     }
 }
 

@@ -1,6 +1,4 @@
-//! Everything on one machine: shards as processes, router, scaler, Prometheus, exporters.
-
-mod instances;
+//! Everything on one machine: shards by the backend, router, scaler, Prometheus, exporters.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -8,24 +6,20 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use backends::{Owner, Provisioner};
 use router::service::{Router, RouterConfig};
 use router::topology::{Shard, ShardId, Topology};
-use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{UnfitConfig, backend, prometheus_client};
+use super::{DRAIN, backend, catalogue_path, instances, prometheus_client};
 use crate::config::Config;
 use crate::http;
 use crate::service::api::Api;
 use crate::service::{Parts, Scaler};
 use crate::up::{DataDir, Exporter, PrometheusServer, ScrapeTargets, UpError, bind, end_leftovers, find_free};
 
-/// How long open requests may take to end once everything stops.
-const DRAIN: Duration = Duration::from_secs(5);
 const PROMETHEUS_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9091);
 
 type ExporterAddresses = Arc<Mutex<HashMap<ShardId, String>>>;
@@ -185,14 +179,6 @@ impl Machine {
     }
 }
 
-/// Where the catalogue lies.
-pub(super) fn catalogue_path(config: &Config, data_dir: &Path) -> PathBuf {
-    match &config.catalogue {
-        Some(url) => PathBuf::from(url.trim_start_matches("sqlite:").trim_start_matches("//")),
-        None => data_dir.join("catalogue.db"),
-    }
-}
-
 /// Makes the router look at the topology at once.
 fn nudge_of(router: &Arc<Router>) -> Arc<dyn Fn() + Send + Sync> {
     let router = Arc::downgrade(router);
@@ -245,96 +231,5 @@ async fn stop_exporter(exporter: Option<Exporter>) {
         && let Err(error) = exporter.stop().await
     {
         tracing::warn!(%error, "an exporter did not stop");
-    }
-}
-
-/// Serves the router alone.
-pub async fn run_router(
-    config: Config,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<ExitCode> {
-    let listener: TcpListener = bind("router", config.router_listen).await?;
-    let router = Router::start(RouterConfig { seeds: config.shards, layout: config.layout, limits: config.limits });
-    eprintln!("router      http://{}", listener.local_addr()?);
-    end_within(DRAIN, shutdown, |stopped| router::http::serve(listener, router, stopped)).await;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Makes every router look at the topology at once. One that does not hear it sees the change within a second by
-/// itself.
-fn nudge_over_http(routers: Vec<String>) -> Arc<dyn Fn() + Send + Sync> {
-    let client = reqwest::Client::new();
-    Arc::new(move || {
-        for router in &routers {
-            let refresh = format!("http://{router}/topology/refresh");
-            let nudge = client.post(refresh).timeout(Duration::from_secs(1)).send();
-            tokio::spawn(async move { drop(nudge.await) });
-        }
-    })
-}
-
-/// Serves the scaler alone: shards from the configuration, new ones by its backend, whose servers it keeps running.
-pub async fn run_scaler(
-    config: Config,
-    data_dir: PathBuf,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<ExitCode> {
-    let Some(section) = &config.prometheus else {
-        return Err(UnfitConfig("`scaler` alone needs `prometheus` in its configuration".to_owned()).into());
-    };
-    let prometheus = prometheus_client(section)?;
-    let data_dir = DataDir::take(&data_dir)?;
-    let listener = bind("scaler", config.scaler_listen).await?;
-    let owner = config.cluster.clone();
-    let provisioner = backend::provisioner(&config, data_dir.path())?;
-    let routers = match config.routers.is_empty() {
-        true => vec![config.router_listen.to_string()],
-        false => config.routers.clone(),
-    };
-    let scaler = Scaler::start(Parts {
-        catalogue: catalogue_path(&config, data_dir.path()),
-        seeds: config.shards.clone(),
-        provisioner: provisioner.clone(),
-        owner: owner.clone(),
-        prometheus,
-        // For an exporter that takes the server as its target.
-        exporter_of: Arc::new(|shard| Some(shard.endpoint.address())),
-        nudge: nudge_over_http(routers.clone()),
-        routers,
-        config,
-    })
-    .await?;
-    eprintln!("scaler      http://{}", listener.local_addr()?);
-    let (stop, stopped) = oneshot::channel::<()>();
-    let rounds = tokio::spawn(scaler.clone().run(async {
-        let _ = stopped.await;
-    }));
-    let (stop_keeping, kept_until) = oneshot::channel::<()>();
-    let cluster = scaler.cluster().clone();
-    let keeping = tokio::spawn(instances::keep_running(provisioner, owner, cluster, async {
-        let _ = kept_until.await;
-    }));
-    end_within(DRAIN, shutdown, |stopped| http::serve(listener, Arc::new(Api(scaler)), stopped)).await;
-    let _ = stop.send(());
-    let _ = stop_keeping.send(());
-    let _ = rounds.await;
-    let _ = keeping.await;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Runs a service until `shutdown`, and then no longer than `drain`.
-async fn end_within<F: Future<Output = ()> + Send + 'static>(
-    drain: Duration,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-    service: impl FnOnce(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) -> F,
-) {
-    let (stop, stopped) = oneshot::channel::<()>();
-    let mut service = tokio::spawn(service(Box::pin(async move {
-        let _ = stopped.await;
-    })));
-    shutdown.await;
-    let _ = stop.send(());
-    if tokio::time::timeout(drain, &mut service).await.is_err() {
-        service.abort();
     }
 }

@@ -1,4 +1,4 @@
-//! The shards of `up`: servers of this machine, started before everything else and stopped after it.
+//! The backend's servers: started before everything else, kept running, and stopped after it by `up`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -97,16 +97,27 @@ pub(super) async fn keep_running(
 ) {
     tokio::pin!(stopped);
     let mut failed: HashMap<InstanceId, Instant> = HashMap::new();
+    let mut can_list = true;
     loop {
         tokio::select! {
             () = &mut stopped => return,
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
         }
         let topology = cluster.topology();
-        let instances = provisioner.list(&owner).await.unwrap_or_else(|error| {
-            tracing::warn!(error = chain(&error), "the running servers could not be listed");
-            Vec::new()
-        });
+        let instances = match provisioner.list(&owner).await {
+            Ok(instances) => {
+                can_list = true;
+                instances
+            }
+            Err(error) => {
+                // Told once, not every second for as long as an engine is away.
+                if can_list {
+                    tracing::warn!(error = chain(&error), "the running servers cannot be listed for now");
+                }
+                can_list = false;
+                continue;
+            }
+        };
         for instance in instances.into_iter().filter(|instance| instance.state == InstanceState::Failed) {
             let is_shard = ShardId::new(instance.name.as_str()).is_ok_and(|id| topology.shard(&id).is_some());
             let failed_lately = failed.get(&instance.id).is_some_and(|at| at.elapsed() < RETRY_INTERVAL);
