@@ -72,6 +72,12 @@ impl Site {
         self.client.get(format!("http://{}{path}", self.scaler)).send().await.unwrap().json().await.unwrap()
     }
 
+    /// Whether the scaler took the command; while something else is in progress it does not.
+    pub async fn scale_out(&self) -> bool {
+        let asked = self.client.post(format!("http://{}/scale-out", self.scaler)).send().await.unwrap();
+        asked.status().is_success()
+    }
+
     pub async fn query(&self, sql: &str) -> Value {
         self.try_query(sql).await.unwrap_or_else(|refused| panic!("{sql}: {refused}"))
     }

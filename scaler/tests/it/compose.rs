@@ -38,9 +38,7 @@ impl Stack {
             panic!("docker compose config: {}", String::from_utf8_lossy(&images.stderr));
         }
         for image in String::from_utf8(images.stdout).unwrap().lines().filter(|image| *image != IMAGE) {
-            let inspected = Command::new("docker").args(["image", "inspect", image]).output().await.unwrap();
-            if !inspected.status.success() {
-                println!("SKIPPED: the engine has no image {image} (.ci/stand-ins/build makes a stand-in)");
+            if !has_image(image).await {
                 return None;
             }
         }
@@ -116,21 +114,35 @@ impl Stack {
         .await
     }
 
-    async fn docker(&self, arguments: &[&str]) -> String {
-        let output = Command::new("docker").args(arguments).output().await.unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
     async fn remove(&self) {
         self.compose(&["--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "10"]).await;
-        let label = format!("label=org.sql-autoscaler.owner={}", self.project);
-        let containers = self.docker(&["ps", "--all", "--quiet", "--filter", &label]).await;
-        for container in containers.lines() {
-            self.docker(&["rm", "--force", container]).await;
-        }
-        for volume in self.docker(&["volume", "ls", "--quiet", "--filter", &label]).await.lines() {
-            self.docker(&["volume", "rm", volume]).await;
-        }
+        remove_instances(&self.project).await;
+    }
+}
+
+async fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().await.unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Whether an engine answers and has the image; says so if not.
+pub async fn has_image(image: &str) -> bool {
+    let inspected = Command::new("docker").args(["image", "inspect", image]).output().await;
+    let is_there = inspected.is_ok_and(|output| output.status.success());
+    if !is_there {
+        println!("SKIPPED: no Docker engine, or it has no image {image} (.ci/stand-ins/build makes a stand-in)");
+    }
+    is_there
+}
+
+/// Removes every container and volume that the scaler of a cluster made.
+pub async fn remove_instances(cluster: &str) {
+    let label = format!("label=org.sql-autoscaler.owner={cluster}");
+    for container in docker(&["ps", "--all", "--quiet", "--filter", &label]).await.lines() {
+        docker(&["rm", "--force", container]).await;
+    }
+    for volume in docker(&["volume", "ls", "--quiet", "--filter", &label]).await.lines() {
+        docker(&["volume", "rm", volume]).await;
     }
 }
 
@@ -179,6 +191,7 @@ async fn story(stack: &Stack) {
     stack.compose_up().await;
 
     stack.query("CREATE TABLE users (user_id BIGINT PRIMARY KEY, name VARCHAR(64), balance DECIMAL(10,2))").await;
+    stack.query("CREATE TABLE orders (customer_id BIGINT PRIMARY KEY)").await;
     stack.query("CREATE TABLE currencies (code CHAR(3) PRIMARY KEY)").await;
     for user in 0..=ROWS_PER_SHARD {
         stack.query(&format!("INSERT INTO users VALUES ({user}, 'user {user}', 1.25)")).await;
@@ -187,7 +200,7 @@ async fn story(stack: &Stack) {
     let shards = stack.healthy_shards(2).await;
     println!("threshold → shard-2 serving: {:?}", crossed.elapsed());
     let container = format!("{}.shard-2", stack.project);
-    assert_eq!(stack.docker(&["inspect", "--format", "{{.State.Status}}", &container]).await, "running");
+    assert_eq!(docker(&["inspect", "--format", "{{.State.Status}}", &container]).await, "running");
     for shard in &shards {
         for known in ["cpu_percent", "memory_percent", "disk_percent", "total_entries"] {
             assert!(shard[known].is_number(), "{known} of {shard}");
@@ -215,9 +228,20 @@ async fn story(stack: &Stack) {
         () = prove_what_is_seen(stack) => {}
     }
 
+    // As the runbook says to look at things.
+    let checked = stack.compose(&["exec", "-T", "scaler", "sql-autoscaler", "check"]).await;
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert_eq!(
+        said.trim(),
+        "clean: 2 shards, every row where it belongs",
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
+    assert!(checked.status.success());
+
     let down = stack.compose(&["down", "--remove-orphans"]).await;
     assert!(down.status.success(), "{}", String::from_utf8_lossy(&down.stderr));
-    assert_eq!(stack.docker(&["ps", "--all", "--quiet", "--filter", &format!("name={}", stack.project)]).await, "");
+    assert_eq!(docker(&["ps", "--all", "--quiet", "--filter", &format!("name={}", stack.project)]).await, "");
     stack.compose_up().await;
     stack.healthy_shards(2).await;
     let again = stack.wait_for("the rows are there again", 60, async || {

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::process::Child;
 
 use crate::cli::Site;
-use crate::servers::wait_until;
+use crate::servers::{DATABASE, Server, wait_until};
 
 /// Processes that have the folder in their command line, other than this one.
 fn processes_of(folder: &Path) -> Vec<(i32, String)> {
@@ -80,6 +80,72 @@ async fn a_shard_whose_port_was_taken_meanwhile_is_found_at_its_new_one() {
     })
     .await;
     stop(up).await;
+}
+
+/// Over whatever backend: two shards by command, and both there again after a restart.
+async fn check_two_shards_and_a_restart(site: &Site) {
+    let up = site.start("up").await;
+    site.query("CREATE TABLE users (user_id BIGINT PRIMARY KEY)").await;
+    let rows: Vec<String> = (1..=50).map(|user| format!("({user})")).collect();
+    site.query(&format!("INSERT INTO users VALUES {}", rows.join(","))).await;
+    wait_until("the scaler scales out", || site.scale_out()).await;
+    wait_until("two shards own slots", || async {
+        let shards = site.scaler("/shards").await;
+        let serves = |number: usize| shards[number]["status"] == "healthy" && shards[number]["slots"] == 8192;
+        serves(0) && serves(1)
+    })
+    .await;
+    stop(up).await;
+    let up = site.start("up").await;
+    let count = "SELECT COUNT(*) n FROM users";
+    wait_until("both shards serve again", || async { site.try_query(count).await.is_ok() }).await;
+    assert_eq!(site.query(count).await, json!({ "data": [{ "n": 50 }], "shards": ["shard-1", "shard-2"] }));
+    stop(up).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_static_pool_gives_its_servers_one_by_one() {
+    if !has_programs() {
+        return;
+    }
+    let (Some(one), Some(two)) = (Server::start().await, Server::start().await) else { return };
+    let pool: Vec<String> = [&one, &two].map(|server| server.endpoint(DATABASE).to_dsn()).into();
+    let site = Site::new(json!({
+        "table_shard_keys": { "users": "user_id" }, "monitoring_interval_seconds": 0.5, "max_shards": 3,
+        "moves": { "cleanup_delay_seconds": 5 }, "database": DATABASE, "backend": { "kind": "static", "pool": pool },
+    }));
+    check_two_shards_and_a_restart(&site).await;
+    for (server, shard) in [(&one, "shard-1"), (&two, "shard-2")] {
+        let claim = "SELECT CONCAT(owner, '.', name) FROM _autoscaler.claim";
+        let claim: String = sqlx::query_scalar(claim).fetch_one(&mut server.connect().await).await.unwrap();
+        assert_eq!(claim, format!("sql-autoscaler.{shard}"));
+    }
+    // There is no third server, and that is told.
+    let up = site.start("up").await;
+    wait_until("what was left is settled", || site.scale_out()).await;
+    wait_until("the failure is told", || async {
+        std::fs::read_to_string(site.folder().join("up.log")).unwrap().contains("no server of the pool is free")
+    })
+    .await;
+    stop(up).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_are_shards_of_a_router_on_the_host() {
+    use futures_util::FutureExt;
+    if !has_programs() || !crate::compose::has_image("mariadb:11.8").await {
+        return;
+    }
+    let cluster = format!("test-up-{:08x}", rand::random::<u32>());
+    let site = Site::new(json!({
+        "cluster": cluster, "table_shard_keys": { "users": "user_id" }, "monitoring_interval_seconds": 0.5,
+        "backend": { "kind": "docker", "image": "mariadb:11.8", "pull": "never", "memory_bytes": 268_435_456 },
+    }));
+    let outcome = std::panic::AssertUnwindSafe(check_two_shards_and_a_restart(&site)).catch_unwind().await;
+    crate::compose::remove_instances(&cluster).await;
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 async fn stop(mut up: Child) {
