@@ -83,8 +83,14 @@ impl AdminError {
 }
 
 impl Admin {
-    /// The services at the listeners of the configuration.
+    /// The scaler at its listener, and the first of the `routers`, or else the router at its listener.
     pub fn new(config: &Config) -> Admin {
+        let admin = Admin::of_this_machine(config);
+        admin.with_router(config.routers.first().map(String::as_str))
+    }
+
+    /// The services at the listeners of the configuration.
+    pub fn of_this_machine(config: &Config) -> Admin {
         let client = Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).build();
         Admin {
             client: client.expect("a client without certificates or proxies of its own can always be built"),

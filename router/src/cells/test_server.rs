@@ -23,6 +23,7 @@ impl Server {
         let install = Command::new("mariadb-install-db")
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
             .arg(format!("--datadir={}", data.display()))
+            .arg(tmpdir(&folder))
             .args(run_as(&folder))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -35,6 +36,7 @@ impl Server {
             .args(["--no-defaults", "--skip-networking", "--innodb-buffer-pool-size=8M"])
             .arg(format!("--datadir={}", data.display()))
             .arg(format!("--socket={}", folder.path().join("socket").display()))
+            .arg(tmpdir(&folder))
             .args(run_as(&folder))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -64,4 +66,9 @@ impl Drop for Server {
 /// The server refuses to run as root unless told to; the owner of a new file tells who we are.
 fn run_as(folder: &TempDir) -> Option<&'static str> {
     (folder.path().metadata().unwrap().uid() == 0).then_some("--user=root")
+}
+
+/// A server that starts deletes the temporary tables of every other one in the same folder.
+fn tmpdir(folder: &TempDir) -> String {
+    format!("--tmpdir={}", folder.path().display())
 }

@@ -143,6 +143,14 @@ async fn a_service_that_does_not_run_is_named() {
     assert_eq!(error.to_string(), format!("no scaler answers at http://{free}: is `sql-autoscaler up` running?"));
 }
 
+#[test]
+fn commands_ask_the_first_router_and_health_checks_their_own() {
+    let json = r#"{"routers": "one:8080, two:8080", "router_listen": "127.0.0.1:7000"}"#;
+    let config = Config::from_json(json, std::path::Path::new(""), &|_| None).unwrap();
+    assert_eq!(Admin::new(&config).url(Service::Router), "http://one:8080");
+    assert_eq!(Admin::of_this_machine(&config).url(Service::Router), "http://127.0.0.1:7000");
+}
+
 #[tokio::test]
 async fn answers_keep_their_digits_in_every_format() {
     let (shown, _) = run_query(Some("SELECT 1"), Format::Table, "").await;

@@ -23,7 +23,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo => return commands::demo(config, data_dir, commands::stop_signal()?).await,
         Command::Check(output) => return commands::check(config, data_dir, output.json).await,
         Command::Ready { service, url } => {
-            let admin = Admin::new(&config).with_router(url.as_deref()).with_scaler(url.as_deref());
+            let admin = Admin::of_this_machine(&config).with_router(url.as_deref()).with_scaler(url.as_deref());
             let why_not = admin.why_not_ready(service).await?;
             if let Some(why) = why_not {
                 anyhow::bail!("not ready: {why}");

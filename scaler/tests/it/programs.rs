@@ -48,6 +48,7 @@ async fn start_database(dir: &Path) -> (Program, Endpoint) {
     let data = dir.join("data");
     let install = Command::new("mariadb-install-db")
         .arg(format!("--datadir={}", data.display()))
+        .arg(format!("--tmpdir={}", dir.display()))
         .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
         .output()
         .unwrap();
@@ -69,6 +70,7 @@ async fn start_database(dir: &Path) -> (Program, Endpoint) {
             "--no-defaults".to_owned(),
             "--user=root".to_owned(),
             format!("--datadir={}", data.display()),
+            format!("--tmpdir={}", dir.display()),
             format!("--socket={}", dir.join("m.sock").display()),
             format!("--init-file={}", setup.display()),
             "--bind-address=127.0.0.1".to_owned(),

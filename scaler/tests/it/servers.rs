@@ -174,6 +174,7 @@ fn mariadb_template() -> Option<PathBuf> {
         .args(["--no-defaults", "--force", "--user=root", "--skip-test-db", "--innodb-log-file-size=8M"])
         .args(["--auth-root-authentication-method=normal", "--skip-name-resolve"])
         .arg(format!("--datadir={}", template.path().display()))
+        .arg(format!("--tmpdir={}", folder.display()))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
