@@ -449,6 +449,7 @@ fn state_name(state: RuleState) -> &'static str {
         RuleState::Pending => "pending",
         RuleState::Firing => "firing",
         RuleState::Unknown => "unknown",
+        RuleState::Invalid => "invalid",
         RuleState::WarmingUp => "warming_up",
         RuleState::Settling => "settling",
     }

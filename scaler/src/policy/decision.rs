@@ -260,6 +260,8 @@ pub enum RuleState {
     Pending,
     Firing,
     Unknown,
+    /// Unknown for a fault in the question or the answer: two series for one shard, an infinite value.
+    Invalid,
     /// Known again after a gap; the window is not yet full.
     WarmingUp,
     /// The window still reaches back before the end of the last action.
@@ -275,7 +277,10 @@ impl RuleStatus {
             }
             Phase::Firing { since } => (RuleState::Firing, Some(*since), "above the threshold".to_owned()),
             Phase::Unknown { since } => {
-                (RuleState::Unknown, Some(*since), value.as_ref().err().map(ToString::to_string).unwrap_or_default())
+                let why = value.as_ref().err();
+                let is_invalid = why.is_some_and(|why| why.outcome() == "invalid");
+                let state = if is_invalid { RuleState::Invalid } else { RuleState::Unknown };
+                (state, Some(*since), why.map(ToString::to_string).unwrap_or_default())
             }
             Phase::WarmingUp { until } => (RuleState::WarmingUp, None, format!("until {until:.0}")),
             Phase::Settling { until } => (RuleState::Settling, None, format!("until {until:.0}")),

@@ -244,6 +244,14 @@ fn unknown_rules_do_not_hinder_the_others() {
 }
 
 #[test]
+fn a_value_that_makes_no_sense_is_told_from_one_that_is_missing() {
+    let decision = Sim::new(2).round(&[cpu(&[("shard-1", f64::NAN)])]);
+    let states: Vec<_> =
+        decision.rules.iter().map(|rule| (rule.shard.as_ref().map(ShardId::as_str), rule.state)).collect();
+    assert_eq!(states, [(Some("shard-1"), RuleState::Invalid), (Some("shard-2"), RuleState::Unknown)]);
+}
+
+#[test]
 fn a_cold_rule_needs_every_shard() {
     insta::assert_snapshot!(Sim::new(2).told(&[cold(104.0, &[("shard-1", 104.0)])]), @"
     hold
