@@ -243,20 +243,19 @@ impl Evaluated {
                 Phase::Firing { .. } => self.firing.push(breach),
                 Phase::Pending { held, .. } => self.waiting.push(Reason::Pending { breach, held, hold: rule.hold() }),
                 Phase::WarmingUp { until } => {
-                    self.waiting.push(Reason::WarmingUp { rule: rule.name().to_owned(), shard: shard.clone(), until });
+                    let shards = shard.iter().cloned().collect();
+                    Reason::WarmingUp { rule: rule.name().to_owned(), shards, until }.add_to(&mut self.waiting);
                 }
                 Phase::Settling { until } => {
-                    let reason = Reason::Settling { rule: rule.name().to_owned(), until };
-                    if !self.waiting.contains(&reason) {
-                        self.waiting.push(reason);
-                    }
+                    Reason::Settling { rule: rule.name().to_owned(), until }.add_to(&mut self.waiting);
                 }
                 Phase::Inactive | Phase::Unknown { .. } => {}
             }
         }
         if let Err(why) = value {
             let name = rule.name().to_owned();
-            let reason = Reason::Unknown { rule: name.clone(), shard: shard.clone(), why: why.clone() };
+            let shards = shard.iter().cloned().collect();
+            let reason = Reason::Unknown { rule: name.clone(), shards, why: why.clone() };
             self.unknown.push((name, reason));
         }
         self.statuses.push(RuleStatus::new(rule, shard, value, &phase));
@@ -268,14 +267,11 @@ impl Evaluated {
         let failed = |name: &str| {
             let reading = readings.iter().find(|reading| reading.rule.name() == name)?;
             let why = reading.values.as_ref().err()?.clone();
-            Some(Reason::Unknown { rule: name.to_owned(), shard: None, why })
+            Some(Reason::Unknown { rule: name.to_owned(), shards: Vec::new(), why })
         };
         let mut reasons = std::mem::take(&mut self.waiting);
         for (name, reason) in self.unknown.drain(..) {
-            let reason = failed(&name).unwrap_or(reason);
-            if !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
+            failed(&name).unwrap_or(reason).add_to(&mut reasons);
         }
         reasons
     }

@@ -120,15 +120,16 @@ pub enum Reason {
         rule: String,
         until: Timestamp,
     },
+    /// No shards: a rule over the cluster.
     WarmingUp {
         rule: String,
-        shard: Option<ShardId>,
+        shards: Vec<ShardId>,
         until: Timestamp,
     },
-    /// `shard` is `None` where the rule failed as a whole.
+    /// No shards: a rule over the cluster, or one that failed as a whole.
     Unknown {
         rule: String,
-        shard: Option<ShardId>,
+        shards: Vec<ShardId>,
         why: Unknown,
     },
     Strangers {
@@ -141,6 +142,27 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Adds `reason`, to the one that says the same of other shards if there is one: fifty shards make no fifty lines.
+    pub(super) fn add_to(self, reasons: &mut Vec<Reason>) {
+        for known in &mut *reasons {
+            match (known, &self) {
+                (
+                    Reason::WarmingUp { rule, shards, until },
+                    Reason::WarmingUp { rule: same_rule, shards: more, until: same_until },
+                ) if (&*rule, &*until) == (same_rule, same_until) => return extend(shards, more),
+                (
+                    Reason::Unknown { rule, shards, why },
+                    Reason::Unknown { rule: same_rule, shards: more, why: same_why },
+                ) if (&*rule, &*why) == (same_rule, same_why) => {
+                    return extend(shards, more);
+                }
+                (known, new) if known == new => return,
+                _ => {}
+            }
+        }
+        reasons.push(self);
+    }
+
     /// The value of the label `reason` in `sql_autoscaler_scaler_suppressed_total`, and the code in JSON.
     pub fn code(&self) -> &'static str {
         match self {
@@ -201,14 +223,13 @@ impl fmt::Display for Reason {
             Reason::Settling { rule, until } => {
                 write!(f, "rule {rule} still looks back before the end of the last action, until {until:.0}")
             }
-            Reason::WarmingUp { rule, shard, until } => {
-                let place = place(shard.as_ref());
-                write!(f, "rule {rule} had no value {place} for a while; it is trusted again from {until:.0}")
+            Reason::WarmingUp { rule, shards, until } => {
+                let on_shards = on_shards(shards);
+                write!(f, "rule {rule} had no value{on_shards} for a while; it is trusted again from {until:.0}")
             }
-            Reason::Unknown { rule, shard: Some(shard), why } => write!(f, "no value for {rule} on {shard}: {why}"),
-            Reason::Unknown { rule, shard: None, why } => write!(f, "no value for {rule}: {why}"),
+            Reason::Unknown { rule, shards, why } => write!(f, "no value for {rule}{}: {why}", on_shards(shards)),
             Reason::Strangers { rule, shards } => {
-                let shards = shards.iter().map(ShardId::as_str).collect::<Vec<_>>().join(", ");
+                let shards = list(shards);
                 write!(f, "{rule} has values of shards that the topology does not have, which are ignored: {shards}")
             }
             Reason::Calm { rules: 0 } => f.write_str("there are no rules"),
@@ -296,6 +317,19 @@ impl RuleStatus {
             detail,
         }
     }
+}
+
+fn extend(shards: &mut Vec<ShardId>, more: &[ShardId]) {
+    let new: Vec<_> = more.iter().filter(|shard| !shards.contains(shard)).cloned().collect();
+    shards.extend(new);
+}
+
+fn on_shards(shards: &[ShardId]) -> String {
+    if shards.is_empty() { String::new() } else { format!(" on {}", list(shards)) }
+}
+
+fn list(shards: &[ShardId]) -> String {
+    shards.iter().map(ShardId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn place(shard: Option<&ShardId>) -> String {

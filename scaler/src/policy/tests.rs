@@ -252,6 +252,22 @@ fn a_value_that_makes_no_sense_is_told_from_one_that_is_missing() {
 }
 
 #[test]
+fn many_shards_with_one_reason_make_one_line() {
+    let mut sim = Sim::new(4);
+    let all = [("shard-1", 1.0), ("shard-2", 1.0), ("shard-3", 1.0), ("shard-4", 1.0)];
+    sim.round(&[cpu(&all)]);
+    insta::assert_snapshot!(sim.told(&[cpu(&all[..1])]), @r"
+    hold
+    - no value for cpu on shard-2, shard-3, shard-4: prometheus has no data for this shard
+    ");
+    (0..9).for_each(|_| drop(sim.round(&[cpu(&all[..1])])));
+    insta::assert_snapshot!(sim.told(&[cpu(&all)]), @r"
+    hold
+    - rule cpu had no value on shard-2, shard-3, shard-4 for a while; it is trusted again from 2026-03-01T12:02:50Z
+    ");
+}
+
+#[test]
 fn a_cold_rule_needs_every_shard() {
     insta::assert_snapshot!(Sim::new(2).told(&[cold(104.0, &[("shard-1", 104.0)])]), @"
     hold
