@@ -6,12 +6,14 @@
 
 mod columns;
 mod json;
+mod literal;
 mod number;
 #[cfg(test)]
 pub(crate) mod test_server;
 
 pub use columns::{columns_from, columns_of};
 pub use json::{CellError, RowError, RowWriter, duplicate_name, write_cell};
+pub use literal::write_literal;
 pub use number::write_double;
 
 use sqlx::Row as _;

@@ -29,6 +29,10 @@ pub enum QueryError {
     OutcomeUnknown { shard: ShardId, cause: String },
     #[error("{0}")]
     LimitExceeded(String),
+    #[error("the statement needs more than {0} rows gathered on one shard")]
+    TooManyToGather(usize),
+    #[error("{0} does not let the router make temporary tables, which this statement over several shards takes")]
+    MayNotGather(ShardId),
     #[error("two columns are named `{0}`")]
     DuplicateColumn(String),
     #[error("column `{0}` is a FLOAT that the server prints with 6 digits only")]
@@ -85,6 +89,12 @@ impl QueryError {
             QueryError::DuplicateColumn(_) => Some("give one an alias, or ask for \"format\":\"rows\"".to_owned()),
             QueryError::InexactFloat(name) => Some(format!("select CAST(… AS DOUBLE) AS `{name}`")),
             QueryError::OutcomeUnknown { .. } => Some("read the rows to see whether the write happened".to_owned()),
+            QueryError::TooManyToGather(_) => Some(
+                "narrow its tables down with conditions or sharding keys, or raise limits.max_held_rows".to_owned(),
+            ),
+            QueryError::MayNotGather(_) => {
+                Some("GRANT CREATE TEMPORARY TABLES on the database to the router's account".to_owned())
+            }
             QueryError::LimitExceeded(_) => Some("ask for fewer rows with WHERE or LIMIT".to_owned()),
             error if error.is_conflict() => Some("send the statement again".to_owned()),
             _ => None,

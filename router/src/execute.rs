@@ -1,5 +1,7 @@
 //! Runs a plan: statements out, rows in, merged on the way to the client.
 
+mod gather;
+
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -17,8 +19,8 @@ use crate::merge::order::{KWay, Window};
 use crate::metrics::Metrics;
 use crate::plan::{self, Combine, DefineNode, Grouping, Merge, MergeKey, Part, Position, ReadNode, WriteNode};
 use crate::shards::{Lease, Shards};
-use crate::topology::store;
 use crate::topology::watch::View;
+use crate::topology::{ShardId, store};
 
 /// Takes an answer, row by row. One front door of the router implements it, others can.
 pub trait RowSink: Send {
@@ -54,7 +56,7 @@ impl Execution<'_> {
     pub async fn read(&self, node: &ReadNode, sink: &mut impl RowSink) -> Result<(), QueryError> {
         let mut leases = Vec::new();
         for part in &node.parts {
-            leases.push(self.lease(part).await?);
+            leases.push(self.lease(&part.shard).await?);
         }
         let started = Instant::now();
         let read = self.read_rows(node, &mut leases, sink);
@@ -102,13 +104,8 @@ impl Execution<'_> {
             return self.empty(node, leases, sink).await;
         };
         let mut columns = columns_of(first, is_json);
-        name_floats(node, &mut columns);
-        let exact = |index: usize| node.float_columns.contains(&index);
-        if let Some((_, column)) =
-            columns.iter().enumerate().find(|(index, column)| column.kind == Kind::Float && !exact(*index))
-        {
-            return Err(QueryError::InexactFloat(column.name.clone()));
-        }
+        name_floats(&node.float_columns, &mut columns);
+        gather::refuse_floats(&node.float_columns, &columns)?;
         let sources = Sources { node, inputs, firsts };
         match &node.merge {
             Merge::Concatenate(window) => {
@@ -149,20 +146,25 @@ impl Execution<'_> {
         // What cannot be prepared (SHOW variants) has no columns to tell.
         let Ok(prepared) = prepared else { return sink.columns(&[]) };
         let mut columns = columns_from(prepared.columns(), |table, column| self.view.schema.is_json(table, column));
-        name_floats(node, &mut columns);
+        name_floats(&node.float_columns, &mut columns);
         sink.columns(&columns[..columns.len().saturating_sub(hidden)])
     }
 
     async fn recheck(&self, node: &ReadNode, leases: &mut [Lease]) -> Result<(), QueryError> {
         for (lease, part) in leases.iter_mut().zip(&node.parts) {
-            let sighting = store::look(lease.begin()).await.map_err(|error| QueryError::ShardUnavailable {
-                shard: part.shard.clone(),
-                cause: error.to_string(),
-            })?;
-            if sighting.is_some_and(|sighting| sighting.epoch > self.view.topology.epoch()) {
-                lease.done();
-                return Err(QueryError::Moved(part.shard.clone()));
-            }
+            self.recheck_shard(&part.shard, lease).await?;
+        }
+        Ok(())
+    }
+
+    /// Fails if rows may have moved since the plan was made.
+    async fn recheck_shard(&self, shard: &ShardId, lease: &mut Lease) -> Result<(), QueryError> {
+        let sighting = store::look(lease.begin())
+            .await
+            .map_err(|error| QueryError::ShardUnavailable { shard: shard.clone(), cause: error.to_string() })?;
+        if sighting.is_some_and(|sighting| sighting.epoch > self.view.topology.epoch()) {
+            lease.done();
+            return Err(QueryError::Moved(shard.clone()));
         }
         Ok(())
     }
@@ -172,7 +174,7 @@ impl Execution<'_> {
     /// A write that has begun is never abandoned for time: it is killed on the server, and the server says what came
     /// of it.
     pub async fn write(&self, node: &WriteNode, sink: &mut impl RowSink) -> Result<Written, QueryError> {
-        let mut lease = self.lease(&node.part).await?;
+        let mut lease = self.lease(&node.part.shard).await?;
         let killer = lease.killer();
         let started = Instant::now();
         let outcome = {
@@ -248,7 +250,7 @@ impl Execution<'_> {
         let mut leases = Vec::new();
         for shard in &node.shards {
             let part = Part { shard: shard.clone(), sql: node.sql.clone() };
-            let mut lease = self.lease(&part).await?;
+            let mut lease = self.lease(shard).await?;
             // Reached for certain, before anything is changed anywhere.
             store::look(lease.begin())
                 .await
@@ -286,10 +288,10 @@ impl Execution<'_> {
         Ok(Written::default())
     }
 
-    async fn lease(&self, part: &Part) -> Result<Lease, QueryError> {
-        let shard = self.view.topology.shard(&part.shard);
-        let shard = shard.ok_or_else(|| QueryError::Internal(format!("{} is not in the topology", part.shard)))?;
-        self.shards.lease(shard).await
+    async fn lease(&self, shard: &ShardId) -> Result<Lease, QueryError> {
+        let known = self.view.topology.shard(shard);
+        let known = known.ok_or_else(|| QueryError::Internal(format!("{shard} is not in the topology")))?;
+        self.shards.lease(known).await
     }
 
     fn timed_out(&self) -> QueryError {
@@ -298,8 +300,8 @@ impl Execution<'_> {
 }
 
 /// What is read as DOUBLE to be exact is a FLOAT to the client.
-fn name_floats(node: &ReadNode, columns: &mut [Column]) {
-    for &index in &node.float_columns {
+fn name_floats(float_columns: &[usize], columns: &mut [Column]) {
+    for &index in float_columns {
         if let Some(column) = columns.get_mut(index) {
             column.kind = Kind::Float;
             column.type_name = "FLOAT".to_owned();

@@ -249,6 +249,7 @@ impl Failure {
             QueryError::Refused(Refusal::MoveInProgress) | QueryError::KeptMoving => (StatusCode::CONFLICT, "conflict"),
             QueryError::Refused(Refusal::Unsupported(_) | Refusal::UnusableTable { .. } | Refusal::BadKey { .. })
             | QueryError::DuplicateColumn(_)
+            | QueryError::MayNotGather(_)
             | QueryError::InexactFloat(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unsupported"),
             error if error.is_conflict() => (StatusCode::CONFLICT, "conflict"),
             QueryError::Database { .. } => (StatusCode::BAD_REQUEST, "database_error"),
@@ -258,7 +259,9 @@ impl Failure {
             QueryError::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             QueryError::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
             QueryError::OutcomeUnknown { .. } => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
-            QueryError::LimitExceeded(_) | QueryError::Merge(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded"),
+            QueryError::LimitExceeded(_) | QueryError::TooManyToGather(_) | QueryError::Merge(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded")
+            }
             QueryError::Row(_) | QueryError::Moved(_) | QueryError::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }

@@ -64,6 +64,7 @@ pub struct Metrics {
     epoch: IntGauge,
     active: IntGauge,
     retries: IntCounterVec,
+    gathered_rows: IntCounterVec,
 }
 
 impl Metrics {
@@ -126,6 +127,11 @@ impl Metrics {
                 &["shard"],
             )?,
             retries: counter("sql_autoscaler_router_retries_total", "Statements run again", &["reason"])?,
+            gathered_rows: counter(
+                "sql_autoscaler_router_gathered_rows_total",
+                "Rows copied to one shard for reads that no merge answers",
+                &[],
+            )?,
             epoch,
             active,
             registry,
@@ -141,6 +147,7 @@ impl Metrics {
             }
         }
         metrics.retries.with_label_values(&["moved"]);
+        metrics.gathered(0);
         Ok(metrics)
     }
 
@@ -164,6 +171,11 @@ impl Metrics {
         if let Some(reason) = failure {
             self.shard_errors.with_label_values(&[shard.as_str(), reason]).inc();
         }
+    }
+
+    /// Rows copied to one shard for one read.
+    pub fn gathered(&self, rows: usize) {
+        self.gathered_rows.with_label_values::<&str>(&[]).inc_by(rows as u64);
     }
 
     pub fn retried(&self) {

@@ -1,10 +1,12 @@
 //! Decides, without IO, which shards a statement goes to, what each gets, and how the answers become one.
 
 mod change;
+mod gather;
 mod place;
 mod scatter;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use self::place::{Place, Several};
 use crate::merge::compare::Pad;
@@ -58,6 +60,7 @@ pub struct Plan {
 #[derive(Debug)]
 pub enum Node {
     Read(ReadNode),
+    Gather(Gather),
     Write(WriteNode),
     Define(DefineNode),
 }
@@ -71,6 +74,35 @@ pub struct ReadNode {
     pub float_columns: Vec<usize>,
     /// Rows could change owner under the read: look at the shards' epochs again afterwards.
     pub recheck: bool,
+}
+
+/// A read over copies of rows: each input becomes a temporary table on one shard, and the statement runs there.
+#[derive(Debug)]
+pub struct Gather {
+    pub at: ShardId,
+    /// Every shard that takes part, in shard order.
+    pub shards: Vec<ShardId>,
+    pub inputs: Vec<Input>,
+    /// The statement, with each input's name in place of its table's.
+    pub sql: String,
+    /// What stands in its text now and what stood there, for columns that are named after their text.
+    pub renamed: Vec<(String, String)>,
+    /// As [`ReadNode::float_columns`].
+    pub float_columns: Vec<usize>,
+    /// As [`ReadNode::recheck`].
+    pub recheck: bool,
+}
+
+/// Rows of one table to be copied.
+#[derive(Debug)]
+pub struct Input {
+    /// The name of the temporary table.
+    pub scratch: String,
+    /// The statement that makes it.
+    pub definition: String,
+    /// The table whose rows they are.
+    pub table: String,
+    pub parts: Vec<Part>,
 }
 
 /// A write that one shard carries out.
@@ -194,6 +226,14 @@ impl From<Unsupported> for Refusal {
 pub struct Planner<'a> {
     pub topology: &'a Topology,
     pub schema: &'a Schema,
+    /// Why the parts' answers could not be merged when it was tried, as only their types told.
+    pub unmergeable: Option<&'a Unsupported>,
+}
+
+impl<'a> Planner<'a> {
+    pub fn new(topology: &'a Topology, schema: &'a Schema) -> Planner<'a> {
+        Planner { topology, schema, unmergeable: None }
+    }
 }
 
 impl Planner<'_> {
@@ -216,7 +256,16 @@ impl Planner<'_> {
         let (text, float_columns) = self.read_floats(sql, read)?;
         let mut plan = match self.read_at(self.place(&read.scopes)?, text) {
             Ok(plan) => plan,
-            Err(several) => return self.plan_scatter(read, several),
+            Err(several) => {
+                let scattered = match self.unmergeable {
+                    Some(why) => Err(Refusal::Unsupported(why.clone())),
+                    None => self.plan_scatter(sql, read, &several),
+                };
+                return match scattered {
+                    Err(Refusal::Unsupported(why)) => self.plan_gather(sql, read, &several, &why),
+                    outcome => outcome,
+                };
+            }
         };
         if let Node::Read(node) = &mut plan.node {
             node.float_columns = float_columns;

@@ -10,11 +10,11 @@ use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
 use crate::known::KnownReads;
 use crate::metrics::Metrics;
-use crate::plan::{Combine, Merge, Node, Plan, Planner, Refusal};
+use crate::plan::{Combine, Gather, Merge, Node, Plan, Planner, Refusal};
 use crate::schema::Layout;
 use crate::shards::Shards;
 use crate::sql::outline::outline;
-use crate::sql::statement::{Scope, Statement};
+use crate::sql::statement::{Scope, Statement, Unsupported};
 use crate::sql::{self, Param, Sql};
 use crate::topology::watch::{View, Watch};
 use crate::topology::{Shard, ShardId, Topology};
@@ -175,12 +175,13 @@ impl Router {
         let timeout = request.timeout.unwrap_or(self.limits.statement_timeout).min(self.limits.statement_timeout);
         let deadline = started + timeout;
         let mut reading = self.read(request)?;
+        let mut unmergeable = None;
         loop {
             let view = self.watch.view().map_err(QueryError::NotReady)?;
             let plan = match &reading {
-                Reading::Full(full) => self.plan(&full.0, &full.1, view).await?,
+                Reading::Full(full) => self.plan(&full.0, &full.1, view, unmergeable.as_ref()).await?,
                 Reading::Known(scopes) => {
-                    let planner = Planner { topology: &view.topology, schema: &view.schema };
+                    let planner = Planner::new(&view.topology, &view.schema);
                     let Some(plan) = planner.plan_by_scopes(&request.sql, scopes) else {
                         reading = Reading::full(request)?;
                         continue;
@@ -197,6 +198,11 @@ impl Router {
                     self.metrics.retried();
                     sink.reset();
                     self.follow(plan.1).await;
+                }
+                // Only the columns that came back told that they cannot be merged here.
+                Err(QueryError::Refused(Refusal::Unsupported(why))) if unmergeable.is_none() => {
+                    sink.reset();
+                    unmergeable = Some(why);
                 }
                 Ok(written) => {
                     let kind = if written.is_some() { "write" } else { "read" };
@@ -217,7 +223,7 @@ impl Router {
         };
         let view = self.watch.view().map_err(QueryError::NotReady)?;
         let epoch = view.topology.epoch().number();
-        match self.plan(&sql, &statement, view).await {
+        match self.plan(&sql, &statement, view, None).await {
             Ok((plan, _)) => Ok(plan_json(&plan)),
             Err(QueryError::Refused(refusal)) => Ok(refusal_json(&refusal, epoch)),
             Err(error) => Err(error),
@@ -240,15 +246,24 @@ impl Router {
         Ok(reading)
     }
 
-    async fn plan(&self, sql: &Sql, statement: &Statement, view: View) -> Result<(Plan, View), QueryError> {
-        match (Planner { topology: &view.topology, schema: &view.schema }.plan(sql, statement), view) {
+    async fn plan(
+        &self,
+        sql: &Sql,
+        statement: &Statement,
+        view: View,
+        unmergeable: Option<&Unsupported>,
+    ) -> Result<(Plan, View), QueryError> {
+        let plan = |view: &View| {
+            let planner = Planner { unmergeable, ..Planner::new(&view.topology, &view.schema) };
+            planner.plan(sql, statement)
+        };
+        match (plan(&view), view) {
             (Ok(plan), view) => Ok((plan, view)),
             // The table may be newer than the schema in memory.
             (Err(Refusal::NoSuchTable { .. }), _) => {
                 self.watch.reload_schema().await;
                 let view = self.watch.view().map_err(QueryError::NotReady)?;
-                let plan = Planner { topology: &view.topology, schema: &view.schema }.plan(sql, statement)?;
-                Ok((plan, view))
+                Ok((plan(&view)?, view))
             }
             (Err(refusal), _) => Err(refusal.into()),
         }
@@ -274,6 +289,7 @@ impl Router {
         };
         match &plan.node {
             Node::Read(node) => execution.read(node, sink).await.map(|()| None),
+            Node::Gather(node) => execution.gather(node, sink).await.map(|()| None),
             Node::Write(node) => execution.write(node, sink).await.map(Some),
             Node::Define(node) => {
                 let outcome = execution.define(node).await;
@@ -313,6 +329,7 @@ impl Router {
 fn shards_of(plan: &Plan) -> Vec<ShardId> {
     match &plan.node {
         Node::Read(node) => node.parts.iter().map(|part| part.shard.clone()).collect(),
+        Node::Gather(node) => node.shards.clone(),
         Node::Write(node) => vec![node.part.shard.clone()],
         Node::Define(node) => node.shards.clone(),
     }
@@ -332,6 +349,12 @@ fn plan_json(plan: &Plan) -> Value {
             node.parts.iter().map(|part| statement(&part.shard, &part.sql)).collect(),
             if node.parts.len() > 1 { describe_merge(&node.merge) } else { Vec::new() },
         ),
+        Node::Gather(node) => {
+            let parts = node.inputs.iter().flat_map(|input| &input.parts);
+            let mut statements: Vec<Value> = parts.map(|part| statement(&part.shard, &part.sql)).collect();
+            statements.push(statement(&node.at, &node.sql));
+            (statements, describe_gather(node))
+        }
         Node::Write(node) => (vec![statement(&node.part.shard, &node.part.sql)], Vec::new()),
         Node::Define(node) => (node.shards.iter().map(|shard| statement(shard, &node.sql)).collect(), Vec::new()),
     };
@@ -339,6 +362,13 @@ fn plan_json(plan: &Plan) -> Value {
         "route": plan.route.as_str(), "shards": shards_of(plan), "reason": plan.reason,
         "statements": statements, "merge": merge, "epoch": plan.epoch,
     })
+}
+
+/// The steps of a gather, for people.
+fn describe_gather(node: &Gather) -> Vec<String> {
+    let copies =
+        node.inputs.iter().map(|input| format!("copy rows of {} to {} as {}", input.table, node.at, input.scratch));
+    copies.chain([format!("run the statement on {}", node.at)]).collect()
 }
 
 /// The steps of a merge, for people.

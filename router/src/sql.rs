@@ -19,6 +19,7 @@ mod key_literal;
 mod lex;
 mod literal;
 pub mod outline;
+pub mod relations;
 mod scan;
 mod scopes;
 mod shape;
@@ -171,6 +172,18 @@ impl Sql {
             }
             _ => None,
         })
+    }
+
+    /// Whether a word of this name stands anywhere, quoted or not, in any case.
+    pub fn names(&self, name: &str) -> bool {
+        let is_it = |lexeme: &Lexeme| match &lexeme.token {
+            Token::Word(word) if word.quote_style.is_some() => {
+                word.value.replace("``", "`").to_lowercase() == name.to_lowercase()
+            }
+            Token::Word(word) => word.value.to_lowercase() == name.to_lowercase(),
+            _ => false,
+        };
+        self.tokens.iter().any(is_it)
     }
 
     /// The unquoted word at token `i`.

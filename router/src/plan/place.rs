@@ -32,7 +32,7 @@ pub(super) struct Several {
 }
 
 /// A table use, by scope and position.
-type Use = (usize, usize);
+pub(super) type Use = (usize, usize);
 
 impl Planner<'_> {
     pub(super) fn place(&self, scopes: &[Scope]) -> Result<Place, Refusal> {
@@ -89,6 +89,24 @@ impl Planner<'_> {
             route: Route::Scatter,
             reason: format!("no condition pins `{key}`, the sharding key of {alias}, to exact values"),
         }
+    }
+
+    /// The slots that conditions pin one use of a table to; `None` if none does, exactly.
+    pub(super) fn pinned_slots(
+        &self,
+        scopes: &[Scope],
+        (scope, table): Use,
+        key: &str,
+        key_type: KeyType,
+    ) -> Option<BTreeSet<Slot>> {
+        exact_slots(self.pins(scopes).get(&(scope, table, key.to_lowercase()))?, key_type)
+    }
+
+    /// The owners of slots, in shard order.
+    pub(super) fn owners(&self, slots: &BTreeSet<Slot>) -> Vec<ShardId> {
+        let owners: BTreeSet<&ShardId> = slots.iter().map(|&slot| &self.topology.owner(slot).id).collect();
+        let shards = self.topology.shards().iter().map(|shard| &shard.id);
+        shards.filter(|shard| owners.contains(shard)).cloned().collect()
     }
 
     fn place_of_slots(&self, slots: BTreeSet<Slot>, unsharded: bool) -> Place {
@@ -164,7 +182,12 @@ impl Planner<'_> {
     }
 
     /// The table use that a column belongs to, in its scope or in one around it.
-    fn resolve(&self, scopes: &[Scope], scope_index: usize, column: &ColumnRef) -> Option<(usize, usize, String)> {
+    pub(super) fn resolve(
+        &self,
+        scopes: &[Scope],
+        scope_index: usize,
+        column: &ColumnRef,
+    ) -> Option<(usize, usize, String)> {
         let scope = &scopes[scope_index];
         let has = |index: &usize| {
             let used = &scope.tables[*index];

@@ -6,9 +6,10 @@ use crate::merge::compare::Pad;
 use crate::schema::{Schema, Table, TableColumn, TableKind, quote};
 use crate::slots::SlotSet;
 use crate::sql::Sql;
+use crate::sql::relations::relations;
 use crate::sql::statement::{
-    Aggregate, AggregateFunction, ColumnRef, Direction, Item, ItemKind, Key, Read, Scope, SelectList, Shape, TableName,
-    TableUse, Unsupported,
+    Aggregate, AggregateFunction, ColumnRef, Direction, Item, ItemKind, Key, Read, Scope, SelectList, Shape, TableUse,
+    Unsupported,
 };
 use crate::topology::{MovePhase, ShardId};
 
@@ -19,27 +20,23 @@ struct Output {
 }
 
 impl Planner<'_> {
-    pub(super) fn plan_scatter(&self, read: &Read, several: Several) -> Result<Plan, Refusal> {
+    pub(super) fn plan_scatter(&self, sql: &Sql, read: &Read, several: &Several) -> Result<Plan, Refusal> {
         let over = |unsupported: &Unsupported| Unsupported {
             construct: format!("{} over several shards", unsupported.construct),
             hint: unsupported.hint.clone().or_else(|| Some(format!("name the sharding key: {}", several.reason))),
         };
         let shape = read.shape.as_ref().map_err(over)?;
-        let (Some(list), [scope]) = (&read.list, &read.scopes[..]) else {
+        let Some(list) = &read.list else {
             return Err(over(&Unsupported::new("this form of SELECT")).into());
         };
-        let [used] = &scope.tables[..] else {
-            return Err(over(&Unsupported::new("this form of FROM")).into());
-        };
-        let table = self.schema.table(&used.table.name).ok_or_else(|| self.no_such_table(&used.table))?;
-        let query = Query { table, shape, list, schema: self.schema };
-        let (mut select, tail, merge, float_columns) = match shape.grouped {
+        let filters = self.scatter_filters(sql, read, several).map_err(|unsupported| over(&unsupported))?;
+        let query = Query { scope: &read.scopes[0], shape, list, schema: self.schema };
+        let (mut select, tail, merge, float_columns) = match shape.grouped || shape.distinct {
             true => query.grouped()?,
             false => query.plain()?,
         };
         select.insert_str(0, "SELECT ");
-        let parts = several.shards.iter().map(|shard| {
-            let filter = self.ownership_filter(shard, table, &used.alias);
+        let parts = several.shards.iter().zip(filters).map(|(shard, filter)| {
             let where_ = match (&shape.where_, filter) {
                 (Some(condition), Some(filter)) => format!(" WHERE ({condition}) AND {filter}"),
                 (Some(condition), None) => format!(" WHERE {condition}"),
@@ -61,15 +58,42 @@ impl Planner<'_> {
         })
     }
 
-    /// Hides rows that are also somewhere else: copied but not switched, switched but not cleaned up.
-    fn ownership_filter(&self, shard: &ShardId, table: &Table, alias: &str) -> Option<String> {
-        let TableKind::Sharded { key, key_type } = &table.kind else { return None };
-        let surplus = self.topology.moves().iter().any(|slot_move| match slot_move.phase {
+    /// What each shard must add to its WHERE so that it answers for rows that are its own.
+    fn scatter_filters(&self, sql: &Sql, read: &Read, several: &Several) -> Result<Vec<Option<String>>, Unsupported> {
+        if let ([Scope { tables, derived, .. }], [used]) = (&read.scopes[..], &read.scopes[0].tables[..])
+            && derived.is_empty()
+            && tables.len() == 1
+            && let Some(table) = self.schema.table(&used.table.name)
+        {
+            let shards = several.shards.iter();
+            return Ok(shards.map(|shard| self.ownership_filter(shard, table, &used.alias)).collect());
+        }
+        if !self.is_together(read, &relations(sql, read)?) {
+            return Err(Unsupported::new(match read.scopes.len() {
+                1 => "a join of rows that lie on different shards",
+                _ => "a subquery over rows that lie on different shards",
+            }));
+        }
+        // In an outer join or a subquery the filter would have to stand with each table.
+        match several.shards.iter().any(|shard| self.has_surplus(shard)) {
+            true => Err(Unsupported::new("a join or subquery while rows move")),
+            false => Ok(vec![None; several.shards.len()]),
+        }
+    }
+
+    /// Whether a shard has rows that are also somewhere else: copied but not switched, switched but not cleaned up.
+    fn has_surplus(&self, shard: &ShardId) -> bool {
+        self.topology.moves().iter().any(|slot_move| match slot_move.phase {
             MovePhase::Announced => slot_move.target == *shard,
             MovePhase::Switched => slot_move.source == *shard,
-        });
+        })
+    }
+
+    /// Hides rows that are also somewhere else.
+    pub(super) fn ownership_filter(&self, shard: &ShardId, table: &Table, alias: &str) -> Option<String> {
+        let TableKind::Sharded { key, key_type } = &table.kind else { return None };
         let owned: SlotSet = self.topology.owned(shard);
-        surplus.then(|| key_type.slot_in_sql(&format!("{}.{}", quote(alias), quote(key)), &owned))
+        self.has_surplus(shard).then(|| key_type.slot_in_sql(&format!("{}.{}", quote(alias), quote(key)), &owned))
     }
 
     /// The text to send to a lone shard, and which of its columns are FLOATs read as DOUBLE.
@@ -156,7 +180,7 @@ fn labelled(item: &Item) -> String {
 type Parts = (String, String, Merge, Vec<usize>);
 
 struct Query<'a> {
-    table: &'a Table,
+    scope: &'a Scope,
     shape: &'a Shape,
     list: &'a SelectList,
     schema: &'a Schema,
@@ -165,38 +189,26 @@ struct Query<'a> {
 impl Query<'_> {
     /// Rows as they are: sorted by each shard, merged by the same keys.
     fn plain(&self) -> Result<Parts, Refusal> {
-        let scope = Scope {
-            tables: vec![TableUse {
-                table: TableName { schema: None, name: self.table.name.clone() },
-                alias: self.alias(),
-            }],
-            ..Scope::default()
-        };
-        let items = expand_floats(self.list, &scope, self.schema)?;
+        let items = expand_floats(self.list, self.scope, self.schema)?;
         let float_columns = items.iter().enumerate().filter(|(_, item)| item.1).map(|(index, _)| index).collect();
         let mut select: Vec<String> = items.into_iter().map(|(text, _)| text).collect();
         let hidden = self.shape.order_by.len();
         let mut keys = Vec::new();
         for (ordinal, (key, direction)) in self.shape.order_by.iter().enumerate() {
-            let (text, pad, float) = match key {
+            let (text, order) = match key {
                 Key::Item(index) => {
                     let item = &self.list.items[*index];
-                    let (pad, float) = self.item_order(item)?;
-                    (item.text.clone(), pad, float)
+                    (item.text.clone(), self.item_order(item)?)
                 }
-                Key::Column(column, text) => {
-                    let (pad, float) = self.column_order(column)?;
-                    (text.clone(), pad, float)
-                }
-                Key::Expression(text) => (text.clone(), None, false),
+                Key::Column(column, text) => (text.clone(), self.column_order(column)?),
+                Key::Expression(text) => (text.clone(), Order::Value),
                 Key::Aggregate(..) => return Err(Unsupported::new("an aggregate in ORDER BY").into()),
             };
-            let text = if float { format!("CAST({text} AS DOUBLE)") } else { text };
-            select.push(format!("{text} AS `_autoscaler_{ordinal}`"));
+            select.push(format!("{} AS `_autoscaler_{ordinal}`", order.compared(&text)));
             keys.push(MergeKey {
                 column: Position::FromEnd(hidden - ordinal),
                 descending: *direction == Direction::Descending,
-                text: pad,
+                text: order.pad(),
             });
         }
         let mut tail = String::new();
@@ -211,59 +223,48 @@ impl Query<'_> {
         Ok((self.list_text(&select), tail, merge, float_columns))
     }
 
-    /// Partial groups of each shard, joined by group key.
+    /// Partial groups of each shard, joined by group key; DISTINCT is a group for each row.
     fn grouped(&self) -> Result<Parts, Refusal> {
-        let mut outputs = Vec::new();
-        let mut keys: Vec<(usize, Option<Pad>)> = Vec::new();
-        let mut averages = Vec::new();
+        if self.shape.distinct && self.shape.grouped {
+            return Err(Unsupported::new("DISTINCT beside grouping").into());
+        }
+        let mut groups = Groups::default();
         for item in &self.list.items {
-            match &item.kind {
-                ItemKind::Aggregate(aggregate) => {
-                    if aggregate.function == AggregateFunction::Avg {
-                        averages.push((outputs.len(), aggregate.argument.clone()));
-                    }
-                    outputs.push(Output { sql: labelled(item), combine: self.combine(aggregate)? });
-                }
-                ItemKind::Column(_) | ItemKind::Expression => {
-                    outputs.push(Output { sql: labelled(item), combine: Combine::First });
-                }
-                ItemKind::Wildcard { .. } => return Err(Unsupported::new("`*` beside aggregates").into()),
+            let combine = match &item.kind {
+                ItemKind::Aggregate(aggregate) => groups.add_aggregate(aggregate, self.combine(aggregate)?),
+                ItemKind::Column(_) | ItemKind::Expression => Combine::First,
+                ItemKind::Wildcard { .. } => return Err(Unsupported::new("`*` beside grouping").into()),
                 ItemKind::OverAggregates => {
                     let hint = "select the plain aggregates and compute from them";
                     return Err(Unsupported::with_hint(format!("`{}` over several shards", item.text), hint).into());
                 }
-            }
+            };
+            groups.outputs.push(Output { sql: labelled(item), combine });
         }
-        let visible = outputs.len();
-        let mut group_texts = Vec::new();
-        for key in &self.shape.group_by {
-            let (index, pad, text) = self.group_output(key, &mut outputs)?;
-            group_texts.push((text, index));
-            keys.push((index, pad));
+        let visible = groups.outputs.len();
+        match self.shape.distinct {
+            true => {
+                for index in 0..visible {
+                    self.add_group_key(&Key::Item(index), &mut groups)?;
+                }
+            }
+            false => self.shape.group_by.iter().try_for_each(|key| self.add_group_key(key, &mut groups))?,
         }
         for (index, item) in self.list.items.iter().enumerate() {
-            let grouped = keys.iter().any(|(key, _)| *key == index);
+            let grouped = groups.keys.iter().any(|key| key.shown == index);
             if !grouped && !matches!(item.kind, ItemKind::Aggregate(_)) {
-                let hint = "add it to GROUP BY";
                 let construct = format!("`{}` outside GROUP BY over several shards", item.text);
-                return Err(Unsupported::with_hint(construct, hint).into());
+                return Err(Unsupported::with_hint(construct, "add it to GROUP BY").into());
             }
         }
         let mut order = Vec::new();
         for (key, direction) in &self.shape.order_by {
-            let (index, text) = self.order_output(key, &group_texts, &keys, &mut outputs, &mut averages)?;
-            order.push(MergeKey {
-                column: Position::FromStart(index),
-                descending: *direction == Direction::Descending,
-                text,
-            });
+            let (index, text) = self.order_output(key, &mut groups)?;
+            let descending = *direction == Direction::Descending;
+            order.push(MergeKey { column: Position::FromStart(index), descending, text });
         }
-        for (index, argument) in averages {
-            let sum = outputs.len();
-            outputs.push(Output { sql: format!("SUM({argument})"), combine: Combine::Sum });
-            outputs.push(Output { sql: format!("COUNT({argument})"), combine: Combine::Count });
-            outputs[index].combine = Combine::Avg { sum, count: sum + 1 };
-        }
+        groups.split_averages();
+        let Groups { outputs, keys, .. } = groups;
         let select: Vec<String> = outputs
             .iter()
             .enumerate()
@@ -276,11 +277,10 @@ impl Query<'_> {
             true => String::new(),
             false => format!(" GROUP BY {}", self.shape.group_text),
         };
+        let key =
+            |key: GroupKey| MergeKey { column: Position::FromStart(key.compared), descending: false, text: key.pad };
         let grouping = Grouping {
-            keys: keys
-                .into_iter()
-                .map(|(index, text)| MergeKey { column: Position::FromStart(index), descending: false, text })
-                .collect(),
+            keys: keys.into_iter().map(key).collect(),
             hidden: outputs.len() - visible,
             columns: outputs.into_iter().map(|output| output.combine).collect(),
             order,
@@ -289,88 +289,87 @@ impl Query<'_> {
         Ok((self.list_text(&select), tail, Merge::Grouped(grouping), Vec::new()))
     }
 
-    /// The column of the answer that holds a group key, added at the end if the list lacks it.
-    fn group_output(&self, key: &Key, outputs: &mut Vec<Output>) -> Result<(usize, Option<Pad>, String), Refusal> {
-        let (text, pad) = match key {
+    /// Finds the column of the answer that holds a group key, or adds one at the end.
+    fn add_group_key(&self, key: &Key, groups: &mut Groups) -> Result<(), Refusal> {
+        let (shown, text, order) = match key {
             Key::Item(index) => {
-                let (pad, float) = self.item_order(&self.list.items[*index])?;
-                refuse_float_group(float)?;
-                return Ok((*index, pad, self.list.items[*index].text.clone()));
+                let item = &self.list.items[*index];
+                (Some(*index), item.text.clone(), self.item_order(item)?)
             }
             Key::Column(column, text) => {
                 let aliased = self.list.items.iter().position(|item| is_alias(item, column));
-                match (self.table.column(&column.name), aliased) {
-                    (None, Some(index)) => return self.group_output(&Key::Item(index), outputs),
-                    (Some(_), Some(_)) if column.qualifier.is_none() => {
-                        let hint = "give the alias another name";
+                match (self.is_column(column), aliased) {
+                    (false, Some(index)) => return self.add_group_key(&Key::Item(index), groups),
+                    (true, Some(_)) if column.qualifier.is_none() => {
                         let construct = format!("GROUP BY `{}`, which is both a column and an alias,", column.name);
-                        return Err(Unsupported::with_hint(construct, hint).into());
+                        return Err(Unsupported::with_hint(construct, "give the alias another name").into());
                     }
                     _ => {}
                 }
-                let (pad, float) = self.column_order(column)?;
-                refuse_float_group(float)?;
-                (text.clone(), pad)
+                (None, text.clone(), self.column_order(column)?)
             }
-            Key::Expression(text) => (text.clone(), None),
+            Key::Expression(text) => (None, text.clone(), Order::Value),
             Key::Aggregate(..) => return Err(Unsupported::new("an aggregate in GROUP BY").into()),
         };
-        outputs.push(Output { sql: text.clone(), combine: Combine::First });
-        Ok((outputs.len() - 1, pad, text))
+        if order == Order::Float {
+            let construct = "grouping by a FLOAT column over several shards";
+            return Err(Unsupported::with_hint(construct, "cast it to DOUBLE").into());
+        }
+        let shown = shown.unwrap_or_else(|| groups.add(text.clone(), Combine::First));
+        let compared = match order {
+            Order::Weight(_) => groups.add(order.compared(&text), Combine::First),
+            Order::Value | Order::Text(_) | Order::Float => shown,
+        };
+        groups.keys.push(GroupKey { shown, compared, pad: order.pad(), text });
+        Ok(())
     }
 
-    fn order_output(
-        &self,
-        key: &Key,
-        group_texts: &[(String, usize)],
-        keys: &[(usize, Option<Pad>)],
-        outputs: &mut Vec<Output>,
-        averages: &mut Vec<(usize, String)>,
-    ) -> Result<(usize, Option<Pad>), Refusal> {
-        let pad_of = |index: usize| keys.iter().find(|(key, _)| *key == index).and_then(|(_, pad)| *pad);
+    fn order_output(&self, key: &Key, groups: &mut Groups) -> Result<(usize, Option<Pad>), Refusal> {
         match key {
-            Key::Item(index) => match outputs[*index].combine {
+            Key::Item(index) => match groups.outputs[*index].combine {
                 Combine::Min { text } | Combine::Max { text } => Ok((*index, text)),
-                Combine::First | Combine::Count | Combine::Sum | Combine::Avg { .. } => Ok((*index, pad_of(*index))),
-            },
-            Key::Aggregate(aggregate, text) => {
-                let combine = self.combine(aggregate)?;
-                if aggregate.function == AggregateFunction::Avg {
-                    averages.push((outputs.len(), aggregate.argument.clone()));
+                Combine::First => {
+                    let key = groups.keys.iter().find(|key| key.shown == *index);
+                    Ok(key.map_or((*index, None), |key| (key.compared, key.pad)))
                 }
-                outputs.push(Output { sql: text.clone(), combine });
+                Combine::Count | Combine::Sum | Combine::Avg { .. } => Ok((*index, None)),
+            },
+            Key::Aggregate(aggregate, text) if !self.shape.distinct => {
+                let combine = groups.add_aggregate(aggregate, self.combine(aggregate)?);
+                let index = groups.add(text.clone(), combine);
                 match combine {
-                    Combine::Min { text } | Combine::Max { text } => Ok((outputs.len() - 1, text)),
-                    _ => Ok((outputs.len() - 1, None)),
+                    Combine::Min { text } | Combine::Max { text } => Ok((index, text)),
+                    _ => Ok((index, None)),
                 }
             }
-            Key::Column(_, text) | Key::Expression(text) => {
-                let group = group_texts.iter().find(|(group, _)| group.eq_ignore_ascii_case(text));
-                let (_, index) = group.ok_or_else(|| {
-                    let hint = "order by group keys or aggregates";
-                    Unsupported::with_hint(format!("ORDER BY `{text}` outside GROUP BY over several shards"), hint)
+            Key::Column(_, text) | Key::Expression(text) | Key::Aggregate(_, text) => {
+                let key = groups.keys.iter().find(|key| key.text.eq_ignore_ascii_case(text));
+                let key = key.ok_or_else(|| {
+                    let construct = format!("ORDER BY `{text}` outside GROUP BY over several shards");
+                    Unsupported::with_hint(construct, "order by group keys or aggregates")
                 })?;
-                Ok((*index, pad_of(*index)))
+                Ok((key.compared, key.pad))
             }
         }
     }
 
     fn combine(&self, aggregate: &Aggregate) -> Result<Combine, Refusal> {
-        let column = aggregate.column.as_ref().and_then(|column| self.table.column(&column.name));
+        let column = aggregate.column.as_ref().and_then(|column| self.column(column));
         match aggregate.function {
             AggregateFunction::Count => Ok(Combine::Count),
             AggregateFunction::Sum | AggregateFunction::Avg => {
-                self.check_summable(aggregate, column)?;
+                check_summable(aggregate, column)?;
                 Ok(Combine::Sum)
             }
             AggregateFunction::Min | AggregateFunction::Max => {
-                let text = match &aggregate.column {
-                    Some(column) => {
-                        let (pad, float) = self.column_order(column)?;
-                        refuse_float_group(float)?;
-                        pad
+                let order = aggregate.column.as_ref().map_or(Ok(Order::Value), |column| self.column_order(column))?;
+                let text = match order {
+                    Order::Value => None,
+                    Order::Text(pad) => Some(pad),
+                    Order::Weight(_) | Order::Float => {
+                        let construct = format!("MIN or MAX of `{}` over several shards", aggregate.argument);
+                        return Err(Unsupported::new(construct).into());
                     }
-                    None => None,
                 };
                 match aggregate.function {
                     AggregateFunction::Min => Ok(Combine::Min { text }),
@@ -380,61 +379,63 @@ impl Query<'_> {
         }
     }
 
-    /// Sums whose parts the shards would round before they are added.
-    fn check_summable(&self, aggregate: &Aggregate, column: Option<&TableColumn>) -> Result<(), Refusal> {
-        let fixed_float = |column: &TableColumn| {
-            matches!(column.data_type.as_str(), "float" | "double" | "real") && column.column_type.contains('(')
-        };
-        if aggregate.argument.contains('/') || column.is_some_and(fixed_float) {
-            let hint = "cast it to a DECIMAL inside the aggregate";
-            let construct = format!("a sum over `{}`, whose parts each shard rounds,", aggregate.argument);
-            return Err(Unsupported::with_hint(construct, hint).into());
-        }
-        Ok(())
-    }
-
-    fn item_order(&self, item: &Item) -> Result<(Option<Pad>, bool), Refusal> {
+    fn item_order(&self, item: &Item) -> Result<Order, Refusal> {
         match &item.kind {
             ItemKind::Column(column) => self.column_order(column),
             ItemKind::Aggregate(aggregate) => match self.combine(aggregate)? {
-                Combine::Min { text } | Combine::Max { text } => Ok((text, false)),
-                _ => Ok((None, false)),
+                Combine::Min { text: Some(pad) } | Combine::Max { text: Some(pad) } => Ok(Order::Text(pad)),
+                _ => Ok(Order::Value),
             },
-            ItemKind::Wildcard { .. } | ItemKind::Expression | ItemKind::OverAggregates => Ok((None, false)),
+            ItemKind::Wildcard { .. } | ItemKind::Expression | ItemKind::OverAggregates => Ok(Order::Value),
         }
     }
 
-    /// How a column's text compares, and whether it is a FLOAT; refused if it cannot be compared here.
-    fn column_order(&self, column: &ColumnRef) -> Result<(Option<Pad>, bool), Refusal> {
+    /// How a column's values compare; refused if they cannot be compared outside of the server.
+    fn column_order(&self, column: &ColumnRef) -> Result<Order, Refusal> {
         // An unknown column is the server's to complain about.
-        let Some(column) = self.table.column(&column.name) else { return Ok((None, false)) };
+        let Some(column) = self.column(column) else { return Ok(Order::Value) };
         let refuse = |what: String| {
             let hint = "use a number, a date, or a column under a utf8mb4 _bin collation";
             Err(Unsupported::with_hint(format!("comparing `{}` ({what}) over several shards", column.name), hint)
                 .into())
         };
-        let type_name = column.data_type.as_str();
-        match type_name {
-            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
+        match column.data_type.as_str() {
+            // Shards sort long text by its first max_sort_length bytes only.
+            "text" | "mediumtext" | "longtext" => refuse("long text".to_owned()),
+            "char" | "varchar" | "tinytext" => {
                 let collation = column.collation.as_deref().unwrap_or_default();
                 let unicode = ["utf8mb4_", "utf8mb3_", "utf8_", "ascii_"].iter().any(|set| collation.starts_with(set));
-                // Shards sort long text by its first max_sort_length bytes only.
-                if type_name.ends_with("text") && type_name != "tinytext" {
-                    return refuse("long text".to_owned());
-                }
-                match (unicode && collation.ends_with("bin"), collation.contains("nopad") || collation.contains("0900"))
-                {
-                    (true, true) => Ok((Some(Pad::None), false)),
-                    (true, false) => Ok((Some(Pad::Space), false)),
-                    (false, _) => refuse(format!("text under {collation}")),
+                let no_pad = collation.contains("nopad") || collation.contains("0900");
+                match (unicode && collation.ends_with("bin"), weight(column, collation, self.schema.is_mariadb())) {
+                    (true, _) => Ok(Order::Text(if no_pad { Pad::None } else { Pad::Space })),
+                    (false, Some(weight)) => Ok(Order::Weight(weight)),
+                    (false, None) => refuse(format!("text under {collation}")),
                 }
             }
             "blob" | "mediumblob" | "longblob" => refuse("a long binary string".to_owned()),
-            "enum" | "set" | "json" | "uuid" | "inet4" | "inet6" => refuse(type_name.to_uppercase()),
-            "float" => Ok((None, true)),
+            // BIT comes back as a number from some of the server's temporary tables, and not from others.
+            "bit" | "enum" | "set" | "json" | "uuid" | "inet4" | "inet6" => refuse(column.data_type.to_uppercase()),
+            "float" => Ok(Order::Float),
             _ if column.json => refuse("JSON".to_owned()),
-            _ => Ok((None, false)),
+            _ => Ok(Order::Value),
         }
+    }
+
+    /// The column that a name means in FROM, if just one is meant.
+    fn column(&self, column: &ColumnRef) -> Option<&TableColumn> {
+        let mut found = self.scope.tables.iter().filter_map(|used| {
+            let named = column.qualifier.as_ref().is_none_or(|qualifier| used.alias.eq_ignore_ascii_case(qualifier));
+            if named { self.schema.table(&used.table.name)?.column(&column.name) } else { None }
+        });
+        match (found.next(), found.next()) {
+            (Some(one), None) => Some(one),
+            _ => None,
+        }
+    }
+
+    fn is_column(&self, column: &ColumnRef) -> bool {
+        let tables = self.scope.tables.iter().filter_map(|used| self.schema.table(&used.table.name));
+        tables.into_iter().any(|table| table.column(&column.name).is_some())
     }
 
     fn list_text(&self, select: &[String]) -> String {
@@ -447,27 +448,117 @@ impl Query<'_> {
     fn window(&self) -> Window {
         Window { offset: self.shape.offset, limit: self.shape.limit }
     }
+}
 
-    /// The name under which FROM knows the table: the last word of a FROM with one table.
-    fn alias(&self) -> String {
-        self.shape.alias.clone()
+/// How the values of a column compare, as far as that is not told by their type alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Order {
+    Value,
+    /// Text by its code points.
+    Text(Pad),
+    /// Text by the weight that the server gives it; with the length to fill up to under PAD SPACE.
+    Weight(Option<u32>),
+    Float,
+}
+
+impl Order {
+    /// What the shards return to compare `text`, an expression, by.
+    fn compared(&self, text: &str) -> String {
+        match self {
+            Order::Value | Order::Text(_) => text.to_owned(),
+            Order::Weight(None) => format!("WEIGHT_STRING({text})"),
+            Order::Weight(Some(length)) => format!("WEIGHT_STRING({text} AS CHAR({length}))"),
+            Order::Float => format!("CAST({text} AS DOUBLE)"),
+        }
     }
+
+    fn pad(&self) -> Option<Pad> {
+        match self {
+            Order::Text(pad) => Some(*pad),
+            Order::Value | Order::Weight(_) | Order::Float => None,
+        }
+    }
+}
+
+/// The weight by which a column's text compares, where it orders and groups as the server does.
+///
+/// Measured on both servers (notes, "WEIGHT_STRING"): without padding it does; under PAD SPACE it does when filled up
+/// to the column's length, but for some collations of MySQL.
+fn weight(column: &TableColumn, collation: &str, mariadb: bool) -> Option<Option<u32>> {
+    /// Longer weights could exceed max_sort_length, up to which the server itself compares.
+    const MAX_LENGTH: u32 = 128;
+    let (_, rest) = column.column_type.split_once('(')?;
+    let length = rest.split_once(')')?.0.parse::<u32>().ok().filter(|length| *length <= MAX_LENGTH)?;
+    let unicode = collation.starts_with("utf8mb4_") || collation.starts_with("utf8mb3_");
+    let fills = ["_general_ci", "_swedish_ci"].iter().any(|name| collation.ends_with(name));
+    let padded = match mariadb {
+        true => fills || collation.ends_with("_unicode_ci") || collation.contains("_uca1400_"),
+        false => fills,
+    };
+    if collation.starts_with("utf8mb4_0900_") && !mariadb {
+        return Some(None);
+    }
+    let known = (unicode || collation == "latin1_swedish_ci") && padded && !collation.contains("nopad");
+    known.then_some(Some(length))
+}
+
+/// What the shards return for groups, and how it becomes one.
+#[derive(Default)]
+struct Groups {
+    outputs: Vec<Output>,
+    keys: Vec<GroupKey>,
+    /// Columns that are averages, with their argument.
+    averages: Vec<(usize, String)>,
+}
+
+struct GroupKey {
+    /// The column that holds its value.
+    shown: usize,
+    /// The column by which it compares.
+    compared: usize,
+    pad: Option<Pad>,
+    text: String,
+}
+
+impl Groups {
+    fn add(&mut self, sql: String, combine: Combine) -> usize {
+        self.outputs.push(Output { sql, combine });
+        self.outputs.len() - 1
+    }
+
+    /// Notes what the aggregate that becomes the next column needs beside it.
+    fn add_aggregate(&mut self, aggregate: &Aggregate, combine: Combine) -> Combine {
+        if aggregate.function == AggregateFunction::Avg {
+            self.averages.push((self.outputs.len(), aggregate.argument.clone()));
+        }
+        combine
+    }
+
+    /// Adds the sum and the count behind each average.
+    fn split_averages(&mut self) {
+        for (index, argument) in std::mem::take(&mut self.averages) {
+            let sum = self.add(format!("SUM({argument})"), Combine::Sum);
+            let count = self.add(format!("COUNT({argument})"), Combine::Count);
+            self.outputs[index].combine = Combine::Avg { sum, count };
+        }
+    }
+}
+
+/// Refuses sums whose parts the shards would round before they are added.
+fn check_summable(aggregate: &Aggregate, column: Option<&TableColumn>) -> Result<(), Refusal> {
+    let fixed_float = |column: &TableColumn| {
+        matches!(column.data_type.as_str(), "float" | "double" | "real") && column.column_type.contains('(')
+    };
+    if aggregate.argument.contains('/') || column.is_some_and(fixed_float) {
+        let hint = "cast it to a DECIMAL inside the aggregate";
+        let construct = format!("a sum over `{}`, whose parts each shard rounds,", aggregate.argument);
+        return Err(Unsupported::with_hint(construct, hint).into());
+    }
+    Ok(())
 }
 
 fn is_alias(item: &Item, column: &ColumnRef) -> bool {
     column.qualifier.is_none()
         && item.alias.as_ref().is_some_and(|alias| alias.eq_ignore_ascii_case(&column.name))
         && !matches!(&item.kind, ItemKind::Column(own) if own.name.eq_ignore_ascii_case(&column.name))
-}
-
-/// FLOAT groups and extremes come back rounded to 6 digits.
-fn refuse_float_group(float: bool) -> Result<(), Refusal> {
-    match float {
-        true => Err(Unsupported::with_hint(
-            "grouping or MIN/MAX of a FLOAT column over several shards",
-            "cast it to DOUBLE",
-        )
-        .into()),
-        false => Ok(()),
-    }
 }

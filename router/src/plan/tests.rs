@@ -96,7 +96,7 @@ fn plan_text(topology: &Topology, text: &str) -> String {
         let sql = sql::read(text, &[]).map_err(|error| error.to_string())?;
         let refused = |refusal: Refusal| format!("refused: {refusal}");
         let statement = sql::analyse(&sql).map_err(|unsupported| refused(unsupported.into()))?;
-        let plan = Planner { topology, schema: &schema() }.plan(&sql, &statement).map_err(refused)?;
+        let plan = Planner::new(topology, &schema()).plan(&sql, &statement).map_err(refused)?;
         let route = plan.route.as_str();
         Ok::<_, String>(match plan.node {
             Node::Read(ReadNode { parts, recheck, .. }) => {
@@ -104,6 +104,15 @@ fn plan_text(topology: &Topology, text: &str) -> String {
                 let sent = parts.iter().find(|part| part.sql != text).map(|part| format!(": {}", part.sql));
                 let recheck = if recheck { ", recheck" } else { "" };
                 format!("{route} {}{recheck}{}", shards.join(" "), sent.unwrap_or_default())
+            }
+            Node::Gather(gather) => {
+                let part = |part: &Part| format!("\n  {}: {}", part.shard, part.sql);
+                let input = |input: &Input| {
+                    format!("\n  {}{}", input.definition, input.parts.iter().map(part).collect::<String>())
+                };
+                let inputs: String = gather.inputs.iter().map(input).collect();
+                let why = plan.reason.split_once("; ").map_or("", |(_, why)| why);
+                format!("gather at {}: {why}{inputs}\n  {}", gather.at, gather.sql)
             }
             Node::Write(WriteNode { part, fenced }) => {
                 format!("{route} {}{}", part.shard, if fenced { ", fenced" } else { "" })
@@ -113,10 +122,9 @@ fn plan_text(topology: &Topology, text: &str) -> String {
     };
     let plan = plan().unwrap_or_else(|refusal| refusal);
     // The set of owned slots is 4,096 digits long.
-    match plan.split_once("x'") {
-        Some((before, after)) => format!("{before}x'…{}", after.trim_start_matches(|c: char| c.is_ascii_hexdigit())),
-        None => plan,
-    }
+    let mut parts = plan.split("x'");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| format!("{text}x'…{}", part.trim_start_matches(|c: char| c.is_ascii_hexdigit())))
 }
 
 #[track_caller]
@@ -128,6 +136,13 @@ fn check_plan(text: &str, expected: &str) {
 fn check_refused(text: &str, part_of_reason: &str) {
     let plan = plan_text(&two_shards(), text);
     assert!(plan.starts_with("refused: ") && plan.contains(part_of_reason), "{text}\n{plan}");
+}
+
+/// No merge answers it, so that the rows are copied to one shard; `why` begins the reason.
+#[track_caller]
+fn check_gathered(text: &str, why: &str) {
+    let plan = plan_text(&two_shards(), text);
+    assert!(plan.starts_with(&format!("gather at shard-1: {why}")), "{text}\n{plan}");
 }
 
 #[test]
@@ -168,13 +183,13 @@ fn tables_of_one_key_go_together() {
         "SELECT u.country, o.total FROM users u LEFT JOIN orders o ON o.customer_id = 5 WHERE u.user_id = 5",
         "single shard-2",
     );
-    check_refused(
+    check_gathered(
         "SELECT u.country, o.total FROM users u LEFT JOIN orders o ON u.user_id = 5",
-        "a join whose tables are not pinned to one sharding key value",
+        "a join of rows that lie on different shards",
     );
-    check_refused(
+    check_gathered(
         "SELECT u.country FROM users u JOIN orders o ON o.total = u.country WHERE u.user_id = 5",
-        "a join whose tables are not pinned to one sharding key value",
+        "a join of rows that lie on different shards",
     );
     check_plan(
         "SELECT u.country FROM users u JOIN currencies c ON c.currency = u.country WHERE u.user_id = 5",
@@ -184,12 +199,12 @@ fn tables_of_one_key_go_together() {
         "SELECT country FROM users u WHERE user_id = 5 AND EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = u.user_id)",
         "single shard-2",
     );
-    check_refused(
+    check_gathered(
         "SELECT country FROM users u WHERE EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = 5 AND u.user_id = 5)",
-        "a subquery",
+        "a subquery over rows that lie on different shards",
     );
     check_plan("SELECT 1 FROM users WHERE user_id = 5 UNION SELECT 2 FROM users WHERE user_id = 1", "single shard-2");
-    check_refused("SELECT 1 FROM users WHERE user_id = 5 UNION SELECT 2 FROM users WHERE user_id = 3", "UNION");
+    check_gathered("SELECT 1 FROM users WHERE user_id = 5 UNION SELECT 2 FROM users WHERE user_id = 3", "UNION");
     check_plan("SELECT * FROM currencies", "reference shard-1");
     check_plan("SELECT * FROM plain", "home shard-1");
     check_plan("SELECT 1", "reference shard-1");
@@ -201,7 +216,7 @@ fn tables_of_one_key_go_together() {
     check_refused("SELECT * FROM plain NATURAL JOIN users WHERE user_id = 3", "`*` over a FLOAT column");
     check_refused("SELECT * FROM (SELECT 1 AS x) d, users WHERE user_id = 3", "`*` over a FLOAT column");
     check_plan("SELECT d.* FROM (SELECT 1 AS x) d, users WHERE user_id = 3", "single shard-1");
-    check_refused("SELECT * FROM plain, users WHERE user_id = 5", "over several shards");
+    check_gathered("SELECT * FROM plain, users WHERE user_id = 5", "a join of rows that lie on different shards");
     check_refused("SELECT * FROM seen", "the view seen");
     check_refused("SELECT * FROM broken", "broken cannot be used: its key is a FLOAT");
     check_refused("SELECT * FROM nowhere", "Table 'app.nowhere' doesn't exist");
@@ -217,15 +232,15 @@ fn names_of_derived_tables_are_not_taken_for_tables() {
     check_plan("WITH five AS (SELECT 5 AS user_id) SELECT user_id FROM five", "reference shard-1");
     check_plan("WITH w AS (SELECT country FROM users WHERE user_id = 5) SELECT country FROM w", "single shard-2");
     // The inner `users` is the WITH query, not the table that the outer condition pins.
-    check_refused(
+    check_gathered(
         "WITH w AS (SELECT 3 AS user_id) SELECT country FROM users WHERE users.user_id = 5 AND EXISTS \
          (SELECT 1 FROM w AS users JOIN orders o ON o.customer_id = users.user_id)",
-        "over several shards",
+        "WITH",
     );
-    check_refused(
+    check_gathered(
         "SELECT country FROM users WHERE user_id = 5 AND EXISTS \
          (SELECT 1 FROM (SELECT 3 AS k) d JOIN orders o ON o.customer_id = k)",
-        "over several shards",
+        "a subquery over rows that lie on different shards",
     );
 }
 
@@ -250,27 +265,30 @@ fn rows_of_several_shards_are_merged() {
         "scatter shard-1 shard-2: SELECT country, COUNT(*) AS `n` FROM users GROUP BY country",
     );
     check_plan("SELECT MAX(code) FROM users", "scatter shard-1 shard-2");
-    check_refused("SELECT MAX(name) FROM users", "comparing `name` (text under utf8mb4_general_ci)");
-    check_refused("SELECT name FROM users ORDER BY name", "comparing `name` (text under utf8mb4_general_ci)");
-    check_refused("SELECT COUNT(*) FROM users GROUP BY name", "comparing `name` (text under utf8mb4_general_ci)");
+    check_gathered("SELECT MAX(name) FROM users", "MIN or MAX of `name`");
+    check_plan(
+        "SELECT name FROM users ORDER BY name",
+        "scatter shard-1 shard-2: SELECT name, WEIGHT_STRING(name AS CHAR(20)) AS `_autoscaler_0` FROM users ORDER BY name",
+    );
+    check_plan(
+        "SELECT COUNT(*) FROM users GROUP BY name",
+        "scatter shard-1 shard-2: SELECT COUNT(*), name AS `_autoscaler_1`, WEIGHT_STRING(name AS CHAR(20)) AS `_autoscaler_2` FROM users GROUP BY name",
+    );
     check_plan(
         "SELECT f FROM users ORDER BY f",
         "scatter shard-1 shard-2: SELECT CAST(f AS DOUBLE) AS `f`, CAST(f AS DOUBLE) AS `_autoscaler_0` FROM users ORDER BY f",
     );
-    check_refused("SELECT MIN(f) FROM users", "grouping or MIN/MAX of a FLOAT column");
-    check_refused("SELECT SUM(country / 3) FROM users", "a sum over `country / 3`, whose parts each shard rounds,");
-    check_refused("SELECT COUNT(*) + 1 FROM users", "`COUNT(*) + 1`");
-    check_refused("SELECT name, COUNT(*) FROM users GROUP BY country", "`name` outside GROUP BY");
-    check_refused("SELECT DISTINCT country FROM users", "SELECT DISTINCT");
-    check_refused("SELECT country FROM users GROUP BY country HAVING COUNT(*) > 1", "HAVING");
-    check_refused("SELECT COUNT(DISTINCT country) FROM users", "`COUNT(DISTINCT country)`");
-    check_refused("SELECT country FROM users ORDER BY RAND()", "RAND()");
-    check_refused("SELECT country FROM users WHERE NOW() > 5", "NOW()");
+    check_gathered("SELECT MIN(f) FROM users", "MIN or MAX of `f`");
+    check_gathered("SELECT SUM(country / 3) FROM users", "a sum over `country / 3`");
+    check_gathered("SELECT COUNT(*) + 1 FROM users", "`COUNT(*) + 1`");
+    check_gathered("SELECT name, COUNT(*) FROM users GROUP BY country", "`name` outside GROUP BY");
+    check_plan("SELECT DISTINCT country FROM users", "scatter shard-1 shard-2");
+    check_gathered("SELECT country FROM users GROUP BY country HAVING COUNT(*) > 1", "HAVING");
+    check_gathered("SELECT COUNT(DISTINCT country) FROM users", "`COUNT(DISTINCT country)`");
+    check_gathered("SELECT country FROM users ORDER BY RAND()", "RAND()");
+    check_gathered("SELECT country FROM users WHERE NOW() > 5", "NOW()");
     check_refused("SELECT country FROM users FOR UPDATE", "a locking SELECT");
-    check_refused(
-        "SELECT u.country FROM users u JOIN orders o ON o.customer_id = u.user_id",
-        "a join whose tables are not pinned to one sharding key value",
-    );
+    check_plan("SELECT u.country FROM users u JOIN orders o ON o.customer_id = u.user_id", "scatter shard-1 shard-2");
 }
 
 #[test]
@@ -463,7 +481,7 @@ fn moves_are_seen() {
         [
             "single shard-1",
             "single shard-1, recheck",
-            "refused: comparing `name` (text under utf8mb4_general_ci) over several shards is not supported here",
+            "gather at shard-1: MIN or MAX of `name` cannot be merged: its rows are gathered\n  CREATE TEMPORARY TABLE `_autoscaler_0` AS SELECT `users`.`name` FROM `users` AS `users` LIMIT 0\n  shard-1: SELECT `users`.`name` FROM `users` AS `users` WHERE (ORD(SUBSTR(x'…',(COALESCE(CRC32(CAST(`users`.`user_id` AS CHAR))&16383,0)>>3)+1,1))>>(COALESCE(CRC32(CAST(`users`.`user_id` AS CHAR))&16383,0)&7)&1)\n  shard-2: SELECT `users`.`name` FROM `users` AS `users`\n  SELECT MAX(name) FROM `_autoscaler_0` AS `users`",
         ],
     );
     check_during_move(
@@ -489,7 +507,7 @@ fn moves_are_seen() {
         [
             "single shard-1",
             "single shard-1, recheck",
-            "refused: a list of tables in FROM over several shards is not supported here",
+            "gather at shard-1: a join of rows that lie on different shards cannot be merged: its rows are gathered\n  CREATE TEMPORARY TABLE `_autoscaler_0` (KEY (`country`)) AS SELECT `u`.`country` FROM `users` AS `u` LIMIT 0\n  shard-1: SELECT `u`.`country` FROM `users` AS `u` WHERE (ORD(SUBSTR(x'…',(COALESCE(CRC32(CAST(`u`.`user_id` AS CHAR))&16383,0)>>3)+1,1))>>(COALESCE(CRC32(CAST(`u`.`user_id` AS CHAR))&16383,0)&7)&1)\n  shard-2: SELECT `u`.`country` FROM `users` AS `u`\n  CREATE TEMPORARY TABLE `_autoscaler_1` (KEY (`id`)) AS SELECT `o`.`id` FROM `orders` AS `o` LIMIT 0\n  shard-1: SELECT `o`.`id` FROM `orders` AS `o` WHERE (ORD(SUBSTR(x'…',(COALESCE(CRC32(CAST(`o`.`customer_id` AS CHAR))&16383,0)>>3)+1,1))>>(COALESCE(CRC32(CAST(`o`.`customer_id` AS CHAR))&16383,0)&7)&1)\n  shard-2: SELECT `o`.`id` FROM `orders` AS `o`\n  SELECT u.country FROM `_autoscaler_0` u, `_autoscaler_1` o WHERE u.country = o.id",
         ],
     );
 }

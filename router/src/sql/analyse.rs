@@ -91,7 +91,7 @@ fn read(sql: &Sql, query: &ast::Query) -> Result<Read, Unsupported> {
     let list = select_list(sql, query);
     let shape = match sql.lock_in_share_mode {
         true => Err(Unsupported::new("a locking SELECT")),
-        false => shape(sql, query, list.as_ref(), &scopes),
+        false => shape(sql, query, list.as_ref()),
     };
     Ok(Read { scopes, shape, list })
 }

@@ -122,11 +122,7 @@ fn add_join_conditions(
         | JoinOperator::CrossJoin(constraint)
         | JoinOperator::StraightJoin(constraint) => (constraint, None),
         JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (constraint, Some(right.clone())),
-        // Its ON restricts the tables before it only; nothing is concluded from it.
-        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => {
-            scope.joins_columns |= !matches!(constraint, JoinConstraint::On(_));
-            return Ok(());
-        }
+        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => (constraint, Some(left.clone())),
         _ => return Err(Unsupported::new("this kind of join")),
     };
     scope.joins_columns |= matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural);

@@ -3,17 +3,15 @@
 use std::ops::{ControlFlow, Range};
 
 use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, LimitClause,
-    OrderByKind, OrderBySort, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Value, Visit,
-    Visitor,
+    Distinct, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr,
+    LimitClause, OrderByKind, OrderBySort, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    TableFactor, TableWithJoins, Value, Visit, Visitor,
 };
 
 use super::scopes::{column_of, table_name};
 use sqlparser::tokenizer::Token;
 
-use super::statement::{
-    Aggregate, AggregateFunction, Direction, Item, ItemKind, Key, Scope, SelectList, Shape, Unsupported,
-};
+use super::statement::{Aggregate, AggregateFunction, Direction, Item, ItemKind, Key, SelectList, Shape, Unsupported};
 use super::{Lexeme, SelectClauses, Sql, select_clauses};
 
 /// The SELECT list of a lone SELECT; `None` if its parts cannot be told apart with certainty.
@@ -141,40 +139,93 @@ fn is_aggregate_name(function: &Function) -> bool {
     AGGREGATES.contains(&function_name(function).as_str())
 }
 
+/// Whether an aggregate in the expression belongs, or may belong, to the SELECT around it.
+///
+/// One inside a subquery belongs to the subquery if it counts rows or names only columns of tables there; of
+/// unqualified columns nobody knows here.
 pub(super) fn has_aggregate(expr: &Expr) -> bool {
-    finds(expr, |expr| matches!(expr, Expr::Function(function) if is_aggregate_name(function)))
+    #[derive(Default)]
+    struct Finder {
+        /// The names in FROM of the subqueries around.
+        inner: Vec<Vec<String>>,
+    }
+    impl Visitor for Finder {
+        type Break = ();
+        fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+            self.inner.push(names_in(&select.from));
+            ControlFlow::Continue(())
+        }
+        fn post_visit_select(&mut self, _: &Select) -> ControlFlow<()> {
+            self.inner.pop();
+            ControlFlow::Continue(())
+        }
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
+            if !is_aggregate_name(function) {
+                return ControlFlow::Continue(());
+            }
+            let stays_inside = self.inner.last().is_some_and(|names| {
+                !finds(&function.args, |argument| match argument {
+                    Expr::CompoundIdentifier(parts) => !names
+                        .iter()
+                        .any(|name| parts.first().is_some_and(|part| part.value.eq_ignore_ascii_case(name))),
+                    Expr::Identifier(_) => true,
+                    _ => false,
+                })
+            });
+            if stays_inside { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        }
+    }
+    expr.visit(&mut Finder::default()).is_break()
 }
 
-fn is_subquery(expr: &Expr) -> bool {
+/// The names under which a FROM knows its plain tables.
+fn names_in(from: &[TableWithJoins]) -> Vec<String> {
+    let factors = from
+        .iter()
+        .flat_map(|joined| std::iter::once(&joined.relation).chain(joined.joins.iter().map(|join| &join.relation)));
+    factors
+        .filter_map(|factor| match factor {
+            TableFactor::Table { name, alias, .. } => {
+                let alias = alias.as_ref().map(|alias| alias.name.value.clone());
+                alias.or_else(|| table_name(name).ok().map(|table| table.name))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+pub(super) fn is_subquery(expr: &Expr) -> bool {
     matches!(expr, Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. })
 }
 
-/// What each shard would compute anew.
+/// What each shard would compute anew, or from more than the row at hand.
+const VOLATILE: [&str; 21] = [
+    "now",
+    "sysdate",
+    "curdate",
+    "curtime",
+    "utc_date",
+    "utc_time",
+    "utc_timestamp",
+    "unix_timestamp",
+    "rand",
+    "uuid",
+    "uuid_short",
+    "random_bytes",
+    "connection_id",
+    "current_timestamp",
+    "current_date",
+    "current_time",
+    "localtime",
+    "localtimestamp",
+    "sys_guid",
+    "sleep",
+    // Its relevance depends on all rows of the server that computes it.
+    "match",
+];
+
 fn refuse_volatile(sql: &Sql) -> Result<(), Unsupported> {
-    const VOLATILE: [&str; 21] = [
-        "now",
-        "sysdate",
-        "curdate",
-        "curtime",
-        "utc_date",
-        "utc_time",
-        "utc_timestamp",
-        "unix_timestamp",
-        "rand",
-        "uuid",
-        "uuid_short",
-        "random_bytes",
-        "connection_id",
-        "current_timestamp",
-        "current_date",
-        "current_time",
-        "localtime",
-        "localtimestamp",
-        "sys_guid",
-        "sleep",
-        // Its relevance depends on all rows of the server that computes it.
-        "match",
-    ];
     const BARE: [&str; 5] = ["current_timestamp", "current_date", "current_time", "localtime", "localtimestamp"];
     let is_bare = |lexeme: &&Lexeme| {
         matches!(&lexeme.token, Token::Word(word) if word.quote_style.is_none()
@@ -187,7 +238,15 @@ fn refuse_volatile(sql: &Sql) -> Result<(), Unsupported> {
     }
 }
 
-fn is_window(expr: &Expr) -> bool {
+pub(super) fn is_volatile_call(expr: &Expr) -> bool {
+    match expr {
+        Expr::Function(function) => VOLATILE.contains(&function_name(function).as_str()),
+        Expr::MatchAgainst { .. } => true,
+        _ => false,
+    }
+}
+
+pub(super) fn is_window(expr: &Expr) -> bool {
     matches!(expr, Expr::Function(function) if function.over.is_some())
 }
 
@@ -202,13 +261,8 @@ fn finds(node: &impl Visit, test: impl Fn(&Expr) -> bool) -> bool {
     node.visit(&mut Finder(test)).is_break()
 }
 
-/// The shape of a SELECT over one table that can be scattered, or the construct that stands in the way.
-pub(super) fn shape(
-    sql: &Sql,
-    query: &Query,
-    list: Option<&SelectList>,
-    scopes: &[Scope],
-) -> Result<Shape, Unsupported> {
+/// The shape of a SELECT that can be scattered if its rows lie together, or the construct that stands in the way.
+pub(super) fn shape(sql: &Sql, query: &Query, list: Option<&SelectList>) -> Result<Shape, Unsupported> {
     let refuse = |construct: &str| Err(Unsupported::new(construct));
     if query.with.is_some() {
         return refuse("WITH");
@@ -221,16 +275,12 @@ pub(super) fn shape(
         _ => return refuse("a parenthesised SELECT"),
     };
     refuse_unmergeable(select, query)?;
-    let ([from], Some(list)) = (&select.from[..], list) else {
-        return refuse("a list of tables in FROM");
-    };
-    if !from.joins.is_empty() {
-        return refuse("a join whose tables are not pinned to one sharding key value");
-    }
-    let clauses = select_clauses(sql).ok_or_else(|| Unsupported::new("this form of SELECT"))?;
     let group_exprs = match &select.group_by {
         GroupByExpr::Expressions(exprs, modifiers) if modifiers.is_empty() => &exprs[..],
         GroupByExpr::Expressions(..) | GroupByExpr::All(_) => return refuse("GROUP BY … WITH ROLLUP"),
+    };
+    let (Some(list), Some(clauses)) = (list, select_clauses(sql)) else {
+        return refuse("this form of SELECT");
     };
     let context = Context { sql, select, list };
     let group_by = group_exprs
@@ -248,11 +298,8 @@ pub(super) fn shape(
         (Some(first), Some(last)) => sql.text[first.start..last.end].to_owned(),
         _ => String::new(),
     };
-    let [Scope { tables, .. }] = scopes else { return refuse("a subquery") };
-    let [used] = &tables[..] else { return refuse("this form of FROM") };
     refuse_volatile(sql)?;
     Ok(Shape {
-        alias: used.alias.clone(),
         from: text(&clauses.from).ok_or_else(|| Unsupported::new("this form of SELECT"))?,
         where_: text(&clauses.where_),
         grouped: aggregates || !group_by.is_empty(),
@@ -262,13 +309,15 @@ pub(super) fn shape(
         order_text: whole(&clauses.order_by),
         limit,
         offset,
+        distinct: select.distinct.is_some(),
     })
 }
 
 fn refuse_unmergeable(select: &Select, query: &Query) -> Result<(), Unsupported> {
     let refuse = |construct: &str| Err(Unsupported::new(construct));
-    if select.distinct.is_some() {
-        return refuse("SELECT DISTINCT");
+    // MySQL and MariaDB know plain DISTINCT only.
+    if select.distinct.as_ref().is_some_and(|distinct| !matches!(distinct, Distinct::Distinct)) {
+        return refuse("this form of DISTINCT");
     }
     if select.having.is_some() {
         return refuse("HAVING");
@@ -281,9 +330,6 @@ fn refuse_unmergeable(select: &Select, query: &Query) -> Result<(), Unsupported>
     }
     if !select.named_window.is_empty() || finds(select, is_window) {
         return refuse("a window function");
-    }
-    if finds(select, is_subquery) {
-        return refuse("a subquery");
     }
     if select.select_modifiers.as_ref().is_some_and(|modifiers| modifiers.to_string().contains("SQL_CALC_FOUND_ROWS")) {
         return refuse("SQL_CALC_FOUND_ROWS");

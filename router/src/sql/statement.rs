@@ -24,7 +24,7 @@ pub enum Statement {
 #[derive(Debug)]
 pub struct Read {
     pub scopes: Vec<Scope>,
-    /// The parts of a SELECT over one table; else what makes it more than that.
+    /// The parts of a lone SELECT whose parts' answers can be merged; else what stands in the way.
     pub shape: Result<Shape, Unsupported>,
     /// The SELECT list of a lone SELECT, for what depends on column types; `None` for set operations.
     pub list: Option<SelectList>,
@@ -220,12 +220,10 @@ pub enum AggregateFunction {
     Avg,
 }
 
-/// The parts of a SELECT over one table.
+/// The parts of a SELECT.
 #[derive(Debug)]
 pub struct Shape {
     pub from: String,
-    /// The name under which FROM knows the table.
-    pub alias: String,
     pub where_: Option<String>,
     pub group_by: Vec<Key>,
     /// GROUP BY as written.
@@ -237,6 +235,7 @@ pub struct Shape {
     pub offset: u64,
     /// Whether the SELECT has aggregates or GROUP BY.
     pub grouped: bool,
+    pub distinct: bool,
 }
 
 /// What GROUP BY or ORDER BY names.

@@ -105,6 +105,7 @@ fn answer(topology: &Topology, text: &str) -> String {
     match planned.split([' ', ',', ':']).next() {
         Some(route) if is_route(route) && planned.ends_with(" shards") => "on every shard".to_owned(),
         Some(route) if is_route(route) => route.to_owned(),
+        Some("gather") => "gather".to_owned(),
         _ => {
             let reason = planned.strip_prefix("refused: ").unwrap_or(&planned).replace(" is not supported here", "");
             format!("**refused**: {}", reason.replace('|', "\\|"))
@@ -121,6 +122,9 @@ fn document() -> String {
          On one shard everything goes there as it is, except what the last section refuses. On several:\n\n\
          - `single`: one shard answers, text unchanged; `multi`: some shards, each its own part; `scatter`: every shard,\n  \
          merged exactly; `reference`, `home`: where such tables lie.\n\
+         - `gather`: the rows that matter are copied to temporary tables on the home shard, and the statement runs there. \
+         Its\n  meaning is the server's own; it costs the copying. `limits.max_held_rows` bounds the rows, and conditions \
+         on one\n  table spare those that they exclude.\n\
          - **refused**: with 422 `unsupported` or 403 `not_allowed`, and nothing was done. `POST /explain` tells all of\n  \
          this of any statement.\n",
     );

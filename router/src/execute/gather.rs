@@ -1,0 +1,220 @@
+//! Copies rows to temporary tables on one shard and runs the statement there.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use futures_util::TryStreamExt;
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Executor};
+
+use super::{Execution, RowSink, name_floats, reason};
+use crate::cells::{Column, Kind, Row, columns_from, columns_of, write_literal};
+use crate::error::QueryError;
+use crate::plan::{Gather, Part};
+use crate::schema::quote;
+use crate::shards::Lease;
+use crate::sql::statement::Unsupported;
+use crate::topology::ShardId;
+
+/// Bytes of one INSERT, far below every server's max_allowed_packet (16 MiB and more) unless one row alone is longer.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// What lets every value in that another table holds already, as a dump's restore does.
+const LENIENT: &str = "SET @_autoscaler_mode = @@sql_mode, sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO'";
+const AS_BEFORE: &str = "SET sql_mode = @_autoscaler_mode";
+
+impl Execution<'_> {
+    /// Runs a read over copies of the rows that matter to it.
+    ///
+    /// Each shard is read in one consistent snapshot, whatever number of tables is copied from it.
+    pub async fn gather(&self, node: &Gather, sink: &mut impl RowSink) -> Result<(), QueryError> {
+        let gather = self.gather_rows(node, sink);
+        match tokio::time::timeout_at(self.deadline.into(), gather).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(self.timed_out()),
+        }
+    }
+
+    async fn gather_rows(&self, node: &Gather, sink: &mut impl RowSink) -> Result<(), QueryError> {
+        let mut workshop = self.lease(&node.at).await?;
+        self.prepare(node, &mut workshop).await?;
+        let mut held_rows = 0;
+        let mut by_shard: BTreeMap<&ShardId, Vec<(&str, &Part)>> = BTreeMap::new();
+        for input in &node.inputs {
+            for part in &input.parts {
+                by_shard.entry(&part.shard).or_default().push((&input.scratch, part));
+            }
+        }
+        for (shard, parts) in by_shard {
+            let started = Instant::now();
+            let copied = self.copy_from(shard, &parts, node.recheck, &mut workshop, &node.at, &mut held_rows).await;
+            self.metrics.asked_shard(shard, started.elapsed(), copied.as_ref().err().map(reason));
+            copied?;
+        }
+        self.metrics.gathered(held_rows);
+        let started = Instant::now();
+        let outcome = self.run_gathered(node, &mut workshop, sink).await;
+        self.metrics.asked_shard(&node.at, started.elapsed(), outcome.as_ref().err().map(reason));
+        let outcome = outcome.map_err(refuse_reopened);
+        // Without its own answer the connection is closed, and the temporary tables end with it.
+        if matches!(outcome, Ok(()) | Err(QueryError::Database { .. })) {
+            let names: Vec<String> = node.inputs.iter().map(|input| quote(&input.scratch)).collect();
+            let dropped = format!("DROP TEMPORARY TABLE {}", names.join(", "));
+            execute(&node.at, workshop.begin(), &dropped).await?;
+            workshop.done();
+        }
+        outcome
+    }
+
+    async fn prepare(&self, node: &Gather, workshop: &mut Lease) -> Result<(), QueryError> {
+        // First, as a definition may repeat a default that a strict mode refuses.
+        execute(&node.at, workshop.begin(), LENIENT).await?;
+        for input in &node.inputs {
+            execute(&node.at, workshop.begin(), &input.definition).await.map_err(|error| match error {
+                // Access denied: to the database, to the table.
+                QueryError::Database { errno: 1044 | 1142, shard, .. } => QueryError::MayNotGather(shard),
+                error => error,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Copies the parts that lie on one shard.
+    async fn copy_from(
+        &self,
+        shard: &ShardId,
+        parts: &[(&str, &Part)],
+        recheck: bool,
+        workshop: &mut Lease,
+        at: &ShardId,
+        held_rows: &mut usize,
+    ) -> Result<(), QueryError> {
+        let mut source = self.lease(shard).await?;
+        if parts.len() > 1 {
+            execute(shard, source.begin(), "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
+        }
+        for (scratch, part) in parts {
+            self.copy(scratch, part, source.begin(), workshop.begin(), at, held_rows).await?;
+        }
+        if parts.len() > 1 {
+            execute(shard, source.begin(), "COMMIT").await?;
+        }
+        if recheck {
+            self.recheck_shard(shard, &mut source).await?;
+        }
+        source.done();
+        Ok(())
+    }
+
+    async fn copy(
+        &self,
+        scratch: &str,
+        part: &Part,
+        source: &mut MySqlConnection,
+        workshop: &mut MySqlConnection,
+        at: &ShardId,
+        held_rows: &mut usize,
+    ) -> Result<(), QueryError> {
+        let begin = format!("INSERT INTO {} VALUES ", quote(scratch));
+        let mut batch = Vec::new();
+        let mut columns: Vec<Column> = Vec::new();
+        let mut rows = sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch(source);
+        let of_shard = |error| QueryError::of_shard(&part.shard, error);
+        while let Some(row) = rows.try_next().await.map_err(of_shard)? {
+            if columns.is_empty() {
+                columns = columns_of(&row, |_, _| false);
+            }
+            *held_rows += 1;
+            if *held_rows > self.max_held_rows {
+                return Err(QueryError::TooManyToGather(self.max_held_rows));
+            }
+            batch.extend_from_slice(if batch.is_empty() { begin.as_bytes() } else { b", " });
+            write_row(&mut batch, &columns, &row)?;
+            if batch.len() >= BATCH_BYTES {
+                insert(at, workshop, std::mem::take(&mut batch)).await?;
+            }
+        }
+        if batch.is_empty() { Ok(()) } else { insert(at, workshop, batch).await }
+    }
+
+    async fn run_gathered(
+        &self,
+        node: &Gather,
+        workshop: &mut Lease,
+        sink: &mut impl RowSink,
+    ) -> Result<(), QueryError> {
+        execute(&node.at, workshop.begin(), AS_BEFORE).await?;
+        let of_shard = |error| QueryError::of_shard(&node.at, error);
+        let is_json = |table: &str, column: &str| {
+            let input = node.inputs.iter().find(|input| input.scratch == table);
+            self.view.schema.is_json(input.map_or(table, |input| &input.table), column)
+        };
+        let described = |mut columns: Vec<Column>| {
+            name_floats(&node.float_columns, &mut columns);
+            for (now, before) in &node.renamed {
+                columns.iter_mut().for_each(|column| column.name = column.name.replace(now, before));
+            }
+            columns
+        };
+        let mut is_empty = true;
+        {
+            let mut rows = sqlx::raw_sql(AssertSqlSafe(node.sql.clone())).fetch(workshop.begin());
+            while let Some(row) = rows.try_next().await.map_err(of_shard)? {
+                if std::mem::take(&mut is_empty) {
+                    let columns = described(columns_of(&row, is_json));
+                    refuse_floats(&node.float_columns, &columns)?;
+                    sink.columns(&columns)?;
+                }
+                sink.row(&row)?;
+            }
+        }
+        if is_empty && sink.wants_empty_columns() {
+            let statement = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(node.sql.clone()));
+            let prepared = workshop.begin().prepare(statement).await.map_err(of_shard)?;
+            sink.columns(&described(columns_from(sqlx::Statement::columns(&prepared), is_json)))?;
+        }
+        Ok(())
+    }
+}
+
+/// MySQL reads a temporary table once in a statement, and a WITH query that is used twice reads its tables twice.
+fn refuse_reopened(error: QueryError) -> QueryError {
+    match error {
+        QueryError::Database { errno: 1137, .. } => {
+            let hint = "MySQL cannot read gathered rows twice: write a derived table in each place";
+            Unsupported::with_hint("a WITH query used twice over several shards", hint).into()
+        }
+        error => error,
+    }
+}
+
+/// FLOATs are exact only in columns that are read as DOUBLE.
+pub(super) fn refuse_floats(exact: &[usize], columns: &[Column]) -> Result<(), QueryError> {
+    let inexact = |(index, column): &(usize, &Column)| column.kind == Kind::Float && !exact.contains(index);
+    match columns.iter().enumerate().find(inexact) {
+        Some((_, column)) => Err(QueryError::InexactFloat(column.name.clone())),
+        None => Ok(()),
+    }
+}
+
+fn write_row(batch: &mut Vec<u8>, columns: &[Column], row: &impl Row) -> Result<(), QueryError> {
+    for (index, column) in columns.iter().enumerate() {
+        batch.push(if index == 0 { b'(' } else { b',' });
+        if column.kind == Kind::Float {
+            return Err(QueryError::InexactFloat(column.name.clone()));
+        }
+        write_literal(batch, column.kind, row.cell(index));
+    }
+    batch.push(b')');
+    Ok(())
+}
+
+async fn insert(shard: &ShardId, workshop: &mut MySqlConnection, batch: Vec<u8>) -> Result<(), QueryError> {
+    let text = String::from_utf8(batch).map_err(|_| QueryError::Internal("a literal is not UTF-8".to_owned()))?;
+    execute(shard, workshop, &text).await
+}
+
+async fn execute(shard: &ShardId, connection: &mut MySqlConnection, sql: &str) -> Result<(), QueryError> {
+    let outcome = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
+    outcome.map(drop).map_err(|error| QueryError::of_shard(shard, error))
+}

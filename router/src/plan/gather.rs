@@ -1,0 +1,212 @@
+//! A read that no merge can answer: the rows that matter are copied to one shard, and the statement runs there, over
+//! the copies. So its meaning is the server's own, whatever is in it.
+
+use std::collections::BTreeSet;
+
+use super::place::Several;
+use super::{Gather, Input, Node, Part, Plan, Planner, Refusal, Route};
+use crate::schema::{Table, TableColumn, TableKind, quote};
+use crate::sql::Sql;
+use crate::sql::relations::{Relation, Relations, relations};
+use crate::sql::statement::{Operand, Read, Unsupported};
+use crate::topology::ShardId;
+
+impl Planner<'_> {
+    /// `why` is what stands in the way of merging, for `/explain`.
+    pub(super) fn plan_gather(
+        &self,
+        sql: &Sql,
+        read: &Read,
+        several: &Several,
+        why: &Unsupported,
+    ) -> Result<Plan, Refusal> {
+        let over = |unsupported: Unsupported| Unsupported {
+            construct: format!("{} over several shards", unsupported.construct),
+            hint: unsupported.hint.or_else(|| Some(format!("name the sharding key: {}", several.reason))),
+        };
+        let relations = relations(sql, read).map_err(over)?;
+        let mut inputs = Vec::new();
+        let mut edits = Vec::new();
+        for relation in &relations.uses {
+            let used = &read.scopes[relation.scope].tables[relation.table];
+            let table = self.schema.table(&used.table.name).ok_or_else(|| self.no_such_table(&used.table))?;
+            let TableKind::Sharded { key, key_type } = &table.kind else { continue };
+            let pinned = self.pinned_slots(&read.scopes, (relation.scope, relation.table), key, *key_type);
+            let shards = match pinned {
+                Some(slots) => self.owners(&slots),
+                None => self.topology.owning_shards().iter().map(|shard| shard.id.clone()).collect(),
+            };
+            let scratch = format!("_autoscaler_{}", inputs.len());
+            let alias = if relation.has_alias { String::new() } else { format!(" AS {}", quote(&used.alias)) };
+            edits.push((relation.name.clone(), format!("{}{alias}", quote(&scratch))));
+            inputs.push(self.input(scratch, table, &shards, read, sql, &relations, relation)?);
+        }
+        let renamed = edits.iter().map(|(range, now)| (now.clone(), sql.slice(range.clone()).to_owned())).collect();
+        let (text, float_columns) = self.read_floats(sql, read)?;
+        let sql = match float_columns.is_empty() {
+            true => splice(&sql.text, edits),
+            // The list was written anew, so that places in it are not those of the text any more.
+            false => splice_rest(&sql.text, &text, edits).ok_or_else(|| {
+                over(Unsupported::with_hint("a FLOAT column beside a subquery in the list", "cast it to DOUBLE"))
+            })?,
+        };
+        let at = &self.topology.home().id;
+        let takes_part = |shard: &ShardId| {
+            shard == at || inputs.iter().flat_map(|input| &input.parts).any(|part| part.shard == *shard)
+        };
+        let shards = self.topology.shards().iter().map(|shard| &shard.id).filter(|shard| takes_part(shard)).cloned();
+        let shards = shards.collect();
+        let moving =
+            |input: &Input| input.parts.iter().any(|part| self.topology.moves_touching(&part.shard).next().is_some());
+        let recheck = inputs.iter().any(moving);
+        let why = why.construct.replace(" over several shards", "");
+        Ok(Plan {
+            route: Route::Scatter,
+            reason: format!(
+                "{}; {} cannot be merged: its rows are gathered",
+                several.reason,
+                why.trim_end_matches(',')
+            ),
+            node: Node::Gather(Gather { at: at.clone(), shards, inputs, sql, renamed, float_columns, recheck }),
+            epoch: self.topology.epoch(),
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all of it describes one use of one table")]
+    fn input(
+        &self,
+        scratch: String,
+        table: &Table,
+        shards: &[ShardId],
+        read: &Read,
+        sql: &Sql,
+        relations: &Relations,
+        relation: &Relation,
+    ) -> Result<Input, Refusal> {
+        let columns = needed_columns(table, sql, relations)?;
+        let used = &read.scopes[relation.scope].tables[relation.table];
+        let alias = quote(&used.alias);
+        let list = |exact: bool| {
+            let one = |column: &&TableColumn| {
+                let name = format!("{alias}.{}", quote(&column.name));
+                if exact { exactly(column, &name) } else { name }
+            };
+            columns.iter().map(one).collect::<Vec<String>>().join(", ")
+        };
+        let from = format!("{} AS {alias}", quote(&table.name));
+        let conditions: Vec<String> = relation
+            .filters
+            .iter()
+            .filter(|filter| {
+                filter.columns.iter().all(|column| {
+                    let found = self.resolve(&read.scopes, relation.scope, column);
+                    found.is_some_and(|(scope, index, _)| (scope, index) == (relation.scope, relation.table))
+                })
+            })
+            .map(|filter| format!("({})", filter.text))
+            .collect();
+        let part = |shard: &ShardId| {
+            let mut conditions = conditions.clone();
+            conditions.extend(self.ownership_filter(shard, table, &used.alias));
+            let condition =
+                if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+            Part { shard: shard.clone(), sql: format!("SELECT {} FROM {from}{condition}", list(true)) }
+        };
+        let keys: Vec<String> = self
+            .joined_columns(read, relation)
+            .iter()
+            .filter_map(|name| columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)))
+            .filter(|column| can_be_indexed(column))
+            .map(|column| format!("KEY ({})", quote(&column.name)))
+            .collect();
+        let keys = if keys.is_empty() { String::new() } else { format!(" ({})", keys.join(", ")) };
+        Ok(Input {
+            definition: format!(
+                "CREATE TEMPORARY TABLE {}{keys} AS SELECT {} FROM {from} LIMIT 0",
+                quote(&scratch),
+                list(false)
+            ),
+            table: table.name.clone(),
+            parts: shards.iter().map(part).collect(),
+            scratch,
+        })
+    }
+
+    /// Columns of a use that are compared with other columns: an index on them keeps joins of copies fast.
+    fn joined_columns(&self, read: &Read, relation: &Relation) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for (index, scope) in read.scopes.iter().enumerate() {
+            for condition in &scope.conditions {
+                let Operand::Column(other) = &condition.operand else { continue };
+                let ends = [&condition.column, other].map(|column| self.resolve(&read.scopes, index, column));
+                for (scope, table, name) in ends.into_iter().flatten() {
+                    if (scope, table) == (relation.scope, relation.table) {
+                        names.insert(name);
+                    }
+                }
+            }
+        }
+        names
+    }
+}
+
+/// The columns that a statement names or means by `*`, in table order; one at least.
+fn needed_columns<'a>(table: &'a Table, sql: &Sql, relations: &Relations) -> Result<Vec<&'a TableColumn>, Refusal> {
+    let is_named = |column: &TableColumn| sql.names(&column.name);
+    if relations.needs_all_columns {
+        // A copy cannot have INVISIBLE columns that come with their values.
+        if let Some(hidden) = table.columns.iter().find(|column| column.invisible && is_named(column)) {
+            let construct = format!("the INVISIBLE column `{}` beside `*` over several shards", hidden.name);
+            return Err(Unsupported::with_hint(construct, "name the columns").into());
+        }
+        return Ok(table.columns.iter().filter(|column| !column.invisible).collect());
+    }
+    let mut needed: Vec<&TableColumn> = table.columns.iter().filter(|column| is_named(column)).collect();
+    if needed.is_empty() {
+        needed.extend(table.columns.first());
+    }
+    Ok(needed)
+}
+
+/// The SQL that reads a column so that its text names its value and nothing else.
+fn exactly(column: &TableColumn, name: &str) -> String {
+    let label = quote(&column.name);
+    match column.data_type.as_str() {
+        // FLOAT prints six digits.
+        "float" => format!("CAST({name} AS DOUBLE) AS {label}"),
+        // By number: `''` may be a member or an invalid value.
+        "enum" | "set" | "bit" => format!("CAST({name} AS UNSIGNED) AS {label}"),
+        _ => name.to_owned(),
+    }
+}
+
+fn can_be_indexed(column: &TableColumn) -> bool {
+    let long = ["text", "blob", "json", "geometry"].iter().any(|kind| column.data_type.ends_with(kind));
+    let length = column.column_type.split_once('(').and_then(|(_, rest)| rest.split_once(')')?.0.parse::<u32>().ok());
+    !long && length.unwrap_or(0) <= 255
+}
+
+/// The text with each range replaced.
+fn splice(text: &str, mut edits: Vec<(std::ops::Range<usize>, String)>) -> String {
+    edits.sort_by_key(|(range, _)| range.start);
+    let mut spliced = String::with_capacity(text.len() + 16 * edits.len());
+    let mut end = 0;
+    for (range, replacement) in edits {
+        spliced.push_str(&text[end..range.start]);
+        spliced.push_str(&replacement);
+        end = range.end;
+    }
+    spliced.push_str(&text[end..]);
+    spliced
+}
+
+/// As [`splice`], of a text that has another beginning; `None` if a range lies in what differs.
+fn splice_rest(text: &str, other: &str, edits: Vec<(std::ops::Range<usize>, String)>) -> Option<String> {
+    let same = text.bytes().rev().zip(other.bytes().rev()).take_while(|(one, two)| one == two).count();
+    let (begin, other_begin) = (text.len() - same, other.len() - same);
+    let moved = edits.into_iter().map(|(range, replacement)| {
+        (range.start >= begin)
+            .then(|| (range.start - begin + other_begin..range.end - begin + other_begin, replacement))
+    });
+    Some(splice(other, moved.collect::<Option<Vec<_>>>()?))
+}

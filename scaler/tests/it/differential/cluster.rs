@@ -1,0 +1,233 @@
+//! A router over its own servers, filled with the rows of the suite.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use router::schema::Layout;
+use router::service::{Limits, Router, RouterConfig};
+use router::slots::{self, SlotSet};
+use router::topology::{Shard, ShardId, Transfer};
+use scaler::moves::MoveSettings;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::{folder, silent};
+use crate::servers::{DATABASE, Server, wait_until};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    MariaDb,
+    MySql,
+}
+
+pub struct Cluster {
+    url: String,
+    client: reqwest::Client,
+    layout: Layout,
+    router: Arc<Router>,
+    _servers: Vec<Server>,
+    _stop: oneshot::Sender<()>,
+}
+
+/// Rows with the columns' names and types.
+#[derive(Debug)]
+pub struct Answer {
+    pub columns: Value,
+    pub rows: Vec<Value>,
+}
+
+#[derive(Debug)]
+pub enum Outcome {
+    Equal,
+    /// The same error of the server.
+    FailedAlike,
+    Refused(String),
+    Different(String),
+}
+
+/// The lines of a file that are not headings.
+pub fn lines(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let is_statement = |line: &&str| !line.is_empty() && !line.starts_with("--");
+    text.lines().filter(is_statement).map(str::to_owned).collect()
+}
+
+impl Cluster {
+    pub async fn start(flavor: Flavor, shards: usize) -> Option<Cluster> {
+        let started = (0..shards).map(|_| async {
+            match flavor {
+                Flavor::MariaDb => Server::start().await,
+                Flavor::MySql => Server::start_mysql().await,
+            }
+        });
+        let servers: Vec<Server> =
+            futures_util::future::join_all(started).await.into_iter().collect::<Option<Vec<Server>>>()?;
+        let seeds = (1..).zip(&servers).map(|(number, server)| Shard {
+            id: ShardId::new(format!("shard-{number}")).unwrap(),
+            endpoint: server.endpoint(DATABASE),
+        });
+        let keys = [
+            ("users", "user_id"),
+            ("orders", "customer_id"),
+            ("tags", "user_id"),
+            ("events", "k"),
+            ("few", "id"),
+            ("vacant", "id"),
+        ];
+        let layout = Layout {
+            shard_keys: keys.iter().map(|(table, key)| (table.to_string(), key.to_string())).collect(),
+            reference_tables: ["products".to_owned()].into(),
+        };
+        let limits = Limits::default();
+        let router = Router::start(RouterConfig { seeds: seeds.collect(), layout: layout.clone(), limits });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/query", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        tokio::spawn(router::http::serve(listener, router.clone(), async {
+            let _ = stopped.await;
+        }));
+        wait_until("every shard serves", || async { router.is_ready().is_ok_and(|away| away.is_empty()) }).await;
+        let cluster = Cluster { url, client: reqwest::Client::new(), layout, router, _servers: servers, _stop: stop };
+        cluster.fill(flavor).await;
+        Some(cluster)
+    }
+
+    async fn fill(&self, flavor: Flavor) {
+        let accents = if flavor == Flavor::MariaDb { "utf8mb4_uca1400_ai_ci" } else { "utf8mb4_0900_ai_ci" };
+        for definition in lines(&folder().join("schema.sql")) {
+            self.write(&definition.replace("{ai}", accents)).await;
+        }
+        for row in lines(&folder().join("rows.sql")) {
+            // Several shards at once are written to for reference tables, which a router does not do yet.
+            match row.starts_with("INSERT INTO products") {
+                true => self.write_everywhere(&row).await,
+                false => self.write(&row).await,
+            }
+        }
+    }
+
+    async fn write(&self, sql: &str) {
+        let (status, answer) = self.post(sql).await;
+        assert_eq!(status, 200, "{sql}: {answer}");
+    }
+
+    async fn write_everywhere(&self, sql: &str) {
+        for server in &self._servers {
+            crate::servers::run(&mut server.connect().await, sql).await;
+        }
+    }
+
+    async fn post(&self, sql: &str) -> (u16, Value) {
+        let body = json!({ "query": sql, "format": "rows" });
+        let answer = self.client.post(&self.url).json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    async fn ask(&self, sql: &str) -> Result<Answer, Value> {
+        match self.post(sql).await {
+            (200, mut answer) => {
+                let Value::Array(rows) = answer["data"].take() else { panic!("{sql}: {answer}") };
+                let mut columns = answer["columns"].take();
+                // Whether NULL can come depends on how the optimizer joins.
+                let described = columns.as_array_mut().expect("an answer in rows describes its columns");
+                described.iter_mut().for_each(|column| drop(column.as_object_mut().unwrap().remove("nullable")));
+                Ok(Answer { columns, rows })
+            }
+            (_, mut answer) => Err(answer["error"].take()),
+        }
+    }
+
+    /// Moves half of shard-1's slots to shard-2 and as many back until told to stop; counts the moves that ended.
+    pub async fn move_back_and_forth(&self, stop: &AtomicBool, ended: &AtomicUsize) {
+        let topology = self.router.topology().unwrap();
+        let ids: Vec<ShardId> = topology.shards().iter().map(|shard| shard.id.clone()).collect();
+        let router = self.router.clone();
+        let nudge = Arc::new(move || {
+            let router = router.clone();
+            tokio::spawn(async move { router.refresh().await });
+        });
+        let cluster = scaler::cluster::Cluster::new((*topology).clone(), nudge);
+        let settings = MoveSettings {
+            confirmation_wait: Duration::from_millis(1200),
+            cleanup_delay: Duration::from_millis(500),
+            ..MoveSettings::default()
+        };
+        let mut moves = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let (source, target) = (ids[moves % 2].clone(), ids[(moves + 1) % 2].clone());
+            let slots: SlotSet = slots::plan_half(&cluster.topology().owned(&source));
+            let transfer = Transfer { source, target, slots };
+            scaler::moves::execute(&cluster, &self.layout, &[transfer], &settings, &silent()).await.unwrap();
+            moves += 1;
+            ended.store(moves, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The outcome of a statement on a sharded cluster, given what the plain one says.
+pub async fn compare(plain: &Cluster, sharded: &Cluster, sql: &str) -> Outcome {
+    match tokio::join!(plain.ask(sql), sharded.ask(sql)) {
+        (_, Err(error)) if error["code"] == "unsupported" => {
+            Outcome::Refused(error["message"].as_str().unwrap().to_owned())
+        }
+        (Ok(expected), Ok(got)) => {
+            let is_ordered = is_ordered(sql);
+            let deviates = ["STD", "VAR_", "VARIANCE"].iter().any(|name| sql.to_uppercase().contains(name));
+            let rows = (expected.comparable(is_ordered, deviates), got.comparable(is_ordered, deviates));
+            match expected.columns == got.columns && rows.0 == rows.1 {
+                true => Outcome::Equal,
+                false => Outcome::Different(difference(&expected, &got, &rows.0, &rows.1)),
+            }
+        }
+        (Err(expected), Err(got)) => {
+            match (&expected["code"], &expected["mysql"]["errno"]) == (&got["code"], &got["mysql"]["errno"]) {
+                true => Outcome::FailedAlike,
+                false => Outcome::Different(format!("  expected {expected}\n  got      {got}")),
+            }
+        }
+        (Ok(expected), Err(got)) => {
+            Outcome::Different(format!("  expected {} rows\n  got      {got}", expected.rows.len()))
+        }
+        (Err(expected), Ok(got)) => {
+            Outcome::Different(format!("  expected {expected}\n  got      {} rows", got.rows.len()))
+        }
+    }
+}
+
+fn difference(expected: &Answer, got: &Answer, expected_rows: &[String], got_rows: &[String]) -> String {
+    if expected.columns != got.columns {
+        return format!("  expected {}\n  got      {}", expected.columns, got.columns);
+    }
+    let differs = expected_rows.iter().zip(got_rows).position(|(one, two)| one != two);
+    let at = differs.unwrap_or(expected_rows.len().min(got_rows.len()));
+    let row = |rows: &[String]| rows.get(at).cloned().unwrap_or_else(|| "no row".to_owned());
+    format!(
+        "  {} rows, got {}; row {at}\n  expected {}\n  got      {}",
+        expected_rows.len(),
+        got_rows.len(),
+        row(expected_rows),
+        row(got_rows)
+    )
+}
+
+/// Whether ORDER BY stands outside of all parentheses.
+fn is_ordered(sql: &str) -> bool {
+    let upper = sql.to_uppercase();
+    let mut depth = 0_i32;
+    let mut quote = None;
+    for (at, char) in upper.char_indices() {
+        match (quote, char) {
+            (Some(open), _) if open == char => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"' | '`') => quote = Some(char),
+            (None, '(') => depth += 1,
+            (None, ')') => depth -= 1,
+            (None, 'O') if depth == 0 && upper[at..].starts_with("ORDER BY") => return true,
+            _ => {}
+        }
+    }
+    false
+}
