@@ -74,8 +74,8 @@ impl Visitor for Collector {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_relation(&mut self, _relation: &ObjectName) -> ControlFlow<Unsupported> {
-        self.relations_seen += 1;
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<Unsupported> {
+        self.relations_seen += usize::from(!is_dual(relation));
         ControlFlow::Continue(())
     }
 }
@@ -94,6 +94,7 @@ pub(super) fn add_joined(scope: &mut Scope, joined: &TableWithJoins) -> Result<(
 
 fn add_factor(scope: &mut Scope, factor: &TableFactor) -> Result<(), Unsupported> {
     match factor {
+        TableFactor::Table { name, .. } if is_dual(name) => Ok(()),
         TableFactor::Table { name, alias, args: None, .. } => {
             let table = table_name(name)?;
             let alias = alias.as_ref().map_or_else(|| table.name.clone(), |alias| alias.name.value.clone());
@@ -108,6 +109,12 @@ fn add_factor(scope: &mut Scope, factor: &TableFactor) -> Result<(), Unsupported
         }
         other => Err(Unsupported::new(format!("`{other}` in FROM"))),
     }
+}
+
+/// `DUAL`, a keyword in the place of a table: one row and no column.
+fn is_dual(name: &ObjectName) -> bool {
+    let [part] = &name.0[..] else { return false };
+    part.as_ident().is_some_and(|ident| ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("dual"))
 }
 
 fn add_join_conditions(

@@ -1,0 +1,10 @@
+WITH a AS (SELECT user_id, country FROM users) SELECT COUNT(*) FROM a x JOIN a y ON x.country = y.country
+WITH a AS (SELECT country, COUNT(*) n FROM users GROUP BY country) SELECT country FROM a WHERE n = (SELECT MAX(n) FROM a) ORDER BY 1
+WITH a AS (SELECT user_id, kind FROM users) SELECT COUNT(*) FROM a x JOIN a y ON x.kind = y.kind
+WITH a AS (SELECT kind, COUNT(*) n FROM users GROUP BY kind) SELECT kind FROM a WHERE n = (SELECT MAX(n) FROM a) ORDER BY 1
+WITH a AS (SELECT user_id, age FROM users) SELECT COUNT(*) FROM a x JOIN a y ON x.age = y.age
+WITH a AS (SELECT age, COUNT(*) n FROM users GROUP BY age) SELECT age FROM a WHERE n = (SELECT MAX(n) FROM a) ORDER BY 1
+WITH a AS (SELECT user_id, nick FROM users) SELECT COUNT(*) FROM a x JOIN a y ON x.nick = y.nick
+WITH a AS (SELECT nick, COUNT(*) n FROM users GROUP BY nick) SELECT nick FROM a WHERE n = (SELECT MAX(n) FROM a) ORDER BY 1
+WITH a AS (SELECT user_id, active FROM users) SELECT COUNT(*) FROM a x JOIN a y ON x.active = y.active
+WITH a AS (SELECT active, COUNT(*) n FROM users GROUP BY active) SELECT active FROM a WHERE n = (SELECT MAX(n) FROM a) ORDER BY 1
