@@ -3,10 +3,13 @@
 mod change;
 mod gather;
 mod place;
+mod reduce;
 mod scatter;
 #[cfg(test)]
 mod tests;
 mod together;
+
+use std::collections::BTreeMap;
 
 use self::place::{Place, Several};
 use crate::merge::compare::Pad;
@@ -79,6 +82,8 @@ pub struct ReadNode {
 /// A read over copies of rows: each input becomes a temporary table on one shard, and the statement runs there.
 #[derive(Debug)]
 pub struct Gather {
+    /// The statement as the client wrote it.
+    pub original: String,
     pub at: ShardId,
     /// Every shard that takes part, in shard order.
     pub shards: Vec<ShardId>,
@@ -100,8 +105,10 @@ pub struct Input {
     pub scratch: String,
     /// The statement that makes it.
     pub definition: String,
-    /// The table whose rows they are.
+    /// The table whose rows they are, or the tables as FROM has them.
     pub table: String,
+    /// For a column of the temporary table, the table and the column that it comes from.
+    pub origins: BTreeMap<String, (String, String)>,
     pub parts: Vec<Part>,
 }
 
@@ -262,7 +269,10 @@ impl Planner<'_> {
                     None => self.plan_scatter(sql, read, &several),
                 };
                 return match scattered {
-                    Err(Refusal::Unsupported(why)) => self.plan_gather(sql, read, &several, &why),
+                    Err(Refusal::Unsupported(why)) => match self.plan_reduced(sql, read, &several, &why) {
+                        Some(plan) => Ok(plan),
+                        None => self.plan_gather(sql, read, &several, &why),
+                    },
                     outcome => outcome,
                 };
             }

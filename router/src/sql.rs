@@ -19,6 +19,7 @@ mod key_literal;
 mod lex;
 mod literal;
 pub mod outline;
+pub mod pieces;
 pub mod relations;
 mod scan;
 mod scopes;

@@ -43,6 +43,7 @@ impl Planner<'_> {
         }
         let renamed = edits.iter().map(|(range, now)| (now.clone(), sql.slice(range.clone()).to_owned())).collect();
         let (text, float_columns) = self.read_floats(sql, read)?;
+        let original = sql.text.clone();
         let sql = match float_columns.is_empty() {
             true => splice(&sql.text, edits),
             // The list was written anew, so that places in it are not those of the text any more.
@@ -59,15 +60,19 @@ impl Planner<'_> {
         let moving =
             |input: &Input| input.parts.iter().any(|part| self.topology.moves_touching(&part.shard).next().is_some());
         let recheck = inputs.iter().any(moving);
-        let why = why.construct.replace(" over several shards", "");
         Ok(Plan {
             route: Route::Scatter,
-            reason: format!(
-                "{}; {} cannot be merged: its rows are gathered",
-                several.reason,
-                why.trim_end_matches(',')
-            ),
-            node: Node::Gather(Gather { at: at.clone(), shards, inputs, sql, renamed, float_columns, recheck }),
+            reason: reason(several, why),
+            node: Node::Gather(Gather {
+                original,
+                at: at.clone(),
+                shards,
+                inputs,
+                sql,
+                renamed,
+                float_columns,
+                recheck,
+            }),
             epoch: self.topology.epoch(),
         })
     }
@@ -89,7 +94,10 @@ impl Planner<'_> {
         let list = |exact: bool| {
             let one = |column: &&TableColumn| {
                 let name = format!("{alias}.{}", quote(&column.name));
-                if exact { exactly(column, &name) } else { name }
+                match exact_type(column).filter(|_| exact) {
+                    Some(exact) => format!("CAST({name} AS {exact}) AS {}", quote(&column.name)),
+                    None => name,
+                }
             };
             columns.iter().map(one).collect::<Vec<String>>().join(", ")
         };
@@ -126,6 +134,10 @@ impl Planner<'_> {
                 quote(&scratch),
                 list(false)
             ),
+            origins: columns
+                .iter()
+                .map(|column| (column.name.clone(), (table.name.clone(), column.name.clone())))
+                .collect(),
             table: table.name.clone(),
             parts: shards.iter().map(part).collect(),
             scratch,
@@ -150,6 +162,12 @@ impl Planner<'_> {
     }
 }
 
+/// Why a read is gathered.
+pub(super) fn reason(several: &Several, why: &Unsupported) -> String {
+    let why = why.construct.replace(" over several shards", "");
+    format!("{}; {} cannot be merged: its rows are gathered", several.reason, why.trim_end_matches(','))
+}
+
 /// The columns that a statement names or means by `*`, in table order; one at least.
 fn needed_columns<'a>(table: &'a Table, sql: &Sql, relations: &Relations) -> Result<Vec<&'a TableColumn>, Refusal> {
     let is_named = |column: &TableColumn| sql.names(&column.name);
@@ -168,15 +186,14 @@ fn needed_columns<'a>(table: &'a Table, sql: &Sql, relations: &Relations) -> Res
     Ok(needed)
 }
 
-/// The SQL that reads a column so that its text names its value and nothing else.
-fn exactly(column: &TableColumn, name: &str) -> String {
-    let label = quote(&column.name);
+/// What a column has to be cast to so that its text names its value and nothing else.
+pub(super) fn exact_type(column: &TableColumn) -> Option<&'static str> {
     match column.data_type.as_str() {
         // FLOAT prints six digits.
-        "float" => format!("CAST({name} AS DOUBLE) AS {label}"),
+        "float" => Some("DOUBLE"),
         // By number: `''` may be a member or an invalid value.
-        "enum" | "set" | "bit" => format!("CAST({name} AS UNSIGNED) AS {label}"),
-        _ => name.to_owned(),
+        "enum" | "set" | "bit" => Some("UNSIGNED"),
+        _ => None,
     }
 }
 
@@ -187,7 +204,7 @@ fn can_be_indexed(column: &TableColumn) -> bool {
 }
 
 /// The text with each range replaced.
-fn splice(text: &str, mut edits: Vec<(std::ops::Range<usize>, String)>) -> String {
+pub(super) fn splice(text: &str, mut edits: Vec<(std::ops::Range<usize>, String)>) -> String {
     edits.sort_by_key(|(range, _)| range.start);
     let mut spliced = String::with_capacity(text.len() + 16 * edits.len());
     let mut end = 0;

@@ -1,15 +1,19 @@
 //! SELECT over one table on several shards: what each shard is asked, and how the answers are merged.
 
+use std::ops::Range;
+
+use super::gather::splice;
 use super::place::Several;
 use super::{Combine, Grouping, Merge, MergeKey, Node, Part, Plan, Planner, Position, ReadNode, Refusal, Window};
+use crate::keys::KeySlot;
 use crate::merge::compare::Pad;
 use crate::schema::{Schema, Table, TableColumn, TableKind, quote};
 use crate::slots::SlotSet;
 use crate::sql::Sql;
 use crate::sql::relations::relations;
 use crate::sql::statement::{
-    Aggregate, AggregateFunction, ColumnRef, Direction, Item, ItemKind, Key, Read, Scope, SelectList, Shape, TableUse,
-    Unsupported,
+    Aggregate, AggregateFunction, ColumnRef, Condition, Direction, Item, ItemKind, Key, Operand, Read, Scope,
+    SelectList, Shape, TableUse, Unsupported,
 };
 use crate::topology::{MovePhase, ShardId};
 
@@ -37,7 +41,8 @@ impl Planner<'_> {
         };
         select.insert_str(0, "SELECT ");
         let parts = several.shards.iter().zip(filters).map(|(shard, filter)| {
-            let where_ = match (&shape.where_, filter) {
+            let condition = shape.where_.as_ref().map(|_| self.own_condition(sql, read, shape, shard));
+            let where_ = match (condition, filter) {
                 (Some(condition), Some(filter)) => format!(" WHERE ({condition}) AND {filter}"),
                 (Some(condition), None) => format!(" WHERE {condition}"),
                 (None, Some(filter)) => format!(" WHERE {filter}"),
@@ -58,8 +63,50 @@ impl Planner<'_> {
         })
     }
 
+    /// The WHERE for one shard, with its own part of each list of keys.
+    fn own_condition(&self, sql: &Sql, read: &Read, shape: &Shape, shard: &ShardId) -> String {
+        let condition = shape.where_.clone().unwrap_or_default();
+        let edits = read.scopes[0].conditions.iter().filter_map(|listed| {
+            let (range, own) = self.own_keys(sql, read, listed, shard)?;
+            let inside = range.start.checked_sub(shape.where_at)?..range.end.checked_sub(shape.where_at)?;
+            (inside.end <= condition.len()).then_some((inside, own))
+        });
+        splice(&condition, edits.collect())
+    }
+
+    /// Where a list of keys stands in the text, and those of it that lie on a shard.
+    fn own_keys(&self, sql: &Sql, read: &Read, listed: &Condition, shard: &ShardId) -> Option<(Range<usize>, String)> {
+        let Operand::Literals(literals) = &listed.operand else { return None };
+        let (0, table, column) = self.resolve(&read.scopes, 0, &listed.column)? else { return None };
+        let (key, key_type) = self.schema.table(&read.scopes[0].tables[table].table.name)?.shard_key()?;
+        if listed.only.is_some() || literals.len() < 2 || !key.eq_ignore_ascii_case(&column) {
+            return None;
+        }
+        let token = |at: usize| sql.tokens.iter().find(|lexeme| lexeme.range.start == at);
+        let mut own = Vec::new();
+        for literal in literals {
+            match key_type.slot_of(&literal.value) {
+                KeySlot::Slot(slot) if self.topology.owner(slot).id == *shard => {
+                    own.push(sql.slice(token(literal.at?)?.range.clone()));
+                }
+                KeySlot::Slot(_) | KeySlot::Null => {}
+                KeySlot::Inexact => return None,
+            }
+        }
+        let range = literals.first()?.at?..token(literals.last()?.at?)?.range.end;
+        // Literals and the commas between them, and nothing else.
+        let within =
+            sql.tokens.iter().filter(|lexeme| range.start <= lexeme.range.start && lexeme.range.end <= range.end);
+        (within.count() == 2 * literals.len() - 1 && !own.is_empty()).then(|| (range, own.join(", ")))
+    }
+
     /// What each shard must add to its WHERE so that it answers for rows that are its own.
-    fn scatter_filters(&self, sql: &Sql, read: &Read, several: &Several) -> Result<Vec<Option<String>>, Unsupported> {
+    pub(super) fn scatter_filters(
+        &self,
+        sql: &Sql,
+        read: &Read,
+        several: &Several,
+    ) -> Result<Vec<Option<String>>, Unsupported> {
         if let ([Scope { tables, derived, .. }], [used]) = (&read.scopes[..], &read.scopes[0].tables[..])
             && derived.is_empty()
             && tables.len() == 1

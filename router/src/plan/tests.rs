@@ -154,11 +154,33 @@ fn keys_in_any_exact_form_lead_to_one_shard() {
     check_plan("SELECT country FROM users WHERE user_id = '42abc'", "scatter shard-1 shard-2");
     check_plan("SELECT country FROM users WHERE user_id = 5.0", "scatter shard-1 shard-2");
     check_plan("SELECT country FROM users WHERE user_id = 5 OR country = 1", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id = 5 OR user_id = 1", "single shard-2");
+    check_plan("SELECT country FROM users WHERE (user_id = 5 OR 1 = user_id) OR user_id IN (2)", "single shard-2");
+    check_plan("SELECT country FROM users u WHERE user_id = 5 OR u.user_id = 1", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id = 5 OR user_id > 1", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id BETWEEN 1 AND 2", "single shard-2");
+    check_plan("SELECT country FROM users WHERE user_id BETWEEN 2 AND 1", "reference shard-1");
+    check_plan("SELECT country FROM users WHERE user_id BETWEEN 1 AND 4", "multi shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id NOT BETWEEN 1 AND 2", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE user_id BETWEEN 1 AND 1000", "scatter shard-1 shard-2");
+    check_plan("SELECT country FROM users WHERE (country, user_id) IN ((7, 1), (8, 5))", "single shard-2");
+    check_plan("SELECT country FROM users WHERE (country, user_id) = (7, 3)", "single shard-1");
+    check_plan(
+        "SELECT country FROM users WHERE (country, user_id) IN ((7, 1), (8, country))",
+        "scatter shard-1 shard-2",
+    );
     check_plan("SELECT country FROM users WHERE NOT user_id = 5", "scatter shard-1 shard-2");
     check_plan("SELECT country FROM users WHERE NOT (user_id = 5)", "scatter shard-1 shard-2");
     check_plan("SELECT country FROM users WHERE user_id = 5 = 1", "scatter shard-1 shard-2");
     check_plan("SELECT country FROM users WHERE user_id IN (1, 2, 5)", "single shard-2");
-    check_plan("SELECT country FROM users WHERE user_id IN (1, 3)", "multi shard-1 shard-2");
+    check_plan(
+        "SELECT country FROM users WHERE user_id IN (1, 3)",
+        "multi shard-1 shard-2: SELECT country FROM users WHERE user_id IN (3)",
+    );
+    check_plan(
+        "SELECT country FROM users WHERE user_id IN (1, NULL, 3, 5) AND country > 2 ORDER BY 1",
+        "multi shard-1 shard-2: SELECT country, country AS `_autoscaler_0` FROM users WHERE user_id IN (3) AND country > 2 ORDER BY 1",
+    );
     check_plan("SELECT country FROM users WHERE user_id IN (1, NULL)", "single shard-2");
     check_plan("SELECT country FROM users WHERE user_id NOT IN (1, 2)", "scatter shard-1 shard-2");
     check_plan("SELECT country FROM users WHERE user_id = NULL", "reference shard-1");
@@ -481,7 +503,7 @@ fn moves_are_seen() {
         [
             "single shard-1",
             "single shard-1, recheck",
-            "gather at shard-1: MIN or MAX of `name` cannot be merged: its rows are gathered\n  CREATE TEMPORARY TABLE `_autoscaler_0` AS SELECT `users`.`name` FROM `users` AS `users` LIMIT 0\n  shard-1: SELECT `users`.`name` FROM `users` AS `users` WHERE (ORD(SUBSTR(x'…',(COALESCE(CRC32(CAST(`users`.`user_id` AS CHAR))&16383,0)>>3)+1,1))>>(COALESCE(CRC32(CAST(`users`.`user_id` AS CHAR))&16383,0)&7)&1)\n  shard-2: SELECT `users`.`name` FROM `users` AS `users`\n  SELECT MAX(name) FROM `_autoscaler_0` AS `users`",
+            "gather at shard-1: MIN or MAX of `name` cannot be merged: its rows are gathered\n  CREATE TEMPORARY TABLE `_autoscaler_0` AS SELECT MAX(name) AS _a0 FROM users LIMIT 0\n  shard-1: SELECT MAX(name) AS _a0 FROM users WHERE (ORD(SUBSTR(x'…',(COALESCE(CRC32(CAST(`users`.`user_id` AS CHAR))&16383,0)>>3)+1,1))>>(COALESCE(CRC32(CAST(`users`.`user_id` AS CHAR))&16383,0)&7)&1)\n  shard-2: SELECT MAX(name) AS _a0 FROM users\n  SELECT MAX(_a0) AS `MAX(name)` FROM _autoscaler_0",
         ],
     );
     check_during_move(

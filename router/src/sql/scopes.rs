@@ -7,8 +7,9 @@ use sqlparser::ast::{
     Visit, Visitor,
 };
 
-use super::key_literal::compared_literal;
-use super::statement::{ColumnRef, Condition, Operand, Scope, TableName, TableUse, Unsupported};
+use super::key_literal::{compared_literal, literal_of};
+use super::statement::{ColumnRef, Condition, Literal, Operand, Scope, TableName, TableUse, Unsupported};
+use crate::keys::KeyLiteral;
 
 /// The scopes of everything below `node`, outermost first. `outer` is the scope of the statement around it, if any.
 pub(super) fn collect(node: &impl Visit, outer: Option<Scope>) -> Result<Vec<Scope>, Unsupported> {
@@ -157,24 +158,99 @@ pub(super) fn add_conjuncts(scope: &mut Scope, condition: &Expr, only: Option<Ra
         match expr {
             Expr::Nested(inner) => rest.push(inner),
             Expr::BinaryOp { left, op: BinaryOperator::And, right } => rest.extend([&**left, &**right]),
-            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
-                let (column, operand) = match (column_of(left), column_of(right)) {
-                    (Some(column), Some(other)) => (column, Operand::Column(other)),
-                    (Some(column), None) => (column, Operand::Literals(vec![compared_literal(right)])),
-                    (None, Some(column)) => (column, Operand::Literals(vec![compared_literal(left)])),
-                    (None, None) => continue,
-                };
-                scope.conditions.push(Condition { column, operand, only: only.clone() });
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => match (tuple(left), tuple(right)) {
+                (Some(columns), Some(values)) => add_rows(scope, columns, &[values], only.as_ref()),
+                _ => {
+                    let (column, operand) = match (column_of(left), column_of(right)) {
+                        (Some(column), Some(other)) => (column, Operand::Column(other)),
+                        (Some(column), None) => (column, Operand::Literals(vec![compared_literal(right)])),
+                        (None, Some(column)) => (column, Operand::Literals(vec![compared_literal(left)])),
+                        (None, None) => continue,
+                    };
+                    scope.conditions.push(Condition { column, operand, only: only.clone() });
+                }
+            },
+            Expr::BinaryOp { op: BinaryOperator::Or, .. } => {
+                if let Some((column, literals)) = alternatives(expr) {
+                    let operand = Operand::Literals(literals);
+                    scope.conditions.push(Condition { column, operand, only: only.clone() });
+                }
             }
             Expr::InList { expr, list, negated: false } => {
                 if let Some(column) = column_of(expr) {
                     let operand = Operand::Literals(list.iter().map(compared_literal).collect());
+                    scope.conditions.push(Condition { column, operand, only: only.clone() });
+                } else if let (Some(columns), Some(rows)) =
+                    (tuple(expr), list.iter().map(tuple).collect::<Option<Vec<&[Expr]>>>())
+                {
+                    add_rows(scope, columns, &rows, only.as_ref());
+                }
+            }
+            Expr::Between { expr, negated: false, low, high } => {
+                if let (Some(column), Some(literals)) = (column_of(expr), integers(low, high)) {
+                    let operand = Operand::Literals(literals);
                     scope.conditions.push(Condition { column, operand, only: only.clone() });
                 }
             }
             _ => {}
         }
     }
+}
+
+/// The parts of a row constructor.
+fn tuple(expr: &Expr) -> Option<&[Expr]> {
+    match expr {
+        Expr::Tuple(parts) => Some(parts),
+        _ => None,
+    }
+}
+
+/// `(a, b) IN ((1, 2), (3, 4))`: each column is one of the values in its place.
+fn add_rows(scope: &mut Scope, columns: &[Expr], rows: &[&[Expr]], only: Option<&Range<usize>>) {
+    for (place, column) in columns.iter().enumerate() {
+        let Some(column) = column_of(column) else { continue };
+        let literals = rows.iter().map(|row| row.get(place).map(placeless)).collect::<Option<Vec<Literal>>>();
+        if let Some(literals) = literals {
+            scope.conditions.push(Condition { column, operand: Operand::Literals(literals), only: only.cloned() });
+        }
+    }
+}
+
+/// `a = 1 OR a IN (2, 3)`: the one column of all of them, with every value.
+fn alternatives(expr: &Expr) -> Option<(ColumnRef, Vec<Literal>)> {
+    match expr {
+        Expr::Nested(inner) => alternatives(inner),
+        Expr::BinaryOp { left, op: BinaryOperator::Or, right } => {
+            let (column, mut literals) = alternatives(left)?;
+            let (other, more) = alternatives(right)?;
+            literals.extend(more);
+            (column == other).then_some((column, literals))
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => match (column_of(left), column_of(right)) {
+            (Some(column), None) => Some((column, vec![placeless(right)])),
+            (None, Some(column)) => Some((column, vec![placeless(left)])),
+            _ => None,
+        },
+        Expr::InList { expr, list, negated: false } => Some((column_of(expr)?, list.iter().map(placeless).collect())),
+        _ => None,
+    }
+}
+
+/// The integers of a small range. They are all values of an integer column, and inexact for every other key.
+fn integers(low: &Expr, high: &Expr) -> Option<Vec<Literal>> {
+    const MOST: i128 = 64;
+    let number = |expr: &Expr| match literal_of(expr) {
+        KeyLiteral::Integer(digits) => digits.parse::<i128>().ok(),
+        _ => None,
+    };
+    let (low, high) = (number(low)?, number(high)?);
+    let literal = |number: i128| Literal { value: KeyLiteral::Integer(number.to_string()), at: None };
+    (high - low < MOST).then(|| (low..=high).map(literal).collect())
+}
+
+/// A literal whose place in the text says nothing about the condition.
+fn placeless(expr: &Expr) -> Literal {
+    Literal { at: None, ..compared_literal(expr) }
 }
 
 /// The column that an expression is, through parentheses.

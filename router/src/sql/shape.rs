@@ -77,7 +77,7 @@ fn kind_of(expr: &Expr, source: &str) -> ItemKind {
     }
 }
 
-fn function_name(function: &Function) -> String {
+pub(super) fn function_name(function: &Function) -> String {
     function.name.to_string().to_lowercase()
 }
 
@@ -110,7 +110,7 @@ fn read_aggregate(function: &Function, source: &str) -> Option<Aggregate> {
 }
 
 /// Every aggregate function of both servers.
-fn is_aggregate_name(function: &Function) -> bool {
+pub(super) fn is_aggregate_name(function: &Function) -> bool {
     const AGGREGATES: [&str; 23] = [
         "count",
         "sum",
@@ -225,7 +225,7 @@ const VOLATILE: [&str; 21] = [
     "match",
 ];
 
-fn refuse_volatile(sql: &Sql) -> Result<(), Unsupported> {
+pub(super) fn refuse_volatile(sql: &Sql) -> Result<(), Unsupported> {
     const BARE: [&str; 5] = ["current_timestamp", "current_date", "current_time", "localtime", "localtimestamp"];
     let is_bare = |lexeme: &&Lexeme| {
         matches!(&lexeme.token, Token::Word(word) if word.quote_style.is_none()
@@ -302,6 +302,7 @@ pub(super) fn shape(sql: &Sql, query: &Query, list: Option<&SelectList>) -> Resu
     Ok(Shape {
         from: text(&clauses.from).ok_or_else(|| Unsupported::new("this form of SELECT"))?,
         where_: text(&clauses.where_),
+        where_at: clauses.where_.as_ref().map_or(0, |range| range.start),
         grouped: aggregates || !group_by.is_empty(),
         group_by,
         group_text: whole(&clauses.group_by),

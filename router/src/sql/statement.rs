@@ -225,6 +225,8 @@ pub enum AggregateFunction {
 pub struct Shape {
     pub from: String,
     pub where_: Option<String>,
+    /// The byte of the text at which `where_` begins.
+    pub where_at: usize,
     pub group_by: Vec<Key>,
     /// GROUP BY as written.
     pub group_text: String,

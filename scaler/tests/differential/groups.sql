@@ -346,3 +346,10 @@ SELECT status s, product_id p, SUM(amount * quantity) t FROM orders GROUP BY s, 
 SELECT 1, COUNT(*) FROM users GROUP BY 1
 SELECT 'x' AS label, COUNT(*) FROM users GROUP BY label
 SELECT COUNT(*) FROM users GROUP BY NULL
+-- determined by a key
+SELECT user_id, name, COUNT(*) FROM users GROUP BY user_id
+SELECT user_id, name, age FROM users GROUP BY user_id HAVING COUNT(*) > 0 AND age > 5 ORDER BY 1
+SELECT u.user_id, u.name, SUM(o.amount) FROM users u JOIN orders o ON o.customer_id = u.user_id GROUP BY u.user_id ORDER BY 1
+SELECT u.name, u.country, COUNT(DISTINCT o.status) FROM users u LEFT JOIN orders o ON o.customer_id = u.user_id GROUP BY u.user_id
+SELECT p.title, SUM(o.amount) FROM orders o JOIN products p ON p.product_id = o.product_id GROUP BY p.product_id ORDER BY 1
+SELECT user_id, balance, COUNT(*) + 1 FROM users GROUP BY user_id ORDER BY balance, 1 LIMIT 5

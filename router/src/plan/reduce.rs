@@ -1,0 +1,235 @@
+//! A read whose rows lie together, but whose parts cannot be merged here: each shard sends what is left of its rows,
+//! grouped where that loses nothing, and the rest of the statement runs over those on one shard.
+
+use std::collections::BTreeMap;
+
+use super::gather::{exact_type, splice};
+use super::place::Several;
+use super::{Gather, Input, Node, Part, Plan, Planner, Route};
+use crate::schema::{TableColumn, quote};
+use crate::sql::Sql;
+use crate::sql::pieces::{Aggregate, Pieces, pieces};
+use crate::sql::statement::{ColumnRef, Read, Unsupported};
+use crate::topology::ShardId;
+
+const SCRATCH: &str = "_autoscaler_0";
+
+/// What each shard sends.
+#[derive(Default)]
+struct Sent {
+    /// As the scratch table's definition and as the shards' statements select it.
+    defined: Vec<String>,
+    selected: Vec<String>,
+    keys: Vec<String>,
+    /// Which column of the scratch table is which of a table, to tell JSON.
+    origins: BTreeMap<String, (String, String)>,
+    by_name: BTreeMap<String, usize>,
+}
+
+impl Planner<'_> {
+    /// `None` if the statement has to be gathered table by table.
+    pub(super) fn plan_reduced(&self, sql: &Sql, read: &Read, several: &Several, why: &Unsupported) -> Option<Plan> {
+        let pieces = pieces(sql)?;
+        let list = read.list.as_ref()?;
+        let scope = read.scopes.first()?;
+        if pieces.has_windows && pieces.is_grouped || !scope.derived.is_empty() || scope.tables.is_empty() {
+            return None;
+        }
+        let filters = self.scatter_filters(sql, read, several).ok()?;
+        let is_merged = |aggregate: &Aggregate| merged(aggregate, self.column_at(read, aggregate), sql).is_some();
+        let adds_up = pieces.is_grouped
+            && pieces.aggregates.iter().all(|aggregate| aggregate.is_distinct || is_merged(aggregate));
+        let mut sent = Sent::default();
+        let mut edits = Vec::new();
+        for column in &pieces.columns {
+            let is_alias = column.name.qualifier.is_none()
+                && pieces.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(&column.name.name));
+            let found = self.one_column(read, &column.name);
+            match (found, is_alias && column.may_be_alias) {
+                // Which of the two is meant differs by clause.
+                (Some(_), true) => return None,
+                (None, true) if column.aggregate.is_none() => {}
+                (None, _) => return None,
+                (Some(found), false) => {
+                    let goes_with_aggregate =
+                        column.aggregate.is_some_and(|index| adds_up && !pieces.aggregates[index].is_distinct);
+                    if !goes_with_aggregate {
+                        let name = sent.add_column(found, adds_up)?;
+                        edits.push((column.range.clone(), name));
+                    }
+                }
+            }
+        }
+        if adds_up {
+            for aggregate in pieces.aggregates.iter().filter(|aggregate| !aggregate.is_distinct) {
+                let name = format!("_a{}", sent.selected.len());
+                let call = sql.slice(aggregate.range.clone());
+                sent.defined.push(format!("{call} AS {name}"));
+                sent.selected.push(format!("{call} AS {name}"));
+                let column = self.column_at(read, aggregate);
+                edits.push((aggregate.range.clone(), merged(aggregate, column, sql)?.replace("{}", &name)));
+            }
+        }
+        if sent.selected.is_empty() {
+            sent.defined.push("1 AS _c0".to_owned());
+            sent.selected.push("1 AS _c0".to_owned());
+        }
+        edits.extend(pieces.unnamed.iter().map(|(end, label)| (*end..*end, format!(" AS {}", quote(label)))));
+        let begin = pieces.clauses.from.as_ref()?.start;
+        let end = pieces.clauses.where_.as_ref().unwrap_or(pieces.clauses.from.as_ref()?).end;
+        edits.push((begin..end, SCRATCH.to_owned()));
+        let tail = if adds_up { sent.group_by() } else { first_rows(sql, &pieces, read)? };
+        let from = sql.slice(pieces.clauses.from.clone()?).to_owned();
+        let where_ = pieces.clauses.where_.clone().map(|range| sql.slice(range).to_owned());
+        let modifiers = straight(&list.modifiers);
+        let statement = |columns: &[String], filter: &Option<String>, tail: &str| {
+            let condition = match (&where_, filter) {
+                (Some(condition), Some(filter)) => format!(" WHERE ({condition}) AND {filter}"),
+                (Some(condition), None) => format!(" WHERE {condition}"),
+                (None, Some(filter)) => format!(" WHERE {filter}"),
+                (None, None) => String::new(),
+            };
+            format!("SELECT {modifiers}{} FROM {from}{condition}{tail}", columns.join(", "))
+        };
+        let part = |(shard, filter): (&ShardId, &Option<String>)| Part {
+            shard: shard.clone(),
+            sql: statement(&sent.selected, filter, &tail),
+        };
+        let grouped = if adds_up { sent.group_by() } else { String::new() };
+        let at = self.topology.home().id.clone();
+        let takes_part = |shard: &&ShardId| **shard == at || several.shards.contains(shard);
+        let shards = self.topology.shards().iter().map(|shard| &shard.id).filter(takes_part).cloned().collect();
+        let input = Input {
+            scratch: SCRATCH.to_owned(),
+            definition: format!(
+                "CREATE TEMPORARY TABLE {} AS {} LIMIT 0",
+                quote(SCRATCH),
+                statement(&sent.defined, &None, &grouped)
+            ),
+            table: from.clone(),
+            origins: sent.origins,
+            parts: several.shards.iter().zip(&filters).map(part).collect(),
+        };
+        Some(Plan {
+            route: Route::Scatter,
+            reason: super::gather::reason(several, why),
+            node: Node::Gather(Gather {
+                original: sql.text.clone(),
+                at,
+                shards,
+                inputs: vec![input],
+                sql: splice(&sql.text, edits),
+                renamed: Vec::new(),
+                float_columns: Vec::new(),
+                recheck: several.shards.iter().any(|shard| self.topology.moves_touching(shard).next().is_some()),
+            }),
+            epoch: self.topology.epoch(),
+        })
+    }
+
+    /// The column of FROM that a name means, with its table.
+    fn one_column(&self, read: &Read, name: &ColumnRef) -> Option<Found<'_>> {
+        let (0, table, column) = self.resolve(&read.scopes, 0, name)? else { return None };
+        let used = &read.scopes[0].tables[table];
+        let table = self.schema.table(&used.table.name)?;
+        let column = table.column(&column)?;
+        Some(Found { alias: used.alias.clone(), table: table.name.clone(), column })
+    }
+
+    fn column_at(&self, read: &Read, aggregate: &Aggregate) -> Option<&TableColumn> {
+        Some(self.one_column(read, aggregate.column.as_ref()?)?.column)
+    }
+}
+
+struct Found<'a> {
+    alias: String,
+    table: String,
+    column: &'a TableColumn,
+}
+
+impl Sent {
+    /// The scratch table's name for a column; `None` if its values cannot be sent so.
+    fn add_column(&mut self, found: Found<'_>, is_key: bool) -> Option<String> {
+        let Found { alias, table, column } = found;
+        let source = format!("{}.{}", quote(&alias), quote(&column.name));
+        if let Some(index) = self.by_name.get(&source) {
+            return Some(format!("_c{index}"));
+        }
+        let kind = column.data_type.as_str();
+        let is_long = ["text", "blob", "geometry"].iter().any(|long| kind.ends_with(long) && kind != "tinytext");
+        // A FLOAT has to be read as DOUBLE at the end; long values are grouped by their beginning in places.
+        if kind == "float" || is_key && (is_long || column.json) {
+            return None;
+        }
+        let index = self.selected.len();
+        let name = format!("_c{index}");
+        self.by_name.insert(source.clone(), index);
+        self.origins.insert(name.clone(), (table, column.name.clone()));
+        self.defined.push(format!("{source} AS {name}"));
+        self.selected.push(match exact_type(column) {
+            Some(exact) => format!("CAST({source} AS {exact}) AS {name}"),
+            None => format!("{source} AS {name}"),
+        });
+        if is_key {
+            self.keys.push(source.clone());
+            // What is equal under a collation may differ to an expression over it.
+            if column.collation.is_some() && !matches!(kind, "enum" | "set") {
+                self.keys.push(format!("CAST({source} AS BINARY)"));
+            }
+        }
+        Some(name)
+    }
+
+    fn group_by(&self) -> String {
+        match self.keys.is_empty() {
+            true => String::new(),
+            false => format!(" GROUP BY {}", self.keys.join(", ")),
+        }
+    }
+}
+
+/// How the parts of an aggregate become one, `{}` being a column of parts; `None` if they cannot.
+fn merged(aggregate: &Aggregate, column: Option<&TableColumn>, sql: &Sql) -> Option<&'static str> {
+    let argument = sql.slice(aggregate.range.clone());
+    let kind = column.map_or("", |column| column.data_type.as_str());
+    match aggregate.function.as_str() {
+        "count" => Some("CAST(COALESCE(SUM({}), 0) AS SIGNED)"),
+        // The parts of a quotient, and of a DOUBLE with a fixed number of digits, are rounded.
+        "sum" => {
+            let fixed = column.is_some_and(|column| kind == "double" && column.column_type.contains('('));
+            (kind != "float" && !fixed && !argument.contains('/')).then_some("SUM({})")
+        }
+        // What compares otherwise than it is stored.
+        "min" | "max" if ["enum", "set", "bit", "float", "uuid", "inet4", "inet6", "json"].contains(&kind) => None,
+        "min" | "max" if argument.to_lowercase().contains("json") => None,
+        "min" => Some("MIN({})"),
+        "max" => Some("MAX({})"),
+        "bit_and" => Some("BIT_AND({})"),
+        "bit_or" => Some("BIT_OR({})"),
+        "bit_xor" => Some("BIT_XOR({})"),
+        _ => None,
+    }
+}
+
+/// The order and the limit that spare each shard the rows beyond those that can count.
+fn first_rows(sql: &Sql, pieces: &Pieces, read: &Read) -> Option<String> {
+    let is_alias = |column: &crate::sql::pieces::Column| {
+        column.may_be_alias && pieces.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(&column.name.name))
+    };
+    let Ok(shape) = &read.shape else { return Some(String::new()) };
+    let by_item = shape.order_by.iter().any(|(key, _)| matches!(key, crate::sql::statement::Key::Item(_)));
+    if pieces.is_grouped || pieces.has_having || pieces.has_windows || by_item || pieces.columns.iter().any(is_alias) {
+        return Some(String::new());
+    }
+    let Some(limit) = shape.limit else { return Some(String::new()) };
+    let order = match (pieces.clauses.order_by.first(), pieces.clauses.order_by.last()) {
+        (Some(first), Some(last)) => format!(" ORDER BY {}", sql.slice(first.start..last.end)),
+        _ => String::new(),
+    };
+    Some(format!("{order} LIMIT {}", limit.saturating_add(shape.offset)))
+}
+
+/// Of the words after SELECT, the one that has to do with FROM.
+fn straight(modifiers: &str) -> &'static str {
+    if modifiers.to_uppercase().contains("STRAIGHT_JOIN") { "STRAIGHT_JOIN " } else { "" }
+}
