@@ -11,12 +11,15 @@ mod together;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use self::place::{Place, Several};
 use crate::merge::compare::Pad;
 use crate::schema::Schema;
 use crate::slots::Slot;
-use crate::sql::Sql;
+use crate::sql::freeze::frozen;
 use crate::sql::statement::{Define, DefineKind, Opaque, Read, Scope, Statement, TableName, TableUse, Unsupported};
+use crate::sql::{Sql, analyse};
 use crate::topology::{Epoch, ShardId, Topology};
 
 /// Where a statement goes, in the words that `/explain` uses.
@@ -235,11 +238,13 @@ pub struct Planner<'a> {
     pub schema: &'a Schema,
     /// Why the parts' answers could not be merged when it was tried, as only their types told.
     pub unmergeable: Option<&'a Unsupported>,
+    /// What NOW() is to every shard.
+    pub now: Timestamp,
 }
 
 impl<'a> Planner<'a> {
     pub fn new(topology: &'a Topology, schema: &'a Schema) -> Planner<'a> {
-        Planner { topology, schema, unmergeable: None }
+        Planner { topology, schema, unmergeable: None, now: Timestamp::now() }
     }
 }
 
@@ -264,16 +269,13 @@ impl Planner<'_> {
         let mut plan = match self.read_at(self.place(&read.scopes)?, text) {
             Ok(plan) => plan,
             Err(several) => {
-                let scattered = match self.unmergeable {
-                    Some(why) => Err(Refusal::Unsupported(why.clone())),
-                    None => self.plan_scatter(sql, read, &several),
-                };
-                return match scattered {
-                    Err(Refusal::Unsupported(why)) => match self.plan_reduced(sql, read, &several, &why) {
-                        Some(plan) => Ok(plan),
-                        None => self.plan_gather(sql, read, &several, &why),
-                    },
-                    outcome => outcome,
+                let frozen = frozen(sql, self.now).and_then(|sql| match analyse(&sql) {
+                    Ok(Statement::Read(read)) => Some((sql, read)),
+                    _ => None,
+                });
+                return match &frozen {
+                    Some((sql, read)) => self.plan_several(sql, read, &several),
+                    None => self.plan_several(sql, read, &several),
                 };
             }
         };
@@ -281,6 +283,21 @@ impl Planner<'_> {
             node.float_columns = float_columns;
         }
         Ok(plan)
+    }
+
+    /// Merged if that is possible, else over what is left of each shard's rows, else over copies of them.
+    fn plan_several(&self, sql: &Sql, read: &Read, several: &Several) -> Result<Plan, Refusal> {
+        let scattered = match self.unmergeable {
+            Some(why) => Err(Refusal::Unsupported(why.clone())),
+            None => self.plan_scatter(sql, read, several),
+        };
+        match scattered {
+            Err(Refusal::Unsupported(why)) => match self.plan_reduced(sql, read, several, &why) {
+                Some(plan) => Ok(plan),
+                None => self.plan_gather(sql, read, several, &why),
+            },
+            outcome => outcome,
+        }
     }
 
     /// Plans a read of which only the scopes are known; `None` if that takes the whole statement.

@@ -13,6 +13,7 @@ mod bind;
 mod clauses;
 mod define;
 mod dialect;
+pub mod freeze;
 mod gate;
 mod head;
 mod key_literal;

@@ -96,7 +96,9 @@ fn plan_text(topology: &Topology, text: &str) -> String {
         let sql = sql::read(text, &[]).map_err(|error| error.to_string())?;
         let refused = |refusal: Refusal| format!("refused: {refusal}");
         let statement = sql::analyse(&sql).map_err(|unsupported| refused(unsupported.into()))?;
-        let plan = Planner::new(topology, &schema()).plan(&sql, &statement).map_err(refused)?;
+        let (schema, now) = (schema(), "2026-03-01T12:34:56Z".parse().unwrap());
+        let planner = Planner { now, ..Planner::new(topology, &schema) };
+        let plan = planner.plan(&sql, &statement).map_err(refused)?;
         let route = plan.route.as_str();
         Ok::<_, String>(match plan.node {
             Node::Read(ReadNode { parts, recheck, .. }) => {
@@ -308,7 +310,10 @@ fn rows_of_several_shards_are_merged() {
     check_gathered("SELECT country FROM users GROUP BY country HAVING COUNT(*) > 1", "HAVING");
     check_gathered("SELECT COUNT(DISTINCT country) FROM users", "`COUNT(DISTINCT country)`");
     check_gathered("SELECT country FROM users ORDER BY RAND()", "RAND()");
-    check_gathered("SELECT country FROM users WHERE NOW() > 5", "NOW()");
+    check_plan(
+        "SELECT country FROM users WHERE NOW() > 5",
+        "scatter shard-1 shard-2: SELECT country FROM users WHERE TIMESTAMP'2026-03-01 12:34:56' > 5",
+    );
     check_refused("SELECT country FROM users FOR UPDATE", "a locking SELECT");
     check_plan("SELECT u.country FROM users u JOIN orders o ON o.customer_id = u.user_id", "scatter shard-1 shard-2");
 }
