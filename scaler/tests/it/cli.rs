@@ -249,8 +249,8 @@ async fn check_names_missing_privileges() {
     let site = Site::new(json!({ "shards": { "shard-1": format!("weak:w@tcp(127.0.0.1:{port})/{DATABASE}") } }));
     let _router = site.start("router").await;
     let found = site.run(&["check"]).await;
-    check_outcome(&found, 1, "shard-1: the login lacks TRIGGER on shop");
-    check_outcome(&found, 1, "GRANT TRIGGER ON `shop`.* TO it");
+    check_outcome(&found, 1, "shard-1: the login lacks TRIGGER, CREATE TEMPORARY TABLES on shop");
+    check_outcome(&found, 1, "GRANT TRIGGER, CREATE TEMPORARY TABLES ON `shop`.* TO it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

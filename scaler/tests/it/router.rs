@@ -282,3 +282,58 @@ async fn a_dead_shard_is_named_and_the_others_go_on() {
     assert!(metrics.contains("sql_autoscaler_router_query_errors_total{reason=\"shard_unavailable\"}"));
     tokio::time::timeout(Duration::from_secs(5), two.ok("SELECT 1")).await.unwrap();
 }
+
+/// A client that does not wait for its answer must not leave its statement running.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_away_ends_its_statement_on_the_shards() {
+    let Some(two) = Fixture::start(2, Limits::default()).await else { return };
+    two.fill().await;
+    for sql in [
+        "SELECT user_id, SLEEP(1) FROM users WHERE user_id = 3",
+        "SELECT COUNT(*) FROM users WHERE BENCHMARK(100000000, SHA2(name, 512)) = 0",
+        "SELECT COUNT(DISTINCT name, code) + BENCHMARK(2000000000, SHA2('x', 512)) FROM users",
+    ] {
+        let body = json!({ "query": sql });
+        let gone = two.client.post(format!("{}/query", two.url)).timeout(Duration::from_millis(300)).json(&body).send();
+        assert!(gone.await.unwrap_err().is_timeout(), "{sql}");
+        wait_until("no shard works on it any more", || async {
+            let running = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%SLEEP(%' OR INFO LIKE '%BENCHMARK(%'";
+            let mut left = 0;
+            for server in &two.servers {
+                // The look itself is one of them.
+                left += crate::servers::number(&mut server.connect().await, running).await - 1;
+            }
+            left == 0
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gathering_is_bounded_and_asks_for_its_privilege() {
+    let limits = Limits { max_held_rows: 50, ..Limits::default() };
+    let Some(two) = Fixture::start(2, limits).await else { return };
+    two.fill().await;
+    two.refused("SELECT u.name FROM users u JOIN orders o ON o.order_id = u.country", 422, "limit_exceeded", "50")
+        .await;
+    two.ok(
+        "SELECT u.name FROM users u JOIN orders o ON o.order_id = u.country WHERE u.user_id < 9 AND o.customer_id < 9",
+    )
+    .await;
+    for server in &two.servers {
+        let mut connection = server.connect().await;
+        crate::servers::run(&mut connection, "REVOKE CREATE TEMPORARY TABLES ON *.* FROM app@'%'").await;
+        // Open sessions keep what they could do when they began.
+        let others = "SELECT id FROM information_schema.PROCESSLIST WHERE user = 'app' AND id <> CONNECTION_ID()";
+        for row in crate::servers::rows(&mut connection, others).await {
+            crate::servers::run(&mut connection, &format!("KILL {}", row[0])).await;
+        }
+    }
+    let body = json!({ "query": "SELECT COUNT(*) + COUNT(DISTINCT name) FROM users" });
+    wait_until("the privilege is asked for", || async {
+        let (status, answer) = two.post("/query", &body).await;
+        let hint = answer["error"]["hint"].as_str().unwrap_or_default().to_owned();
+        status == 422 && hint.starts_with("GRANT CREATE TEMPORARY TABLES")
+    })
+    .await;
+}

@@ -188,6 +188,8 @@ async fn privileges(
     findings: &mut Vec<Finding>,
 ) -> Result<(), String> {
     const NEEDED: [&str; 9] = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "TRIGGER"];
+    // Reads that no merge answers copy rows there.
+    const NEEDED_FOR_READS: [&str; 1] = ["CREATE TEMPORARY TABLES"];
     let granted = |database: &str| {
         format!(
             "SELECT CAST(CURRENT_ROLE() AS CHAR), CAST(GROUP_CONCAT(PRIVILEGE_TYPE) AS CHAR) FROM ( \
@@ -195,10 +197,14 @@ async fn privileges(
              SELECT PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES \
              WHERE GRANTEE = {GRANTEE} AND {database} LIKE TABLE_SCHEMA) AS granted \
              WHERE PRIVILEGE_TYPE IN ('{}')",
-            NEEDED.join("', '")
+            [&NEEDED[..], &NEEDED_FOR_READS].concat().join("', '")
         )
     };
-    for (database, name) in [("DATABASE()", shard.endpoint.database()), ("'_autoscaler'", "_autoscaler")] {
+    let databases = [
+        ("DATABASE()", shard.endpoint.database(), [&NEEDED[..], &NEEDED_FOR_READS].concat()),
+        ("'_autoscaler'", "_autoscaler", NEEDED.to_vec()),
+    ];
+    for (database, name, needed) in databases {
         let row = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(granted(database)))).await;
         let row = row.map_err(|error| chain(&error))?;
         let cell = |index: usize| row.try_get_unchecked::<Option<String>, _>(index).map_err(|error| chain(&error));
@@ -207,7 +213,7 @@ async fn privileges(
         }
         let held = cell(1)?.unwrap_or_default();
         let missing: Vec<&str> =
-            NEEDED.into_iter().filter(|needed| !held.split(',').any(|privilege| privilege == *needed)).collect();
+            needed.into_iter().filter(|needed| !held.split(',').any(|privilege| privilege == *needed)).collect();
         if !missing.is_empty() {
             findings.push(Finding::new(
                 Severity::Error,
