@@ -8,7 +8,7 @@ CARGO := cargo --locked
 CARGO_DENY := 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build check test bench fmt deny clean image packages mysql deny-installed rust-tests
+.PHONY: help demo build check test bench fuzz corpus fmt deny clean image packages mysql deny-installed rust-tests
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,15 @@ image: ## Build the image sql-autoscaler:latest, for compose/ (needs Docker)
 bench: ## Print the figures that the README names (2 minutes after the build)
 	@.ci/install-packages sysbench wrk
 	$(CARGO) bench --package scaler --bench figures
+
+fuzz: packages ## Compare random SELECTs over shards with one server: COUNT=20000 SEED=1, FUZZ_MYSQL=1 for MySQL
+	FUZZ_STATEMENTS=$(or $(COUNT),20000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(CARGO) test --package scaler --test it differential::random -- --nocapture
+
+corpus: ## Read and plan every statement of MariaDB's own tests (fetches 20 MB from Debian)
+	@mkdir -p target/corpus
+	cd target/corpus && apt-get download mariadb-test-data && dpkg-deb -x mariadb-test-data_*.deb .
+	SQL_CORPUS=$(CURDIR)/target/corpus $(CARGO) test --package router --lib a_corpus -- --nocapture
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -16,6 +16,11 @@ fn exercise(text: &str) {
         }
         select_clauses(&sql);
         sql.head();
+        pieces::pieces(&sql);
+        freeze::frozen(&sql, jiff::Timestamp::UNIX_EPOCH);
+        if let Ok(statement::Statement::Read(read)) = analyse(&sql) {
+            let _ = relations::relations(&sql, &read);
+        }
     }
 }
 
