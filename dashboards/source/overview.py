@@ -67,6 +67,8 @@ def build():
                       q(f"sum by (instance) ({X}_router_active_queries{{{CLUSTER}}})", "{{instance}}")),
                 lines("Run again", "Statements that were run a second time because their rows changed owner meanwhile. Some at each cutover are right; a steady rate is not.", "ops",
                       q(f"sum by (reason) (rate({X}_router_retries_total{{{CLUSTER}}}[$__rate_interval]))", "{{reason}}")),
+                lines("Rows gathered", "Rows copied to the first shard for reads that no merge answers: joins and subqueries across shards, windows, WITH. A steady high rate costs that shard; sharding keys or conditions in those statements lower it (POST /explain shows why one is gathered).", "ops",
+                      q(f"sum by (instance) (rate({X}_router_gathered_rows_total{{{CLUSTER}}}[$__rate_interval]))", "{{instance}}")),
             ),
             row(
                 "Shards: what they use of what they have",

@@ -243,8 +243,8 @@ pub struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    pub fn new(topology: &'a Topology, schema: &'a Schema) -> Planner<'a> {
-        Planner { topology, schema, unmergeable: None, now: Timestamp::now() }
+    pub fn new(topology: &'a Topology, schema: &'a Schema, now: Timestamp) -> Planner<'a> {
+        Planner { topology, schema, unmergeable: None, now }
     }
 }
 

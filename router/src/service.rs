@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -181,7 +182,7 @@ impl Router {
             let plan = match &reading {
                 Reading::Full(full) => self.plan(&full.0, &full.1, view, unmergeable.as_ref()).await?,
                 Reading::Known(scopes) => {
-                    let planner = Planner::new(&view.topology, &view.schema);
+                    let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
                     let Some(plan) = planner.plan_by_scopes(&request.sql, scopes) else {
                         reading = Reading::full(request)?;
                         continue;
@@ -254,7 +255,7 @@ impl Router {
         unmergeable: Option<&Unsupported>,
     ) -> Result<(Plan, View), QueryError> {
         let plan = |view: &View| {
-            let planner = Planner { unmergeable, ..Planner::new(&view.topology, &view.schema) };
+            let planner = Planner { unmergeable, ..Planner::new(&view.topology, &view.schema, Timestamp::now()) };
             planner.plan(sql, statement)
         };
         match (plan(&view), view) {

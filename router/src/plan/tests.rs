@@ -68,6 +68,10 @@ fn schema() -> Schema {
     Schema::new("app", &layout, true, tables)
 }
 
+fn noon() -> Timestamp {
+    "2026-03-01T12:34:56Z".parse().unwrap()
+}
+
 fn shard(number: u16) -> Shard {
     let id = ShardId::new(format!("shard-{number}")).unwrap();
     Shard { id, endpoint: Endpoint::tcp("127.0.0.1", number, "u", "p", "app") }
@@ -98,9 +102,8 @@ fn plan_text(topology: &Topology, text: &str) -> String {
         let sql = sql::read(text, &[]).map_err(|error| error.to_string())?;
         let refused = |refusal: Refusal| format!("refused: {refusal}");
         let statement = sql::analyse(&sql).map_err(|unsupported| refused(unsupported.into()))?;
-        let (schema, now) = (schema(), "2026-03-01T12:34:56Z".parse().unwrap());
-        let planner = Planner { now, ..Planner::new(topology, &schema) };
-        let plan = planner.plan(&sql, &statement).map_err(refused)?;
+        let schema = schema();
+        let plan = Planner::new(topology, &schema, noon()).plan(&sql, &statement).map_err(refused)?;
         let route = plan.route.as_str();
         Ok::<_, String>(match plan.node {
             Node::Read(ReadNode { parts, recheck, .. }) => {
@@ -571,7 +574,7 @@ fn a_corpus_is_read_and_planned_without_panic() {
                 let first = words.into_iter().find(|word| *word != "(").unwrap_or_default().to_uppercase();
                 let reads = matches!(&analysed, Statement::Read(_) | Statement::Inspect);
                 assert!(!reads || READS.contains(&&*first), "{}: taken for a read: {statement}", path.display());
-                planned += usize::from(Planner::new(&topology, &schema).plan(&sql, &analysed).is_ok());
+                planned += usize::from(Planner::new(&topology, &schema, noon()).plan(&sql, &analysed).is_ok());
             }
         }
     }
@@ -642,7 +645,7 @@ proptest! {
     fn no_row_that_counts_is_left_out(test in tests()) {
         let topology = two_shards();
         let schema = schema();
-        let planner = Planner::new(&topology, &schema);
+        let planner = Planner::new(&topology, &schema, noon());
         let wanted: Vec<ShardId> = (1..9)
             .flat_map(|user_id| [(user_id, 0), (user_id, 1)])
             .filter(|(user_id, country)| test.holds(*user_id, *country))
