@@ -2,9 +2,11 @@
 
 mod change;
 mod gather;
+mod order;
 mod place;
 mod reduce;
 mod scatter;
+mod select;
 #[cfg(test)]
 mod tests;
 mod together;

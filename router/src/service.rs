@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sqlx::Executor as _;
 use tokio::sync::Semaphore;
 
 use crate::error::QueryError;
@@ -180,7 +181,13 @@ impl Router {
         loop {
             let view = self.watch.view().map_err(QueryError::NotReady)?;
             let plan = match &reading {
-                Reading::Full(full) => self.plan(&full.0, &full.1, view, unmergeable.as_ref()).await?,
+                Reading::Full(full) => {
+                    let planned = self.plan(&full.0, &full.1, view.clone(), unmergeable.as_ref()).await;
+                    if planned.is_err() && full.0.statement.is_err() && !full.0.executable_comment {
+                        self.check_syntax(&full.0.text, &view).await?;
+                    }
+                    planned?
+                }
                 Reading::Known(scopes) => {
                     let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
                     let Some(plan) = planner.plan_by_scopes(&request.sql, scopes) else {
@@ -267,6 +274,22 @@ impl Router {
                 Ok((plan(&view)?, view))
             }
             (Err(refusal), _) => Err(refusal.into()),
+        }
+    }
+
+    /// What the parser does not understand may be a mistake, which the server names better.
+    async fn check_syntax(&self, text: &str, view: &View) -> Result<(), QueryError> {
+        let home = view.topology.home();
+        let mut lease = self.shards.lease(home).await?;
+        let statement = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(text.to_owned()));
+        let prepared = lease.begin().prepare(statement).await.map(drop);
+        let prepared = prepared.map_err(|error| QueryError::of_shard(&home.id, error));
+        if matches!(prepared, Ok(()) | Err(QueryError::Database { .. })) {
+            lease.done();
+        }
+        match prepared {
+            Err(error @ QueryError::Database { errno: 1064, .. }) => Err(error),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 

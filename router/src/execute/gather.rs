@@ -1,11 +1,14 @@
 //! Copies rows to temporary tables on one shard and runs the statement there.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use futures_util::TryStreamExt;
+use futures_util::future::try_join_all;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
+use tokio::sync::Mutex;
 
 use super::{Execution, RowSink, name_floats, reason};
 use crate::cells::{Column, Kind, Row, columns_from, columns_of, write_literal};
@@ -25,6 +28,20 @@ const AS_BEFORE: &str = "SET sql_mode = @_autoscaler_mode";
 /// For a statement that the server knows to be determined by the keys of its tables, which their copies lack.
 const LOOSE: &str = "SET sql_mode = REPLACE(@@sql_mode, 'ONLY_FULL_GROUP_BY', '')";
 
+/// Where rows go to, from several shards at once.
+struct Target<'a> {
+    shard: &'a ShardId,
+    workshop: Mutex<&'a mut Lease>,
+    held_rows: AtomicUsize,
+}
+
+impl Target<'_> {
+    async fn insert(&self, batch: Vec<u8>) -> Result<(), QueryError> {
+        let text = String::from_utf8(batch).map_err(|_| QueryError::Internal("a literal is not UTF-8".to_owned()))?;
+        execute(self.shard, self.workshop.lock().await.begin(), &text).await
+    }
+}
+
 impl Execution<'_> {
     /// Runs a read over copies of the rows that matter to it.
     ///
@@ -40,19 +57,21 @@ impl Execution<'_> {
     async fn gather_rows(&self, node: &Gather, sink: &mut impl RowSink) -> Result<(), QueryError> {
         let mut workshop = self.lease(&node.at).await?;
         self.prepare(node, &mut workshop).await?;
-        let mut held_rows = 0;
         let mut by_shard: BTreeMap<&ShardId, Vec<(&str, &Part)>> = BTreeMap::new();
         for input in &node.inputs {
             for part in &input.parts {
                 by_shard.entry(&part.shard).or_default().push((&input.scratch, part));
             }
         }
-        for (shard, parts) in by_shard {
+        let target = Target { shard: &node.at, workshop: Mutex::new(&mut workshop), held_rows: AtomicUsize::new(0) };
+        let copies = by_shard.iter().map(|(shard, parts)| async {
             let started = Instant::now();
-            let copied = self.copy_from(shard, &parts, node.recheck, &mut workshop, &node.at, &mut held_rows).await;
+            let copied = self.copy_from(shard, parts, node.recheck, &target).await;
             self.metrics.asked_shard(shard, started.elapsed(), copied.as_ref().err().map(reason));
-            copied?;
-        }
+            copied
+        });
+        try_join_all(copies).await?;
+        let held_rows = target.held_rows.into_inner();
         self.metrics.gathered(held_rows);
         let started = Instant::now();
         execute(&node.at, workshop.begin(), AS_BEFORE).await?;
@@ -95,16 +114,14 @@ impl Execution<'_> {
         shard: &ShardId,
         parts: &[(&str, &Part)],
         recheck: bool,
-        workshop: &mut Lease,
-        at: &ShardId,
-        held_rows: &mut usize,
+        target: &Target<'_>,
     ) -> Result<(), QueryError> {
         let mut source = self.lease(shard).await?;
         if parts.len() > 1 {
             execute(shard, source.begin(), "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
         }
         for (scratch, part) in parts {
-            self.copy(scratch, part, source.begin(), workshop.begin(), at, held_rows).await?;
+            self.copy(scratch, part, source.begin(), target).await?;
         }
         if parts.len() > 1 {
             execute(shard, source.begin(), "COMMIT").await?;
@@ -121,9 +138,7 @@ impl Execution<'_> {
         scratch: &str,
         part: &Part,
         source: &mut MySqlConnection,
-        workshop: &mut MySqlConnection,
-        at: &ShardId,
-        held_rows: &mut usize,
+        target: &Target<'_>,
     ) -> Result<(), QueryError> {
         let begin = format!("INSERT INTO {} VALUES ", quote(scratch));
         let mut batch = Vec::new();
@@ -134,17 +149,16 @@ impl Execution<'_> {
             if columns.is_empty() {
                 columns = columns_of(&row, |_, _| false);
             }
-            *held_rows += 1;
-            if *held_rows > self.max_held_rows {
+            if target.held_rows.fetch_add(1, Ordering::Relaxed) >= self.max_held_rows {
                 return Err(QueryError::TooManyToGather(self.max_held_rows));
             }
             batch.extend_from_slice(if batch.is_empty() { begin.as_bytes() } else { b", " });
             write_row(&mut batch, &columns, &row)?;
             if batch.len() >= BATCH_BYTES {
-                insert(at, workshop, std::mem::take(&mut batch)).await?;
+                target.insert(std::mem::take(&mut batch)).await?;
             }
         }
-        if batch.is_empty() { Ok(()) } else { insert(at, workshop, batch).await }
+        if batch.is_empty() { Ok(()) } else { target.insert(batch).await }
     }
 
     async fn run_gathered(
@@ -228,11 +242,6 @@ fn write_row(batch: &mut Vec<u8>, columns: &[Column], row: &impl Row) -> Result<
     }
     batch.push(b')');
     Ok(())
-}
-
-async fn insert(shard: &ShardId, workshop: &mut MySqlConnection, batch: Vec<u8>) -> Result<(), QueryError> {
-    let text = String::from_utf8(batch).map_err(|_| QueryError::Internal("a literal is not UTF-8".to_owned()))?;
-    execute(shard, workshop, &text).await
 }
 
 async fn execute(shard: &ShardId, connection: &mut MySqlConnection, sql: &str) -> Result<(), QueryError> {

@@ -11,6 +11,13 @@ use crate::sql::relations::{Relation, Relations, relations};
 use crate::sql::statement::{Operand, Read, Unsupported};
 use crate::topology::ShardId;
 
+/// What is known of the statement whose tables are copied.
+struct Statement<'a> {
+    sql: &'a Sql,
+    read: &'a Read,
+    relations: &'a Relations,
+}
+
 impl Planner<'_> {
     /// `why` is what stands in the way of merging, for `/explain`.
     pub(super) fn plan_gather(
@@ -39,7 +46,8 @@ impl Planner<'_> {
             let scratch = format!("_autoscaler_{}", inputs.len());
             let alias = if relation.has_alias { String::new() } else { format!(" AS {}", quote(&used.alias)) };
             edits.push((relation.name.clone(), format!("{}{alias}", quote(&scratch))));
-            inputs.push(self.input(scratch, table, &shards, read, sql, &relations, relation)?);
+            let statement = Statement { sql, read, relations: &relations };
+            inputs.push(self.input(&statement, relation, scratch, table, &shards)?);
         }
         let renamed = edits.iter().map(|(range, now)| (now.clone(), sql.slice(range.clone()).to_owned())).collect();
         let (text, float_columns) = self.read_floats(sql, read)?;
@@ -77,16 +85,14 @@ impl Planner<'_> {
         })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all of it describes one use of one table")]
+    /// The copy of one use of a table: its definition, and what each shard sends for it.
     fn input(
         &self,
+        Statement { sql, read, relations }: &Statement<'_>,
+        relation: &Relation,
         scratch: String,
         table: &Table,
         shards: &[ShardId],
-        read: &Read,
-        sql: &Sql,
-        relations: &Relations,
-        relation: &Relation,
     ) -> Result<Input, Refusal> {
         let columns = needed_columns(table, sql, relations)?;
         let used = &read.scopes[relation.scope].tables[relation.table];

@@ -64,8 +64,13 @@ impl Planner<'_> {
             for aggregate in pieces.aggregates.iter().filter(|aggregate| !aggregate.is_distinct) {
                 let name = format!("_a{}", sent.selected.len());
                 let call = sql.slice(aggregate.range.clone());
-                sent.defined.push(format!("{call} AS {name}"));
-                sent.selected.push(format!("{call} AS {name}"));
+                let (_, argument) = call.split_once('(')?;
+                let parts = match aggregate.function.as_str() {
+                    "avg" => format!("SUM({argument} AS {name}, COUNT({argument} AS {name}n"),
+                    _ => format!("{call} AS {name}"),
+                };
+                sent.defined.push(parts.clone());
+                sent.selected.push(parts);
                 let column = self.column_at(read, aggregate);
                 edits.push((aggregate.range.clone(), merged(aggregate, column, sql)?.replace("{}", &name)));
             }
@@ -195,9 +200,11 @@ fn merged(aggregate: &Aggregate, column: Option<&TableColumn>, sql: &Sql) -> Opt
     match aggregate.function.as_str() {
         "count" => Some("CAST(COALESCE(SUM({}), 0) AS SIGNED)"),
         // The parts of a quotient, and of a DOUBLE with a fixed number of digits, are rounded.
-        "sum" => {
+        "sum" | "avg" => {
             let fixed = column.is_some_and(|column| kind == "double" && column.column_type.contains('('));
-            (kind != "float" && !fixed && !argument.contains('/')).then_some("SUM({})")
+            // AVG divides as `/` does, and keeps as many digits.
+            let merged = if aggregate.function == "sum" { "SUM({})" } else { "(SUM({}) / SUM({}n))" };
+            (kind != "float" && !fixed && !argument.contains('/')).then_some(merged)
         }
         // What compares otherwise than it is stored.
         "min" | "max" if ["enum", "set", "bit", "float", "uuid", "inet4", "inet6", "json"].contains(&kind) => None,

@@ -282,7 +282,7 @@ impl Generator {
 
     fn aggregate(&mut self, used: &[(usize, &str)]) -> String {
         let (column, number) = (self.column(used), self.number(used));
-        match self.random.random_range(0..14) {
+        match self.random.random_range(0..15) {
             0..3 => "COUNT(*)".to_owned(),
             3 => format!("COUNT({column})"),
             4 | 5 => format!("SUM({number})"),
@@ -293,6 +293,7 @@ impl Generator {
             10 => format!("SUM(DISTINCT {number})"),
             11 => format!("COUNT(*) + COALESCE(SUM({number}), 0)"),
             12 => format!("MAX({number}) - MIN({number})"),
+            13 => format!("ROUND(AVG({number}) * 3, 6)"),
             _ => format!("SUM({number} IS NULL)"),
         }
     }
