@@ -36,7 +36,16 @@ impl Planner<'_> {
             return None;
         }
         let filters = self.scatter_filters(sql, read, several).ok()?;
-        let is_merged = |aggregate: &Aggregate| merged(aggregate, self.column_at(read, aggregate), sql).is_some();
+        // Inside an expression AVG has more digits than it prints, or not, by the server's plan.
+        let is_item = |aggregate: &Aggregate| {
+            let starts = |range: &std::ops::Range<usize>| range.start == aggregate.range.start;
+            let item = pieces.clauses.items.iter().position(starts);
+            item.is_some_and(|item| list.items[item].text.len() == aggregate.range.len()) && pieces.aliases.is_empty()
+        };
+        let is_merged = |aggregate: &Aggregate| {
+            (aggregate.function != "avg" || is_item(aggregate))
+                && merged(aggregate, self.column_at(read, aggregate), sql).is_some()
+        };
         let adds_up = pieces.is_grouped
             && pieces.aggregates.iter().all(|aggregate| aggregate.is_distinct || is_merged(aggregate));
         let mut sent = Sent::default();
@@ -202,7 +211,7 @@ fn merged(aggregate: &Aggregate, column: Option<&TableColumn>, sql: &Sql) -> Opt
         // The parts of a quotient, and of a DOUBLE with a fixed number of digits, are rounded.
         "sum" | "avg" => {
             let fixed = column.is_some_and(|column| kind == "double" && column.column_type.contains('('));
-            // AVG divides as `/` does, and keeps as many digits.
+            // AVG divides as `/` does, and prints as many digits.
             let merged = if aggregate.function == "sum" { "SUM({})" } else { "(SUM({}) / SUM({}n))" };
             (kind != "float" && !fixed && !argument.contains('/')).then_some(merged)
         }

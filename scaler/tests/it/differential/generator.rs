@@ -280,9 +280,11 @@ impl Generator {
         self.scalar(used)
     }
 
+    /// Not AVG inside of an expression: there a server computes with the digits that it prints or with more, by its
+    /// execution plan.
     fn aggregate(&mut self, used: &[(usize, &str)]) -> String {
         let (column, number) = (self.column(used), self.number(used));
-        match self.random.random_range(0..15) {
+        match self.random.random_range(0..14) {
             0..3 => "COUNT(*)".to_owned(),
             3 => format!("COUNT({column})"),
             4 | 5 => format!("SUM({number})"),
@@ -293,7 +295,6 @@ impl Generator {
             10 => format!("SUM(DISTINCT {number})"),
             11 => format!("COUNT(*) + COALESCE(SUM({number}), 0)"),
             12 => format!("MAX({number}) - MIN({number})"),
-            13 => format!("ROUND(AVG({number}) * 3, 6)"),
             _ => format!("SUM({number} IS NULL)"),
         }
     }
