@@ -84,7 +84,7 @@ impl Cluster {
         let limits = Limits::default();
         let router = Router::start(RouterConfig { seeds: seeds.collect(), layout: layout.clone(), limits });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/query", listener.local_addr().unwrap());
+        let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(router::http::serve(listener, router.clone(), async {
             let _ = stopped.await;
@@ -121,9 +121,27 @@ impl Cluster {
     }
 
     async fn post(&self, sql: &str) -> (u16, Value) {
+        self.post_to("query", sql).await
+    }
+
+    async fn post_to(&self, path: &str, sql: &str) -> (u16, Value) {
         let body = json!({ "query": sql, "format": "rows" });
-        let answer = self.client.post(&self.url).json(&body).send().await.unwrap();
+        let answer = self.client.post(format!("{}/{path}", self.url)).json(&body).send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// How a statement would be answered, and the statement: what is merged must not be gathered one day, unnoticed.
+    pub async fn route(&self, sql: &str) -> String {
+        let (_, plan) = self.post_to("explain", sql).await;
+        let steps = plan["merge"].as_array().map_or(&[][..], Vec::as_slice);
+        let is_copied = steps.iter().any(|step| step.as_str().is_some_and(|step| step.starts_with("copy ")));
+        let reduces = plan["statements"][0]["sql"].as_str().is_some_and(|sent| sent.contains(" AS _"));
+        let route = match (is_copied, reduces) {
+            (true, true) => "reduce",
+            (true, false) => "gather",
+            (false, _) => plan["route"].as_str().unwrap_or("error"),
+        };
+        format!("{route:<10}{sql}")
     }
 
     async fn ask(&self, sql: &str) -> Result<Answer, Value> {
