@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::gather::{exact_type, splice};
 use super::place::Several;
+use super::scatter::where_clause;
 use super::{Gather, Input, Node, Part, Plan, Planner, Route};
 use crate::schema::{TableColumn, quote};
 use crate::sql::Sql;
@@ -97,12 +98,7 @@ impl Planner<'_> {
         let where_ = pieces.clauses.where_.clone().map(|range| sql.slice(range).to_owned());
         let modifiers = straight(&list.modifiers);
         let statement = |columns: &[String], filter: &Option<String>, tail: &str| {
-            let condition = match (&where_, filter) {
-                (Some(condition), Some(filter)) => format!(" WHERE ({condition}) AND {filter}"),
-                (Some(condition), None) => format!(" WHERE {condition}"),
-                (None, Some(filter)) => format!(" WHERE {filter}"),
-                (None, None) => String::new(),
-            };
+            let condition = where_clause(where_.as_deref(), filter.as_deref());
             format!("SELECT {modifiers}{} FROM {from}{condition}{tail}", columns.join(", "))
         };
         let part = |(shard, filter): (&ShardId, &Option<String>)| Part {

@@ -35,12 +35,7 @@ impl Planner<'_> {
         select.insert_str(0, "SELECT ");
         let parts = several.shards.iter().zip(filters).map(|(shard, filter)| {
             let condition = shape.where_.as_ref().map(|_| self.own_condition(sql, read, shape, shard));
-            let where_ = match (condition, filter) {
-                (Some(condition), Some(filter)) => format!(" WHERE ({condition}) AND {filter}"),
-                (Some(condition), None) => format!(" WHERE {condition}"),
-                (None, Some(filter)) => format!(" WHERE {filter}"),
-                (None, None) => String::new(),
-            };
+            let where_ = where_clause(condition.as_deref(), filter.as_deref());
             Part { shard: shard.clone(), sql: format!("{select} FROM {}{where_}{tail}", shape.from) }
         });
         Ok(Plan {
@@ -152,6 +147,16 @@ impl Planner<'_> {
         }
         let items: Vec<String> = items.into_iter().map(|(text, _)| text).collect();
         Ok((format!("SELECT {} {} {}", list.modifiers, items.join(", "), list.rest), float_columns))
+    }
+}
+
+/// WHERE of the client's condition and the shard's own.
+pub(super) fn where_clause(condition: Option<&str>, filter: Option<&str>) -> String {
+    match (condition, filter) {
+        (Some(condition), Some(filter)) => format!(" WHERE ({condition}) AND {filter}"),
+        (Some(condition), None) => format!(" WHERE {condition}"),
+        (None, Some(filter)) => format!(" WHERE {filter}"),
+        (None, None) => String::new(),
     }
 }
 
