@@ -4,6 +4,7 @@ mod change;
 mod gather;
 mod order;
 mod place;
+mod question;
 mod reduce;
 mod scatter;
 mod select;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use self::place::{Place, Several};
+use self::question::Question;
 use crate::merge::compare::Pad;
 use crate::schema::Schema;
 use crate::slots::Slot;
@@ -275,10 +277,8 @@ impl Planner<'_> {
                     Ok(Statement::Read(read)) => Some((sql, read)),
                     _ => None,
                 });
-                return match &frozen {
-                    Some((sql, read)) => self.plan_several(sql, read, &several),
-                    None => self.plan_several(sql, read, &several),
-                };
+                let (sql, read) = frozen.as_ref().map_or((sql, read), |(sql, read)| (sql, read));
+                return self.plan_several(&Question::new(sql, read, &several));
             }
         };
         if let Node::Read(node) = &mut plan.node {
@@ -288,15 +288,15 @@ impl Planner<'_> {
     }
 
     /// Merged if that is possible, else over what is left of each shard's rows, else over copies of them.
-    fn plan_several(&self, sql: &Sql, read: &Read, several: &Several) -> Result<Plan, Refusal> {
+    fn plan_several(&self, question: &Question) -> Result<Plan, Refusal> {
         let scattered = match self.unmergeable {
             Some(why) => Err(Refusal::Unsupported(why.clone())),
-            None => self.plan_scatter(sql, read, several),
+            None => self.plan_scatter(question),
         };
         match scattered {
-            Err(Refusal::Unsupported(why)) => match self.plan_reduced(sql, read, several, &why) {
+            Err(Refusal::Unsupported(why)) => match self.plan_reduced(question, &why) {
                 Some(plan) => Ok(plan),
-                None => self.plan_gather(sql, read, several, &why),
+                None => self.plan_gather(question, &why),
             },
             outcome => outcome,
         }
@@ -411,9 +411,20 @@ impl Planner<'_> {
             parts: vec![Part { shard: shard.clone(), sql }],
             merge: Merge::Concatenate(Window::default()),
             float_columns: Vec::new(),
-            recheck: self.topology.moves_touching(shard).next().is_some(),
+            recheck: self.is_moving(shard),
         });
         Plan { route, reason, node, epoch: self.topology.epoch() }
+    }
+
+    /// Whether rows may change owner under a statement on this shard.
+    fn is_moving(&self, shard: &ShardId) -> bool {
+        self.topology.moves_touching(shard).next().is_some()
+    }
+
+    /// The shards that a test picks, in shard order.
+    fn shards_where(&self, is_picked: impl Fn(&ShardId) -> bool) -> Vec<ShardId> {
+        let shards = self.topology.shards().iter().map(|shard| &shard.id);
+        shards.filter(|shard| is_picked(shard)).cloned().collect()
     }
 
     fn write_to(&self, route: Route, shard: ShardId, sql: String, moving: bool, reason: String) -> Plan {

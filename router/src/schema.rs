@@ -123,6 +123,25 @@ impl Table {
     }
 }
 
+impl TableColumn {
+    /// What the column has to be cast to so that its text names its value and nothing else.
+    pub fn exact_type(&self) -> Option<&'static str> {
+        match self.data_type.as_str() {
+            // FLOAT prints six digits.
+            "float" => Some("DOUBLE"),
+            // By number: `''` may be a member or an invalid value.
+            "enum" | "set" | "bit" => Some("UNSIGNED"),
+            _ => None,
+        }
+    }
+
+    /// The number in parentheses behind the type: the characters of a CHAR or VARCHAR.
+    pub fn length(&self) -> Option<u32> {
+        let (_, rest) = self.column_type.split_once('(')?;
+        rest.split_once(')')?.0.parse().ok()
+    }
+}
+
 /// `name` as a quoted identifier.
 pub fn quote(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))

@@ -30,7 +30,7 @@ pub mod statement;
 
 use std::ops::Range;
 
-use sqlparser::ast::Statement;
+use sqlparser::ast::{Ident, Statement};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
@@ -246,6 +246,26 @@ fn parser_tokens(lexemes: &[Lexeme]) -> (Vec<TokenWithSpan>, bool) {
 
 fn location(byte: usize) -> Location {
     Location::new(1, byte as u64 + 1)
+}
+
+/// The bytes of a name of the tree, the reverse of [`location`].
+fn bytes_of(name: &Ident) -> Option<Range<usize>> {
+    let byte = |column: u64| usize::try_from(column).ok()?.checked_sub(1);
+    Some(byte(name.span.start.column)?..byte(name.span.end.column)?)
+}
+
+/// The text with each range, none of which overlaps another, replaced.
+pub fn splice(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
+    edits.sort_by_key(|(range, _)| range.start);
+    let mut spliced = String::with_capacity(text.len() + 16 * edits.len());
+    let mut end = 0;
+    for (range, replacement) in edits {
+        spliced.push_str(&text[end..range.start]);
+        spliced.push_str(&replacement);
+        end = range.end;
+    }
+    spliced.push_str(&text[end..]);
+    spliced
 }
 
 fn parse(tokens: Vec<TokenWithSpan>) -> Result<Statement, String> {

@@ -3,51 +3,32 @@
 
 use std::collections::BTreeSet;
 
-use super::place::Several;
+use super::question::Question;
 use super::{Gather, Input, Node, Part, Plan, Planner, Refusal, Route};
 use crate::schema::{Table, TableColumn, TableKind, quote};
-use crate::sql::Sql;
-use crate::sql::relations::{Relation, Relations, relations};
+use crate::sql::relations::{Relation, Relations};
 use crate::sql::statement::{Operand, Read, Unsupported};
+use crate::sql::{Sql, splice};
 use crate::topology::ShardId;
-
-/// What is known of the statement whose tables are copied.
-struct Statement<'a> {
-    sql: &'a Sql,
-    read: &'a Read,
-    relations: &'a Relations,
-}
 
 impl Planner<'_> {
     /// `why` is what stands in the way of merging, for `/explain`.
-    pub(super) fn plan_gather(
-        &self,
-        sql: &Sql,
-        read: &Read,
-        several: &Several,
-        why: &Unsupported,
-    ) -> Result<Plan, Refusal> {
-        let over = |unsupported: Unsupported| Unsupported {
-            construct: format!("{} over several shards", unsupported.construct),
-            hint: unsupported.hint.or_else(|| Some(format!("name the sharding key: {}", several.reason))),
-        };
-        let relations = relations(sql, read).map_err(over)?;
+    pub(super) fn plan_gather(&self, question: &Question, why: &Unsupported) -> Result<Plan, Refusal> {
+        let Question { sql, read, .. } = question;
+        let relations = question.relations().map_err(|why| question.refusal(why))?;
+        let pins = self.pins(&read.scopes);
         let mut inputs = Vec::new();
         let mut edits = Vec::new();
         for relation in &relations.uses {
             let used = &read.scopes[relation.scope].tables[relation.table];
             let table = self.schema.table(&used.table.name).ok_or_else(|| self.no_such_table(&used.table))?;
             let TableKind::Sharded { key, key_type } = &table.kind else { continue };
-            let pinned = self.pinned_slots(&read.scopes, (relation.scope, relation.table), key, *key_type);
-            let shards = match pinned {
-                Some(slots) => self.owners(&slots),
-                None => self.topology.owning_shards().iter().map(|shard| shard.id.clone()).collect(),
-            };
+            let shards = self.shards_of(&pins, (relation.scope, relation.table), key, *key_type);
             let scratch = format!("_autoscaler_{}", inputs.len());
             let alias = if relation.has_alias { String::new() } else { format!(" AS {}", quote(&used.alias)) };
             edits.push((relation.name.clone(), format!("{}{alias}", quote(&scratch))));
-            let statement = Statement { sql, read, relations: &relations };
-            inputs.push(self.input(&statement, relation, scratch, table, &shards)?);
+            let columns = needed_columns(table, sql, relations)?;
+            inputs.push(self.input(read, relation, scratch, table, &columns, &shards));
         }
         let renamed = edits.iter().map(|(range, now)| (now.clone(), sql.slice(range.clone()).to_owned())).collect();
         let (text, float_columns) = self.read_floats(sql, read)?;
@@ -56,21 +37,17 @@ impl Planner<'_> {
             true => splice(&sql.text, edits),
             // The list was written anew, so that places in it are not those of the text any more.
             false => splice_rest(&sql.text, &text, edits).ok_or_else(|| {
-                over(Unsupported::with_hint("a FLOAT column beside a subquery in the list", "cast it to DOUBLE"))
+                let construct = "a FLOAT column beside a subquery in the list";
+                question.refusal(Unsupported::with_hint(construct, "cast it to DOUBLE"))
             })?,
         };
         let at = &self.topology.home().id;
-        let takes_part = |shard: &ShardId| {
-            shard == at || inputs.iter().flat_map(|input| &input.parts).any(|part| part.shard == *shard)
-        };
-        let shards = self.topology.shards().iter().map(|shard| &shard.id).filter(|shard| takes_part(shard)).cloned();
-        let shards = shards.collect();
-        let moving =
-            |input: &Input| input.parts.iter().any(|part| self.topology.moves_touching(&part.shard).next().is_some());
-        let recheck = inputs.iter().any(moving);
+        let asks = |shard: &ShardId| inputs.iter().flat_map(|input| &input.parts).any(|part| part.shard == *shard);
+        let shards = self.shards_where(|shard| shard == at || asks(shard));
+        let recheck = self.topology.shards().iter().any(|shard| asks(&shard.id) && self.is_moving(&shard.id));
         Ok(Plan {
             route: Route::Scatter,
-            reason: reason(several, why),
+            reason: question.reason(why),
             node: Node::Gather(Gather {
                 original,
                 at: at.clone(),
@@ -88,19 +65,19 @@ impl Planner<'_> {
     /// The copy of one use of a table: its definition, and what each shard sends for it.
     fn input(
         &self,
-        Statement { sql, read, relations }: &Statement<'_>,
+        read: &Read,
         relation: &Relation,
         scratch: String,
         table: &Table,
+        columns: &[&TableColumn],
         shards: &[ShardId],
-    ) -> Result<Input, Refusal> {
-        let columns = needed_columns(table, sql, relations)?;
+    ) -> Input {
         let used = &read.scopes[relation.scope].tables[relation.table];
         let alias = quote(&used.alias);
         let list = |exact: bool| {
             let one = |column: &&TableColumn| {
                 let name = format!("{alias}.{}", quote(&column.name));
-                match exact_type(column).filter(|_| exact) {
+                match column.exact_type().filter(|_| exact) {
                     Some(exact) => format!("CAST({name} AS {exact}) AS {}", quote(&column.name)),
                     None => name,
                 }
@@ -134,7 +111,7 @@ impl Planner<'_> {
             .map(|column| format!("KEY ({})", quote(&column.name)))
             .collect();
         let keys = if keys.is_empty() { String::new() } else { format!(" ({})", keys.join(", ")) };
-        Ok(Input {
+        Input {
             definition: format!(
                 "CREATE TEMPORARY TABLE {}{keys} AS SELECT {} FROM {from} LIMIT 0",
                 quote(&scratch),
@@ -147,7 +124,7 @@ impl Planner<'_> {
             table: table.name.clone(),
             parts: shards.iter().map(part).collect(),
             scratch,
-        })
+        }
     }
 
     /// Columns of a use that are compared with other columns: an index on them keeps joins of copies fast.
@@ -168,12 +145,6 @@ impl Planner<'_> {
     }
 }
 
-/// Why a read is gathered.
-pub(super) fn reason(several: &Several, why: &Unsupported) -> String {
-    let why = why.construct.replace(" over several shards", "");
-    format!("{}; {} cannot be merged: its rows are gathered", several.reason, why.trim_end_matches(','))
-}
-
 /// The columns that a statement names or means by `*`, in table order; one at least.
 fn needed_columns<'a>(table: &'a Table, sql: &Sql, relations: &Relations) -> Result<Vec<&'a TableColumn>, Refusal> {
     let is_named = |column: &TableColumn| sql.names(&column.name);
@@ -192,35 +163,9 @@ fn needed_columns<'a>(table: &'a Table, sql: &Sql, relations: &Relations) -> Res
     Ok(needed)
 }
 
-/// What a column has to be cast to so that its text names its value and nothing else.
-pub(super) fn exact_type(column: &TableColumn) -> Option<&'static str> {
-    match column.data_type.as_str() {
-        // FLOAT prints six digits.
-        "float" => Some("DOUBLE"),
-        // By number: `''` may be a member or an invalid value.
-        "enum" | "set" | "bit" => Some("UNSIGNED"),
-        _ => None,
-    }
-}
-
 fn can_be_indexed(column: &TableColumn) -> bool {
     let long = ["text", "blob", "json", "geometry"].iter().any(|kind| column.data_type.ends_with(kind));
-    let length = column.column_type.split_once('(').and_then(|(_, rest)| rest.split_once(')')?.0.parse::<u32>().ok());
-    !long && length.unwrap_or(0) <= 255
-}
-
-/// The text with each range replaced.
-pub(super) fn splice(text: &str, mut edits: Vec<(std::ops::Range<usize>, String)>) -> String {
-    edits.sort_by_key(|(range, _)| range.start);
-    let mut spliced = String::with_capacity(text.len() + 16 * edits.len());
-    let mut end = 0;
-    for (range, replacement) in edits {
-        spliced.push_str(&text[end..range.start]);
-        spliced.push_str(&replacement);
-        end = range.end;
-    }
-    spliced.push_str(&text[end..]);
-    spliced
+    !long && column.length().unwrap_or(0) <= 255
 }
 
 /// As [`splice`], of a text that has another beginning; `None` if a range lies in what differs.

@@ -40,8 +40,7 @@ impl Order {
 pub(super) fn weight(column: &TableColumn, collation: &str, mariadb: bool) -> Option<Option<u32>> {
     /// Longer weights could exceed max_sort_length, up to which the server itself compares.
     const MAX_LENGTH: u32 = 128;
-    let (_, rest) = column.column_type.split_once('(')?;
-    let length = rest.split_once(')')?.0.parse::<u32>().ok().filter(|length| *length <= MAX_LENGTH)?;
+    let length = column.length().filter(|length| *length <= MAX_LENGTH)?;
     let unicode = collation.starts_with("utf8mb4_") || collation.starts_with("utf8mb3_");
     let fills = ["_general_ci", "_swedish_ci"].iter().any(|name| collation.ends_with(name));
     let padded = match mariadb {

@@ -34,6 +34,9 @@ pub(super) struct Several {
 /// A table use, by scope and position.
 pub(super) type Use = (usize, usize);
 
+/// For a column of a table use, in lower case, the literals that it must equal one of.
+pub(super) type Pins = BTreeMap<(usize, usize, String), Vec<KeyLiteral>>;
+
 impl Planner<'_> {
     pub(super) fn place(&self, scopes: &[Scope]) -> Result<Place, Refusal> {
         if let Some(shard) = self.only_owner().filter(|shard| *shard == self.topology.home().id) {
@@ -85,42 +88,36 @@ impl Planner<'_> {
 
     fn everywhere(&self, alias: &str, key: &str) -> Several {
         Several {
-            shards: self.topology.owning_shards().iter().map(|shard| shard.id.clone()).collect(),
+            shards: self.all_owners(),
             route: Route::Scatter,
             reason: format!("no condition pins `{key}`, the sharding key of {alias}, to exact values"),
         }
     }
 
-    /// The slots that conditions pin one use of a table to; `None` if none does, exactly.
-    pub(super) fn pinned_slots(
-        &self,
-        scopes: &[Scope],
-        (scope, table): Use,
-        key: &str,
-        key_type: KeyType,
-    ) -> Option<BTreeSet<Slot>> {
-        exact_slots(self.pins(scopes).get(&(scope, table, key.to_lowercase()))?, key_type)
+    /// The shards whose rows of one use of a table can matter, by `pins`.
+    pub(super) fn shards_of(&self, pins: &Pins, (scope, table): Use, key: &str, key_type: KeyType) -> Vec<ShardId> {
+        let pinned = pins.get(&(scope, table, key.to_lowercase()));
+        match pinned.and_then(|literals| exact_slots(literals, key_type)) {
+            Some(slots) => self.owners(&slots),
+            None => self.all_owners(),
+        }
     }
 
     /// The owners of slots, in shard order.
-    pub(super) fn owners(&self, slots: &BTreeSet<Slot>) -> Vec<ShardId> {
+    fn owners(&self, slots: &BTreeSet<Slot>) -> Vec<ShardId> {
         let owners: BTreeSet<&ShardId> = slots.iter().map(|&slot| &self.topology.owner(slot).id).collect();
-        let shards = self.topology.shards().iter().map(|shard| &shard.id);
-        shards.filter(|shard| owners.contains(shard)).cloned().collect()
+        self.shards_where(|shard| owners.contains(shard))
+    }
+
+    /// Every shard that owns slots, in shard order.
+    fn all_owners(&self) -> Vec<ShardId> {
+        self.topology.owning_shards().iter().map(|shard| shard.id.clone()).collect()
     }
 
     fn place_of_slots(&self, slots: BTreeSet<Slot>, unsharded: bool) -> Place {
-        let mut owners: BTreeSet<&ShardId> = slots.iter().map(|&slot| &self.topology.owner(slot).id).collect();
-        if unsharded {
-            owners.insert(&self.topology.home().id);
-        }
-        let shards: Vec<ShardId> = self
-            .topology
-            .shards()
-            .iter()
-            .filter(|shard| owners.contains(&shard.id))
-            .map(|shard| shard.id.clone())
-            .collect();
+        let owners = self.owners(&slots);
+        let home = &self.topology.home().id;
+        let shards = self.shards_where(|shard| owners.contains(shard) || unsharded && shard == home);
         match (&shards[..], &slots.iter().collect::<Vec<_>>()[..]) {
             // Only NULL was asked for, which equals nothing: any shard answers that.
             ([], _) => Place::Any,
@@ -141,8 +138,8 @@ impl Planner<'_> {
     }
 
     /// The literals to which columns are pinned, also through equalities between columns.
-    fn pins(&self, scopes: &[Scope]) -> BTreeMap<(usize, usize, String), Vec<KeyLiteral>> {
-        let mut pins: BTreeMap<(usize, usize, String), Vec<KeyLiteral>> = BTreeMap::new();
+    pub(super) fn pins(&self, scopes: &[Scope]) -> Pins {
+        let mut pins = Pins::new();
         let mut equalities = Vec::new();
         for (index, scope) in scopes.iter().enumerate() {
             for condition in &scope.conditions {

@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::gather::{exact_type, splice};
-use super::place::Several;
+use super::question::Question;
 use super::scatter::where_clause;
 use super::{Gather, Input, Node, Part, Plan, Planner, Route};
 use crate::schema::{TableColumn, quote};
-use crate::sql::Sql;
-use crate::sql::pieces::{Aggregate, Pieces, pieces};
-use crate::sql::statement::{ColumnRef, Read, Unsupported};
+use crate::sql::pieces::{Aggregate, Column, Pieces, pieces};
+use crate::sql::statement::{ColumnRef, Key, Read, Shape, Unsupported};
+use crate::sql::{Sql, splice};
 use crate::topology::ShardId;
 
 const SCRATCH: &str = "_autoscaler_0";
@@ -29,14 +28,15 @@ struct Sent {
 
 impl Planner<'_> {
     /// `None` if the statement has to be gathered table by table.
-    pub(super) fn plan_reduced(&self, sql: &Sql, read: &Read, several: &Several, why: &Unsupported) -> Option<Plan> {
+    pub(super) fn plan_reduced(&self, question: &Question, why: &Unsupported) -> Option<Plan> {
+        let Question { sql, read, several, .. } = question;
         let pieces = pieces(sql)?;
         let list = read.list.as_ref()?;
         let scope = read.scopes.first()?;
         if pieces.has_windows && pieces.is_grouped || !scope.derived.is_empty() || scope.tables.is_empty() {
             return None;
         }
-        let filters = self.scatter_filters(sql, read, several).ok()?;
+        let filters = self.scatter_filters(question).ok()?;
         // Inside an expression AVG has more digits than it prints, or not, by the server's plan.
         let is_item = |aggregate: &Aggregate| {
             let starts = |range: &std::ops::Range<usize>| range.start == aggregate.range.start;
@@ -93,7 +93,8 @@ impl Planner<'_> {
         let begin = pieces.clauses.from.as_ref()?.start;
         let end = pieces.clauses.where_.as_ref().unwrap_or(pieces.clauses.from.as_ref()?).end;
         edits.push((begin..end, SCRATCH.to_owned()));
-        let tail = if adds_up { sent.group_by() } else { first_rows(sql, &pieces, read)? };
+        let grouped = if adds_up { sent.group_by() } else { String::new() };
+        let tail = if adds_up { grouped.clone() } else { first_rows(sql, &pieces, read) };
         let from = sql.slice(pieces.clauses.from.clone()?).to_owned();
         let where_ = pieces.clauses.where_.clone().map(|range| sql.slice(range).to_owned());
         let modifiers = straight(&list.modifiers);
@@ -105,10 +106,8 @@ impl Planner<'_> {
             shard: shard.clone(),
             sql: statement(&sent.selected, filter, &tail),
         };
-        let grouped = if adds_up { sent.group_by() } else { String::new() };
         let at = self.topology.home().id.clone();
-        let takes_part = |shard: &&ShardId| **shard == at || several.shards.contains(shard);
-        let shards = self.topology.shards().iter().map(|shard| &shard.id).filter(takes_part).cloned().collect();
+        let shards = self.shards_where(|shard| *shard == at || several.shards.contains(shard));
         let input = Input {
             scratch: SCRATCH.to_owned(),
             definition: format!(
@@ -122,7 +121,7 @@ impl Planner<'_> {
         };
         Some(Plan {
             route: Route::Scatter,
-            reason: super::gather::reason(several, why),
+            reason: question.reason(why),
             node: Node::Gather(Gather {
                 original: sql.text.clone(),
                 at,
@@ -131,7 +130,7 @@ impl Planner<'_> {
                 sql: splice(&sql.text, edits),
                 renamed: Vec::new(),
                 float_columns: Vec::new(),
-                recheck: several.shards.iter().any(|shard| self.topology.moves_touching(shard).next().is_some()),
+                recheck: several.shards.iter().any(|shard| self.is_moving(shard)),
             }),
             epoch: self.topology.epoch(),
         })
@@ -176,7 +175,7 @@ impl Sent {
         self.by_name.insert(source.clone(), index);
         self.origins.insert(name.clone(), (table, column.name.clone()));
         self.defined.push(format!("{source} AS {name}"));
-        self.selected.push(match exact_type(column) {
+        self.selected.push(match column.exact_type() {
             Some(exact) => format!("CAST({source} AS {exact}) AS {name}"),
             None => format!("{source} AS {name}"),
         });
@@ -224,21 +223,20 @@ fn merged(aggregate: &Aggregate, column: Option<&TableColumn>, sql: &Sql) -> Opt
 }
 
 /// The order and the limit that spare each shard the rows beyond those that can count.
-fn first_rows(sql: &Sql, pieces: &Pieces, read: &Read) -> Option<String> {
-    let is_alias = |column: &crate::sql::pieces::Column| {
+fn first_rows(sql: &Sql, pieces: &Pieces, read: &Read) -> String {
+    let is_alias = |column: &Column| {
         column.may_be_alias && pieces.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(&column.name.name))
     };
-    let Ok(shape) = &read.shape else { return Some(String::new()) };
-    let by_item = shape.order_by.iter().any(|(key, _)| matches!(key, crate::sql::statement::Key::Item(_)));
+    let Ok(Shape { order_by, limit: Some(limit), offset, .. }) = &read.shape else { return String::new() };
+    let by_item = order_by.iter().any(|(key, _)| matches!(key, Key::Item(_)));
     if pieces.is_grouped || pieces.has_having || pieces.has_windows || by_item || pieces.columns.iter().any(is_alias) {
-        return Some(String::new());
+        return String::new();
     }
-    let Some(limit) = shape.limit else { return Some(String::new()) };
     let order = match (pieces.clauses.order_by.first(), pieces.clauses.order_by.last()) {
         (Some(first), Some(last)) => format!(" ORDER BY {}", sql.slice(first.start..last.end)),
         _ => String::new(),
     };
-    Some(format!("{order} LIMIT {}", limit.saturating_add(shape.offset)))
+    format!("{order} LIMIT {}", limit.saturating_add(*offset))
 }
 
 /// Of the words after SELECT, the one that has to do with FROM.

@@ -2,31 +2,25 @@
 
 use std::ops::Range;
 
-use super::gather::splice;
-use super::place::Several;
+use super::question::Question;
 use super::select::Query;
 use super::{Node, Part, Plan, Planner, ReadNode, Refusal};
 use crate::keys::KeySlot;
 use crate::schema::{Schema, Table, TableColumn, TableKind, quote};
-use crate::slots::SlotSet;
-use crate::sql::Sql;
-use crate::sql::relations::relations;
 use crate::sql::statement::{
     ColumnRef, Condition, Item, ItemKind, Operand, Read, Scope, SelectList, Shape, TableUse, Unsupported,
 };
+use crate::sql::{Sql, splice};
 use crate::topology::{MovePhase, ShardId};
 
 impl Planner<'_> {
-    pub(super) fn plan_scatter(&self, sql: &Sql, read: &Read, several: &Several) -> Result<Plan, Refusal> {
-        let over = |unsupported: &Unsupported| Unsupported {
-            construct: format!("{} over several shards", unsupported.construct),
-            hint: unsupported.hint.clone().or_else(|| Some(format!("name the sharding key: {}", several.reason))),
-        };
-        let shape = read.shape.as_ref().map_err(over)?;
+    pub(super) fn plan_scatter(&self, question: &Question) -> Result<Plan, Refusal> {
+        let Question { sql, read, several, .. } = question;
+        let shape = read.shape.as_ref().map_err(|why| question.refusal(why.clone()))?;
         let Some(list) = &read.list else {
-            return Err(over(&Unsupported::new("this form of SELECT")).into());
+            return Err(question.refusal(Unsupported::new("this form of SELECT")).into());
         };
-        let filters = self.scatter_filters(sql, read, several).map_err(|unsupported| over(&unsupported))?;
+        let filters = self.scatter_filters(question).map_err(|why| question.refusal(why))?;
         let query = Query { scope: &read.scopes[0], shape, list, schema: self.schema };
         let (mut select, tail, merge, float_columns) = match shape.grouped || shape.distinct {
             true => query.grouped()?,
@@ -45,7 +39,7 @@ impl Planner<'_> {
                 parts: parts.collect(),
                 merge,
                 float_columns,
-                recheck: several.shards.iter().any(|shard| self.topology.moves_touching(shard).next().is_some()),
+                recheck: several.shards.iter().any(|shard| self.is_moving(shard)),
             }),
             epoch: self.topology.epoch(),
         })
@@ -89,21 +83,16 @@ impl Planner<'_> {
     }
 
     /// What each shard must add to its WHERE so that it answers for rows that are its own.
-    pub(super) fn scatter_filters(
-        &self,
-        sql: &Sql,
-        read: &Read,
-        several: &Several,
-    ) -> Result<Vec<Option<String>>, Unsupported> {
-        if let ([Scope { tables, derived, .. }], [used]) = (&read.scopes[..], &read.scopes[0].tables[..])
-            && derived.is_empty()
-            && tables.len() == 1
+    pub(super) fn scatter_filters(&self, question: &Question) -> Result<Vec<Option<String>>, Unsupported> {
+        let Question { read, several, .. } = question;
+        if let [Scope { tables, derived, .. }] = &read.scopes[..]
+            && let ([used], []) = (&tables[..], &derived[..])
             && let Some(table) = self.schema.table(&used.table.name)
         {
             let shards = several.shards.iter();
             return Ok(shards.map(|shard| self.ownership_filter(shard, table, &used.alias)).collect());
         }
-        if !self.is_together(read, &relations(sql, read)?) {
+        if !self.is_together(read, question.relations()?) {
             return Err(Unsupported::new(match read.scopes.len() {
                 1 => "a join of rows that lie on different shards",
                 _ => "a subquery over rows that lie on different shards",
@@ -127,8 +116,8 @@ impl Planner<'_> {
     /// Hides rows that are also somewhere else.
     pub(super) fn ownership_filter(&self, shard: &ShardId, table: &Table, alias: &str) -> Option<String> {
         let TableKind::Sharded { key, key_type } = &table.kind else { return None };
-        let owned: SlotSet = self.topology.owned(shard);
-        self.has_surplus(shard).then(|| key_type.slot_in_sql(&format!("{}.{}", quote(alias), quote(key)), &owned))
+        self.has_surplus(shard)
+            .then(|| key_type.slot_in_sql(&format!("{}.{}", quote(alias), quote(key)), &self.topology.owned(shard)))
     }
 
     /// The text to send to a lone shard, and which of its columns are FLOATs read as DOUBLE.

@@ -7,7 +7,7 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use sqlparser::tokenizer::Token;
 
-use super::{Sql, read, select_clauses};
+use super::{Sql, read, select_clauses, splice};
 
 /// What a call stands for.
 #[derive(Clone, Copy)]
@@ -21,30 +21,24 @@ enum Clock {
 /// The statement with `now` (in UTC, as sessions are) in place of NOW() and its kin; `None` if there is none, or
 /// one stands where its text names a column.
 pub fn frozen(sql: &Sql, now: Timestamp) -> Option<Sql> {
-    let clauses = select_clauses(sql)?;
-    let harmless: Vec<Range<usize>> = clauses.from.iter().chain(&clauses.where_).cloned().collect();
-    let mut text = String::new();
-    let mut end = 0;
-    let mut index = 0;
-    while index < sql.tokens.len() {
-        let Some((literal, tokens)) = call_at(sql, index, now) else {
-            index += 1;
-            continue;
-        };
-        let range = sql.tokens[index].range.start..sql.tokens[index + tokens - 1].range.end;
-        if !harmless.iter().any(|harmless| harmless.start <= range.start && range.end <= harmless.end) {
-            return None;
-        }
-        text.push_str(&sql.text[end..range.start]);
-        text.push_str(&literal);
-        end = range.end;
-        index += tokens;
-    }
-    if end == 0 {
+    let calls: Vec<(Range<usize>, String)> = (0..sql.tokens.len())
+        .filter_map(|index| {
+            let (literal, tokens) = call_at(sql, index, now)?;
+            Some((sql.tokens[index].range.start..sql.tokens[index + tokens - 1].range.end, literal))
+        })
+        .collect();
+    if calls.is_empty() {
         return None;
     }
-    text.push_str(&sql.text[end..]);
-    read(&text, &[]).ok()
+    let clauses = select_clauses(sql)?;
+    let names_no_column = |(call, _): &(Range<usize>, String)| {
+        let mut harmless = clauses.from.iter().chain(&clauses.where_);
+        harmless.any(|clause| clause.start <= call.start && call.end <= clause.end)
+    };
+    if !calls.iter().all(names_no_column) {
+        return None;
+    }
+    read(&splice(&sql.text, calls), &[]).ok()
 }
 
 /// The literal for the call that begins at a token, and how many tokens the call has.

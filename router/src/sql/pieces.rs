@@ -11,7 +11,7 @@ use sqlparser::tokenizer::Token;
 use super::scopes::column_of;
 use super::shape::{function_name, is_aggregate_name, is_subquery, is_volatile_call, refuse_volatile};
 use super::statement::ColumnRef;
-use super::{SelectClauses, Sql, select_clauses};
+use super::{SelectClauses, Sql, bytes_of, select_clauses};
 
 /// A SELECT without its FROM and WHERE.
 #[derive(Debug)]
@@ -193,9 +193,4 @@ impl Collector<'_> {
         self.pieces.aggregates.push(Aggregate { range: start..end, function, is_distinct, column });
         Some(())
     }
-}
-
-fn bytes_of(ident: &Ident) -> Option<Range<usize>> {
-    let byte = |column: u64| usize::try_from(column).ok()?.checked_sub(1);
-    Some(byte(ident.span.start.column)?..byte(ident.span.end.column)?)
 }

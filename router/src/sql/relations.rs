@@ -14,7 +14,7 @@ use sqlparser::ast::{
 use super::scopes::{column_of, table_name};
 use super::shape::{has_aggregate, is_subquery, is_volatile_call, is_window};
 use super::statement::{ColumnRef, Read, Unsupported};
-use super::{Sql, read};
+use super::{Sql, bytes_of, read};
 
 /// What copying a read's tables takes to know of the text.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -208,7 +208,7 @@ impl From<'_> {
                 self.found.push(Relation {
                     scope: self.scope,
                     table: self.found.len(),
-                    name: bytes_of(name).ok_or_else(|| Unsupported::new(format!("the name `{name}`")))?,
+                    name: bytes_of_name(name).ok_or_else(|| Unsupported::new(format!("the name `{name}`")))?,
                     has_alias: alias.is_some(),
                     is_optional: false,
                     filters: Vec::new(),
@@ -293,9 +293,8 @@ fn printed(expr: &Expr) -> Option<String> {
     (query.body.as_select()?.selection.as_ref()? == expr).then_some(text)
 }
 
-/// Spans of the tree are bytes of the text.
-fn bytes_of(name: &ObjectName) -> Option<Range<usize>> {
-    let span = |index: usize| name.0.get(index).and_then(|part| part.as_ident()).map(|ident| ident.span);
-    let byte = |column: u64| usize::try_from(column).ok()?.checked_sub(1);
-    Some(byte(span(0)?.start.column)?..byte(span(name.0.len() - 1)?.end.column)?)
+/// From the first part of a name to its last.
+fn bytes_of_name(name: &ObjectName) -> Option<Range<usize>> {
+    let part = |index: usize| bytes_of(name.0.get(index)?.as_ident()?);
+    Some(part(0)?.start..part(name.0.len() - 1)?.end)
 }

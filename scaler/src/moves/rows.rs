@@ -3,6 +3,7 @@
 //! The rules and their reasons are measured in notes/mysql-facts.md, "Writing rows exactly". They hold in
 //! sessions set up by [`super::connection::Connection`].
 
+use router::cells::{Kind, write_literal};
 use router::schema::TableColumn;
 
 /// The ways in which column types travel.
@@ -37,10 +38,9 @@ fn form(column: &TableColumn) -> Form {
 
 /// The SQL that reads a column given by its (quoted, perhaps qualified) name.
 pub(super) fn select_expression(column: &TableColumn, name: &str) -> String {
-    match form(column) {
-        Form::Float => format!("CAST({name} AS DOUBLE)"),
-        Form::Ordinal => format!("CAST({name} AS UNSIGNED)"),
-        Form::Exact | Form::Double | Form::Text | Form::Json | Form::Bytes => name.to_owned(),
+    match column.exact_type() {
+        Some(exact) => format!("CAST({name} AS {exact})"),
+        None => name.to_owned(),
     }
 }
 
@@ -49,11 +49,17 @@ pub(super) fn literal(column: &TableColumn, value: Option<&[u8]>) -> String {
     let Some(bytes) = value else { return "NULL".to_owned() };
     match form(column) {
         Form::Exact | Form::Ordinal => String::from_utf8_lossy(bytes).into_owned(),
-        Form::Float | Form::Double => double_literal(&String::from_utf8_lossy(bytes)),
+        Form::Float | Form::Double => literal_of(Kind::Double, bytes),
         Form::Text => format!("'{}'", String::from_utf8_lossy(bytes).replace('\'', "''")),
-        Form::Json => format!("CONVERT({} USING utf8mb4)", hex_literal(bytes)),
-        Form::Bytes => hex_literal(bytes),
+        Form::Json => format!("CONVERT({} USING utf8mb4)", literal_of(Kind::Binary, bytes)),
+        Form::Bytes => literal_of(Kind::Binary, bytes),
     }
+}
+
+fn literal_of(kind: Kind, bytes: &[u8]) -> String {
+    let mut literal = Vec::new();
+    write_literal(&mut literal, kind, Some(bytes));
+    String::from_utf8_lossy(&literal).into_owned()
 }
 
 /// What [`select_expression`] returned for a key column, as a literal to compare the column with.
@@ -68,26 +74,6 @@ pub(super) fn key_literal(column: &TableColumn, value: Option<&[u8]>) -> String 
         }
         _ => plain,
     }
-}
-
-/// MySQL reads `-0` as the integer 0; an exponent keeps it a double.
-fn double_literal(text: &str) -> String {
-    match text.contains(['.', 'e', 'E']) {
-        true => text.to_owned(),
-        false => format!("{text}e0"),
-    }
-}
-
-fn hex_literal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut literal = String::with_capacity(bytes.len() * 2 + 3);
-    literal.push_str("x'");
-    for byte in bytes {
-        literal.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        literal.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    literal.push('\'');
-    literal
 }
 
 #[cfg(test)]
