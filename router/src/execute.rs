@@ -18,6 +18,7 @@ use crate::merge::decimal::Division;
 use crate::merge::order::{KWay, Window};
 use crate::metrics::Metrics;
 use crate::plan::{self, Combine, DefineNode, Grouping, Merge, MergeKey, Part, Position, ReadNode, WriteNode};
+use crate::session;
 use crate::shards::{Lease, Shards};
 use crate::topology::watch::View;
 use crate::topology::{ShardId, store};
@@ -142,12 +143,25 @@ impl Execution<'_> {
             Merge::Ordered { hidden, .. } => *hidden,
             Merge::Grouped(grouping) => grouping.hidden,
         };
-        let prepared = lease.begin().prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(part.sql.clone()))).await;
         // What cannot be prepared (SHOW variants) has no columns to tell.
-        let Ok(prepared) = prepared else { return sink.columns(&[]) };
+        let Ok(prepared) = session::prepare(lease.begin(), &part.sql).await else { return sink.columns(&[]) };
         let mut columns = columns_from(prepared.columns(), |table, column| self.view.schema.is_json(table, column));
         name_floats(&node.float_columns, &mut columns);
         sink.columns(&columns[..columns.len().saturating_sub(hidden)])
+    }
+
+    /// What the parser does not understand may be a mistake, which the server names better.
+    pub async fn check_syntax(&self, text: &str) -> Result<(), QueryError> {
+        let home = &self.view.topology.home().id;
+        let mut lease = self.lease(home).await?;
+        let prepared = session::prepare(lease.begin(), text).await.map_err(|error| QueryError::of_shard(home, error));
+        if matches!(prepared, Ok(_) | Err(QueryError::Database { .. })) {
+            lease.done();
+        }
+        match prepared {
+            Err(error @ QueryError::Database { errno: 1064, .. }) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     async fn recheck(&self, node: &ReadNode, leases: &mut [Lease]) -> Result<(), QueryError> {

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sqlx::Executor as _;
 use tokio::sync::Semaphore;
 
 use crate::error::QueryError;
@@ -184,7 +183,7 @@ impl Router {
                 Reading::Full(full) => {
                     let planned = self.plan(&full.0, &full.1, view.clone(), unmergeable.as_ref()).await;
                     if planned.is_err() && full.0.statement.is_err() && !full.0.executable_comment {
-                        self.check_syntax(&full.0.text, &view).await?;
+                        self.execution(&view, deadline, timeout).check_syntax(&full.0.text).await?;
                     }
                     planned?
                 }
@@ -208,7 +207,9 @@ impl Router {
                     self.follow(plan.1).await;
                 }
                 // Only the columns that came back told that they cannot be merged here.
-                Err(QueryError::Refused(Refusal::Unsupported(why))) if unmergeable.is_none() => {
+                Err(QueryError::Refused(Refusal::Unsupported(why)))
+                    if unmergeable.is_none() && matches!(plan.0.node, Node::Read(_)) =>
+                {
                     sink.reset();
                     unmergeable = Some(why);
                 }
@@ -277,22 +278,6 @@ impl Router {
         }
     }
 
-    /// What the parser does not understand may be a mistake, which the server names better.
-    async fn check_syntax(&self, text: &str, view: &View) -> Result<(), QueryError> {
-        let home = view.topology.home();
-        let mut lease = self.shards.lease(home).await?;
-        let statement = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(text.to_owned()));
-        let prepared = lease.begin().prepare(statement).await.map(drop);
-        let prepared = prepared.map_err(|error| QueryError::of_shard(&home.id, error));
-        if matches!(prepared, Ok(()) | Err(QueryError::Database { .. })) {
-            lease.done();
-        }
-        match prepared {
-            Err(error @ QueryError::Database { errno: 1064, .. }) => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        }
-    }
-
     async fn carry_out(
         &self,
         (plan, view): &(Plan, View),
@@ -303,14 +288,7 @@ impl Router {
         for shard in shards_of(plan) {
             self.confirm(&shard).await?;
         }
-        let execution = Execution {
-            shards: &self.shards,
-            view,
-            metrics: &self.metrics,
-            max_held_rows: self.limits.max_held_rows,
-            deadline,
-            timeout,
-        };
+        let execution = self.execution(view, deadline, timeout);
         match &plan.node {
             Node::Read(node) => execution.read(node, sink).await.map(|()| None),
             Node::Gather(node) => execution.gather(node, sink).await.map(|()| None),
@@ -320,6 +298,17 @@ impl Router {
                 self.watch.load_schema().await;
                 outcome.map(Some)
             }
+        }
+    }
+
+    fn execution<'a>(&'a self, view: &'a View, deadline: Instant, timeout: Duration) -> Execution<'a> {
+        Execution {
+            shards: &self.shards,
+            view,
+            metrics: &self.metrics,
+            max_held_rows: self.limits.max_held_rows,
+            deadline,
+            timeout,
         }
     }
 

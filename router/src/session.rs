@@ -1,7 +1,7 @@
 //! A session on one server, set up so that every statement means the same everywhere.
 
-use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+use sqlx::mysql::{MySqlConnection, MySqlStatement};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqlSafeStr};
 
 use crate::endpoint::Endpoint;
 
@@ -17,6 +17,11 @@ pub async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, sqlx::Error
     );
     connection.execute(sqlx::raw_sql(AssertSqlSafe(setup))).await?;
     Ok(connection)
+}
+
+/// Has the server read a statement without running it.
+pub async fn prepare(connection: &mut MySqlConnection, sql: &str) -> Result<MySqlStatement, sqlx::Error> {
+    connection.prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await
 }
 
 /// The sql_mode that MariaDB 10.6+ and MySQL 8.4+ start with when nothing is configured.

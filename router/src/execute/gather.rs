@@ -15,6 +15,7 @@ use crate::cells::{Column, Kind, Row, columns_from, columns_of, write_literal};
 use crate::error::QueryError;
 use crate::plan::{Gather, Part};
 use crate::schema::quote;
+use crate::session;
 use crate::shards::Lease;
 use crate::sql::statement::Unsupported;
 use crate::topology::ShardId;
@@ -77,7 +78,7 @@ impl Execution<'_> {
         execute(&node.at, workshop.begin(), AS_BEFORE).await?;
         let mut outcome = self.run_gathered(node, &mut workshop, sink).await;
         if matches!(outcome, Err(QueryError::Database { errno: 1055 | 1140, .. }))
-            && is_accepted(&node.original, &mut workshop).await
+            && session::prepare(workshop.begin(), &node.original).await.is_ok()
         {
             execute(&node.at, workshop.begin(), LOOSE).await?;
             outcome = self.run_gathered(node, &mut workshop, sink).await;
@@ -194,9 +195,8 @@ impl Execution<'_> {
             }
         }
         if is_empty && sink.wants_empty_columns() {
-            let statement = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(node.sql.clone()));
             // As for one shard: what ran but cannot be prepared has no columns to tell.
-            let columns = match workshop.begin().prepare(statement).await {
+            let columns = match session::prepare(workshop.begin(), &node.sql).await {
                 Ok(prepared) => described(columns_from(sqlx::Statement::columns(&prepared), is_json)),
                 Err(_) => Vec::new(),
             };
@@ -215,12 +215,6 @@ fn refuse_reopened(error: QueryError) -> QueryError {
         }
         error => error,
     }
-}
-
-/// Whether the server takes a statement over its own tables.
-async fn is_accepted(sql: &str, workshop: &mut Lease) -> bool {
-    let statement = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql.to_owned()));
-    workshop.begin().prepare(statement).await.is_ok()
 }
 
 /// FLOATs are exact only in columns that are read as DOUBLE.
