@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use reqwest::{Client, Url, redirect};
 
 use self::config::{ConfigError, Credentials, PrometheusConfig};
-pub use self::unknown::Unknown;
+pub use self::unknown::{Unknown, list_shards};
 
 /// Answers larger than this are not ours: the largest default expression brings one sample for each shard.
 const MAX_ANSWER_BYTES: usize = 16 << 20;

@@ -9,7 +9,7 @@ use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 use super::state::Phase;
-use crate::prometheus::Unknown;
+use crate::prometheus::{Unknown, list_shards};
 use crate::rules::{Rule, Unit};
 
 /// What to do, and why. Doing nothing has its reasons too.
@@ -229,7 +229,7 @@ impl fmt::Display for Reason {
             }
             Reason::Unknown { rule, shards, why } => write!(f, "no value for {rule}{}: {why}", on_shards(shards)),
             Reason::Strangers { rule, shards } => {
-                let shards = list(shards);
+                let shards = list_shards(shards);
                 write!(f, "{rule} has values of shards that the topology does not have, which are ignored: {shards}")
             }
             Reason::Calm { rules: 0 } => f.write_str("there are no rules"),
@@ -325,11 +325,7 @@ fn extend(shards: &mut Vec<ShardId>, more: &[ShardId]) {
 }
 
 fn on_shards(shards: &[ShardId]) -> String {
-    if shards.is_empty() { String::new() } else { format!(" on {}", list(shards)) }
-}
-
-fn list(shards: &[ShardId]) -> String {
-    shards.iter().map(ShardId::as_str).collect::<Vec<_>>().join(", ")
+    if shards.is_empty() { String::new() } else { format!(" on {}", list_shards(shards)) }
 }
 
 fn place(shard: Option<&ShardId>) -> String {

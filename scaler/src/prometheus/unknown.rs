@@ -36,7 +36,7 @@ pub enum Unknown {
     NoShardLabel { labels: String },
     #[error("a rule over the cluster needs exactly one series, the query gives {0}")]
     SeveralSeries(usize),
-    #[error("no data from {}, so an aggregate would be wrong", list(.missing))]
+    #[error("no data from {}, so an aggregate would be wrong", list_shards(.missing))]
     NotCovered { missing: Vec<ShardId> },
 }
 
@@ -85,6 +85,7 @@ impl Unknown {
     }
 }
 
-fn list(shards: &[ShardId]) -> String {
+/// Shards as people list them.
+pub fn list_shards(shards: &[ShardId]) -> String {
     shards.iter().map(ShardId::as_str).collect::<Vec<_>>().join(", ")
 }
