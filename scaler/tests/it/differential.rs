@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use scaler::moves::{MoveProgress, ProgressSink};
+
+use crate::docs::check_kept;
 
 use self::cluster::{Answer, Cluster, Flavor, Outcome, compare};
 
@@ -92,18 +93,6 @@ fn table(counts: &BTreeMap<String, Counts>) -> String {
     table
 }
 
-/// Compares lines with those of a file that is kept, and writes them down if asked to.
-fn check_kept(file: &str, lines: &[String]) {
-    let path = folder().join(file);
-    let text = lines.join("\n") + "\n";
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    let known = std::fs::read_to_string(&path).unwrap_or_default();
-    let new = text.lines().find(|line| !known.lines().any(|known| known == *line)).unwrap_or("a line is gone");
-    assert!(known == text, "{} is not current (UPDATE_DOCS=1 writes it anew): {new}", path.display());
-}
-
 async fn every_statement(flavor: Flavor, shard_counts: &[usize], refusals: &str) {
     let statements = statements(flavor);
     let Some(plain) = Cluster::start(flavor, 1).await else { return };
@@ -112,10 +101,11 @@ async fn every_statement(flavor: Flavor, shard_counts: &[usize], refusals: &str)
         let (different, refused, counts) = run_all(&plain, &sharded, &statements).await;
         println!("{flavor:?}, {shards} shards\n{}", table(&counts));
         assert!(different.is_empty(), "{} differ over {shards} shards:\n{}", different.len(), different.join("\n\n"));
-        check_kept(refusals, &refused);
+        check_kept(&folder().join(refusals), &(refused.join("\n") + "\n"));
         if let (Flavor::MariaDb, 3) = (flavor, shards) {
             let routes = stream::iter(&statements).map(|statement| sharded.route(&statement.sql)).buffered(4);
-            check_kept("routes.txt", &routes.collect::<Vec<String>>().await);
+            let routes = routes.collect::<Vec<String>>().await;
+            check_kept(&folder().join("routes.txt"), &(routes.join("\n") + "\n"));
         }
     }
 }
@@ -202,10 +192,6 @@ async fn minimised(plain: &Cluster, sharded: &Cluster, mut query: generator::Que
         }
         return (query.to_string(), how);
     }
-}
-
-fn silent() -> ProgressSink {
-    std::sync::Arc::new(|_: MoveProgress| {})
 }
 
 impl Answer {

@@ -36,16 +36,19 @@ fn metrics_document() -> String {
     text
 }
 
-/// `UPDATE_DOCS=1 cargo test` writes it anew.
+/// Holds a text to what is kept in a file; `UPDATE_DOCS=1` writes that anew.
+pub fn check_kept(path: &Path, expected: &str) {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, expected).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    let new = expected.lines().find(|line| !kept.lines().any(|kept| kept == *line)).unwrap_or("a line is gone");
+    assert!(kept == expected, "{} is not current, UPDATE_DOCS=1 cargo test writes it anew: {new}", path.display());
+}
+
 #[test]
 fn the_metrics_reference_is_that_of_the_registries() {
-    let path = root().join("docs/metrics.md");
-    let expected = metrics_document();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &expected).unwrap();
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == expected, "docs/metrics.md is not current: UPDATE_DOCS=1 cargo test -p scaler --test it docs");
+    check_kept(&root().join("docs/metrics.md"), &metrics_document());
 }
 
 #[test]

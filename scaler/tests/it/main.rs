@@ -16,6 +16,8 @@ mod differential;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+mod front;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod moves;

@@ -1,6 +1,6 @@
 //! Moves between real servers, with writers that keep their own account.
 
-mod bench;
+pub mod bench;
 mod endings;
 mod values;
 mod writing;

@@ -1,24 +1,18 @@
 //! The router against real servers: one shard is the oracle for two.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use router::schema::Layout;
-use router::service::{Limits, Router, RouterConfig};
-use router::topology::{Shard, ShardId};
+use router::service::Limits;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
-use crate::servers::{DATABASE, Server, wait_until};
+use crate::front::Front;
+use crate::servers::{Server, wait_until};
 
 /// A router over its own servers, reached over HTTP.
 struct Fixture {
-    url: String,
-    client: reqwest::Client,
-    router: Arc<Router>,
+    front: Front,
     servers: Vec<Server>,
-    _stop: oneshot::Sender<()>,
 }
 
 impl Fixture {
@@ -27,33 +21,22 @@ impl Fixture {
         for _ in 0..shard_count {
             servers.push(Server::start().await?);
         }
-        let seeds = (1..).zip(&servers).map(|(number, server)| Shard {
-            id: ShardId::new(format!("shard-{number}")).unwrap(),
-            endpoint: server.endpoint(DATABASE),
-        });
         let keys = [("users", "user_id"), ("orders", "customer_id"), ("names", "name"), ("floats", "id")];
         let layout = Layout {
             shard_keys: keys.iter().map(|(table, key)| (table.to_string(), key.to_string())).collect(),
             reference_tables: ["currencies".to_owned()].into(),
         };
-        let router = Router::start(RouterConfig { seeds: seeds.collect(), layout, limits });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(router::http::serve(listener, router.clone(), async {
-            let _ = stopped.await;
-        }));
-        wait_until("every shard serves", || async { router.is_ready().is_ok_and(|away| away.is_empty()) }).await;
-        Some(Fixture { url, client: reqwest::Client::new(), router, servers, _stop: stop })
+        let front = Front::start(&servers, layout, limits).await;
+        Some(Fixture { front, servers })
     }
 
     async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let answer = self.client.post(format!("{}{path}", self.url)).json(body).send().await.unwrap();
+        let answer = self.front.client.post(format!("{}{path}", self.front.url)).json(body).send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
     async fn raw(&self, body: impl Into<reqwest::Body>) -> (u16, String) {
-        let answer = self.client.post(format!("{}/query", self.url)).body(body).send().await.unwrap();
+        let answer = self.front.client.post(format!("{}/query", self.front.url)).body(body).send().await.unwrap();
         let status = answer.status().as_u16();
         let value: Value = answer.json().await.unwrap();
         (status, value["error"]["code"].as_str().unwrap_or_default().to_owned())
@@ -246,14 +229,28 @@ async fn bad_input_is_refused_with_its_code_and_loses_nothing() {
     assert_eq!((status, &answer["error"]["code"]), (504, &json!("timeout")));
     one.refused("SELEC 1", 400, "parse_error", "SELEC").await;
     let body = r#"{"query": "SELECT ? a, ? b, ? c, ? d", "params": [1, "it's \\ ?", null, 12.50]}"#;
-    let answer = one.client.post(format!("{}/query", one.url)).body(body).send().await.unwrap().text().await.unwrap();
+    let answer = one
+        .front
+        .client
+        .post(format!("{}/query", one.front.url))
+        .body(body)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     assert_eq!(answer, r#"{"data":[{"a":1,"b":"it's \\ ?","c":null,"d":12.50}],"shard":"shard-1"}"#);
     assert_eq!(one.ok("SELECT COUNT(*) n FROM users").await["data"][0]["n"], json!(60));
-    let wrong = one.client.get(format!("{}/query", one.url)).send().await.unwrap();
+    let wrong = one.front.client.get(format!("{}/query", one.front.url)).send().await.unwrap();
     assert_eq!(wrong.status().as_u16(), 405);
-    assert_eq!(one.client.get(format!("{}/nothing", one.url)).send().await.unwrap().status().as_u16(), 404);
-    let session =
-        one.client.post(format!("{}/query", one.url)).header("X-Session-Id", "s").body("{\"query\":\"SELECT 1\"}");
+    assert_eq!(one.front.client.get(format!("{}/nothing", one.front.url)).send().await.unwrap().status().as_u16(), 404);
+    let session = one
+        .front
+        .client
+        .post(format!("{}/query", one.front.url))
+        .header("X-Session-Id", "s")
+        .body("{\"query\":\"SELECT 1\"}");
     assert_eq!(session.send().await.unwrap().status().as_u16(), 422);
 }
 
@@ -272,12 +269,13 @@ async fn a_dead_shard_is_named_and_the_others_go_on() {
     }
     let on_first = on_first.unwrap();
     two.servers.remove(1);
-    wait_until("shard-2 is missed", || async { two.router.is_ready().is_ok_and(|away| away.len() == 1) }).await;
+    wait_until("shard-2 is missed", || async { two.front.router.is_ready().is_ok_and(|away| away.len() == 1) }).await;
     let (status, answer) = two.query("SELECT COUNT(*) FROM users").await;
     assert_eq!((status, &answer["error"]["code"]), (503, &json!("shard_unavailable")), "{answer}");
     assert!(answer["error"]["message"].as_str().unwrap().contains("shard-2"), "{answer}");
     two.ok(&format!("SELECT name FROM users WHERE user_id = {on_first}")).await;
-    let metrics = two.client.get(format!("{}/metrics", two.url)).send().await.unwrap().text().await.unwrap();
+    let metrics =
+        two.front.client.get(format!("{}/metrics", two.front.url)).send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("sql_autoscaler_router_shard_up{shard=\"shard-2\"} 0"), "{metrics}");
     assert!(metrics.contains("sql_autoscaler_router_query_errors_total{reason=\"shard_unavailable\"}"));
     tokio::time::timeout(Duration::from_secs(5), two.ok("SELECT 1")).await.unwrap();
@@ -294,7 +292,13 @@ async fn a_client_that_goes_away_ends_its_statement_on_the_shards() {
         "SELECT COUNT(DISTINCT name, code) + BENCHMARK(2000000000, SHA2('x', 512)) FROM users",
     ] {
         let body = json!({ "query": sql });
-        let gone = two.client.post(format!("{}/query", two.url)).timeout(Duration::from_millis(300)).json(&body).send();
+        let gone = two
+            .front
+            .client
+            .post(format!("{}/query", two.front.url))
+            .timeout(Duration::from_millis(300))
+            .json(&body)
+            .send();
         assert!(gone.await.unwrap_err().is_timeout(), "{sql}");
         wait_until("no shard works on it any more", || async {
             let running = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%SLEEP(%' OR INFO LIKE '%BENCHMARK(%'";

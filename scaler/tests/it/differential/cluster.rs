@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use router::schema::Layout;
-use router::service::{Limits, Router, RouterConfig};
+use router::service::Limits;
 use router::slots::{self, SlotSet};
-use router::topology::{Shard, ShardId, Transfer};
+use router::topology::{ShardId, Transfer};
 use scaler::moves::MoveSettings;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
-use super::{folder, silent};
-use crate::servers::{DATABASE, Server, wait_until};
+use super::folder;
+use crate::front::Front;
+use crate::moves::bench::silent;
+use crate::servers::Server;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavor {
@@ -24,12 +24,9 @@ pub enum Flavor {
 }
 
 pub struct Cluster {
-    url: String,
-    client: reqwest::Client,
+    front: Front,
     layout: Layout,
-    router: Arc<Router>,
-    _servers: Vec<Server>,
-    _stop: oneshot::Sender<()>,
+    servers: Vec<Server>,
 }
 
 /// Rows with the columns' names and types.
@@ -65,10 +62,6 @@ impl Cluster {
         });
         let servers: Vec<Server> =
             futures_util::future::join_all(started).await.into_iter().collect::<Option<Vec<Server>>>()?;
-        let seeds = (1..).zip(&servers).map(|(number, server)| Shard {
-            id: ShardId::new(format!("shard-{number}")).unwrap(),
-            endpoint: server.endpoint(DATABASE),
-        });
         let keys = [
             ("users", "user_id"),
             ("orders", "customer_id"),
@@ -81,16 +74,8 @@ impl Cluster {
             shard_keys: keys.iter().map(|(table, key)| (table.to_string(), key.to_string())).collect(),
             reference_tables: ["products".to_owned()].into(),
         };
-        let limits = Limits::default();
-        let router = Router::start(RouterConfig { seeds: seeds.collect(), layout: layout.clone(), limits });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(router::http::serve(listener, router.clone(), async {
-            let _ = stopped.await;
-        }));
-        wait_until("every shard serves", || async { router.is_ready().is_ok_and(|away| away.is_empty()) }).await;
-        let cluster = Cluster { url, client: reqwest::Client::new(), layout, router, _servers: servers, _stop: stop };
+        let front = Front::start(&servers, layout.clone(), Limits::default()).await;
+        let cluster = Cluster { front, layout, servers };
         cluster.fill(flavor).await;
         Some(cluster)
     }
@@ -115,7 +100,7 @@ impl Cluster {
     }
 
     async fn write_everywhere(&self, sql: &str) {
-        for server in &self._servers {
+        for server in &self.servers {
             crate::servers::run(&mut server.connect().await, sql).await;
         }
     }
@@ -126,7 +111,7 @@ impl Cluster {
 
     async fn post_to(&self, path: &str, sql: &str) -> (u16, Value) {
         let body = json!({ "query": sql, "format": "rows" });
-        let answer = self.client.post(format!("{}/{path}", self.url)).json(&body).send().await.unwrap();
+        let answer = self.front.client.post(format!("{}/{path}", self.front.url)).json(&body).send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
@@ -160,9 +145,9 @@ impl Cluster {
 
     /// Moves half of shard-1's slots to shard-2 and as many back until told to stop; counts the moves that ended.
     pub async fn move_back_and_forth(&self, stop: &AtomicBool, ended: &AtomicUsize) {
-        let topology = self.router.topology().unwrap();
+        let topology = self.front.router.topology().unwrap();
         let ids: Vec<ShardId> = topology.shards().iter().map(|shard| shard.id.clone()).collect();
-        let router = self.router.clone();
+        let router = self.front.router.clone();
         let nudge = Arc::new(move || {
             let router = router.clone();
             tokio::spawn(async move { router.refresh().await });
