@@ -98,15 +98,16 @@ impl Planner<'_> {
     pub(super) fn shards_of(&self, pins: &Pins, (scope, table): Use, key: &str, key_type: KeyType) -> Vec<ShardId> {
         let pinned = pins.get(&(scope, table, key.to_lowercase()));
         match pinned.and_then(|literals| exact_slots(literals, key_type)) {
-            Some(slots) => self.owners(&slots),
+            Some(slots) => {
+                let owners = self.owners(&slots);
+                self.shards_where(|shard| owners.contains(shard))
+            }
             None => self.all_owners(),
         }
     }
 
-    /// The owners of slots, in shard order.
-    fn owners(&self, slots: &BTreeSet<Slot>) -> Vec<ShardId> {
-        let owners: BTreeSet<&ShardId> = slots.iter().map(|&slot| &self.topology.owner(slot).id).collect();
-        self.shards_where(|shard| owners.contains(shard))
+    fn owners(&self, slots: &BTreeSet<Slot>) -> BTreeSet<&ShardId> {
+        slots.iter().map(|&slot| &self.topology.owner(slot).id).collect()
     }
 
     /// Every shard that owns slots, in shard order.
@@ -115,9 +116,11 @@ impl Planner<'_> {
     }
 
     fn place_of_slots(&self, slots: BTreeSet<Slot>, unsharded: bool) -> Place {
-        let owners = self.owners(&slots);
-        let home = &self.topology.home().id;
-        let shards = self.shards_where(|shard| owners.contains(shard) || unsharded && shard == home);
+        let mut owners = self.owners(&slots);
+        if unsharded {
+            owners.insert(&self.topology.home().id);
+        }
+        let shards = self.shards_where(|shard| owners.contains(shard));
         match (&shards[..], &slots.iter().collect::<Vec<_>>()[..]) {
             // Only NULL was asked for, which equals nothing: any shard answers that.
             ([], _) => Place::Any,
