@@ -46,6 +46,19 @@ pub enum QueryError {
     Moved(ShardId),
     #[error("rows kept moving; nothing was done")]
     KeptMoving,
+    /// Recovery took its router for dead.
+    #[error("the transaction was given up before {0} had decided it; nothing was done")]
+    GivenUp(ShardId),
+    /// The transaction of a session cannot go on.
+    #[error("the transaction was rolled back: {0}")]
+    TransactionLost(String),
+    #[error("another statement of this session is still running")]
+    SessionBusy,
+    #[error("{shard} has other rows of a reference table than the other shards: nothing was written")]
+    CopiesDiffer { shard: ShardId },
+    /// Shards had different columns: a change of the schema is on its way.
+    #[error("the tables are being changed: the shards do not have the same columns")]
+    SchemaChanging,
     #[error("{0}")]
     Internal(String),
 }
@@ -78,7 +91,14 @@ impl QueryError {
 
     /// Lock wait timeout, deadlock, or a snapshot that is too old: the statement can simply be sent again.
     pub fn is_conflict(&self) -> bool {
-        matches!(self, QueryError::Database { errno: 1205 | 1213 | 1020 | 3572, .. } | QueryError::KeptMoving)
+        matches!(
+            self,
+            QueryError::Database { errno: 1205 | 1213 | 1020 | 3572 | 1613 | 1614, .. }
+                | QueryError::KeptMoving
+                | QueryError::GivenUp(_)
+                | QueryError::SessionBusy
+                | QueryError::SchemaChanging
+        )
     }
 
     pub fn hint(&self) -> Option<String> {
@@ -95,6 +115,8 @@ impl QueryError {
             QueryError::MayNotGather(_) => {
                 Some("GRANT CREATE TEMPORARY TABLES on the database to the router's account".to_owned())
             }
+            QueryError::TransactionLost(_) => Some("run the transaction again from its beginning".to_owned()),
+            QueryError::CopiesDiffer { .. } => Some("`sql-autoscaler check` compares them".to_owned()),
             QueryError::LimitExceeded(_) => Some("ask for fewer rows with WHERE or LIMIT".to_owned()),
             error if error.is_conflict() => Some("send the statement again".to_owned()),
             _ => None,

@@ -1,14 +1,20 @@
 //! Runs a plan: statements out, rows in, merged on the way to the client.
 
 mod gather;
+mod snapshots;
+mod write;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
-use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{AssertSqlSafe, Either, Executor, Row as _, Statement as _};
+use sqlx::mysql::MySqlRow;
+use sqlx::{AssertSqlSafe, Executor, Statement as _};
+use tokio::sync::Mutex;
+
+pub use self::write::REAL_CLOCK;
 
 use crate::cells::{Column, Kind, Row, columns_from, columns_of};
 use crate::error::QueryError;
@@ -17,11 +23,12 @@ use crate::merge::compare::{Compare, OrderKey, Pad, compare_for, compare_rows};
 use crate::merge::decimal::Division;
 use crate::merge::order::{KWay, Window};
 use crate::metrics::Metrics;
-use crate::plan::{self, Combine, DefineNode, Grouping, Merge, MergeKey, Part, Position, ReadNode, WriteNode};
+use crate::plan::{self, Combine, DefineNode, Grouping, Merge, MergeKey, Part, Position, ReadNode};
 use crate::session;
-use crate::shards::{Lease, Shards};
+use crate::shards::Lease;
 use crate::topology::watch::View;
 use crate::topology::{ShardId, store};
+use crate::transaction::{Coordinator, Transaction};
 
 /// Takes an answer, row by row. One front door of the router implements it, others can.
 pub trait RowSink: Send {
@@ -43,9 +50,14 @@ pub struct Written {
 
 /// What running a plan needs.
 pub struct Execution<'a> {
-    pub shards: &'a Shards,
+    pub coordinator: &'a Arc<Coordinator>,
     pub view: &'a View,
-    pub metrics: &'a Metrics,
+    /// The open transaction of a session: everything runs in it.
+    pub transaction: Option<&'a Mutex<Transaction>>,
+    /// Whether reads lock rows.
+    pub locks: bool,
+    /// Whether reads over several shards see each transaction whole or not at all.
+    pub is_atomic: bool,
     pub max_held_rows: usize,
     pub deadline: Instant,
     pub timeout: Duration,
@@ -59,14 +71,21 @@ impl Execution<'_> {
         for part in &node.parts {
             leases.push(self.lease(&part.shard).await?);
         }
+        let in_snapshots = self.is_atomic && self.transaction.is_none() && node.parts.len() > 1;
         let started = Instant::now();
-        let read = self.read_rows(node, &mut leases, sink);
+        let read = async {
+            if in_snapshots {
+                let shards = node.parts.iter().map(|part| &part.shard);
+                self.begin_snapshots(&mut shards.zip(&mut leases).collect::<Vec<_>>()).await?;
+            }
+            self.read_rows(node, &mut leases, in_snapshots, sink).await
+        };
         let outcome = match tokio::time::timeout_at(self.deadline.into(), read).await {
             Ok(outcome) => outcome,
             Err(_) => Err(self.timed_out()),
         };
         for part in &node.parts {
-            self.metrics.asked_shard(&part.shard, started.elapsed(), outcome.as_ref().err().map(reason));
+            self.metrics().asked_shard(&part.shard, started.elapsed(), outcome.as_ref().err().map(reason));
         }
         match &outcome {
             Ok(()) => {}
@@ -86,12 +105,18 @@ impl Execution<'_> {
         &self,
         node: &ReadNode,
         leases: &mut [Lease],
+        in_snapshots: bool,
         sink: &mut impl RowSink,
     ) -> Result<(), QueryError> {
+        let text = |part: &Part| match in_snapshots {
+            // The statement may end in a comment.
+            true => format!("{}\n; COMMIT", part.sql),
+            false => part.sql.clone(),
+        };
         let mut inputs: Vec<Rows> = leases
             .iter_mut()
             .zip(&node.parts)
-            .map(|(lease, part)| sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch(lease.begin()))
+            .map(|(lease, part)| sqlx::raw_sql(AssertSqlSafe(text(part))).fetch(lease.begin()))
             .collect();
         // All shards work at once: each is asked for its first row before any is read on.
         let heads = join_all(inputs.iter_mut().map(StreamExt::next)).await;
@@ -183,82 +208,6 @@ impl Execution<'_> {
         Ok(())
     }
 
-    /// Carries out a write on its shard. `sink` takes the rows of RETURNING.
-    ///
-    /// A write that has begun is never abandoned for time: it is killed on the server, and the server says what came
-    /// of it.
-    pub async fn write(&self, node: &WriteNode, sink: &mut impl RowSink) -> Result<Written, QueryError> {
-        let mut lease = self.lease(&node.part.shard).await?;
-        let killer = lease.killer();
-        let started = Instant::now();
-        let outcome = {
-            let write = async {
-                match node.fenced {
-                    true => self.write_fenced(&node.part, &mut lease, sink).await,
-                    false => self.write_plain(&node.part, &mut lease, sink).await,
-                }
-            };
-            tokio::pin!(write);
-            tokio::select! {
-                outcome = &mut write => outcome,
-                () = tokio::time::sleep_until(self.deadline.into()) => {
-                    killer.kill_query().await;
-                    match tokio::time::timeout(Duration::from_secs(5), &mut write).await {
-                        Ok(Err(QueryError::Database { errno: 1317 | 3024 | 1969, .. })) => Err(self.timed_out()),
-                        Ok(outcome) => outcome,
-                        Err(_) => Err(QueryError::OutcomeUnknown {
-                            shard: node.part.shard.clone(),
-                            cause: "no answer after the statement was killed".to_owned(),
-                        }),
-                    }
-                }
-            }
-        };
-        self.metrics.asked_shard(&node.part.shard, started.elapsed(), outcome.as_ref().err().map(reason));
-        // After an answer of the server the connection is at rest, unless a transaction is left open.
-        match &outcome {
-            Ok(_) => lease.done(),
-            Err(QueryError::Database { .. } | QueryError::Moved(_)) if !node.fenced => lease.done(),
-            Err(_) => {}
-        }
-        outcome
-    }
-
-    async fn write_plain(
-        &self,
-        part: &Part,
-        lease: &mut Lease,
-        sink: &mut impl RowSink,
-    ) -> Result<Written, QueryError> {
-        run_write(lease.begin(), part, sink, &|table, column| self.view.schema.is_json(table, column)).await
-    }
-
-    /// While rows are moving away from the shard: under a shared lock on the fence, which the cutover waits for.
-    async fn write_fenced(
-        &self,
-        part: &Part,
-        lease: &mut Lease,
-        sink: &mut impl RowSink,
-    ) -> Result<Written, QueryError> {
-        let connection = lease.begin();
-        let of_shard = |error| QueryError::of_shard(&part.shard, error);
-        connection.execute(sqlx::raw_sql("BEGIN")).await.map_err(of_shard)?;
-        let fence = "SELECT fenced FROM _autoscaler.fence WHERE id = 1 LOCK IN SHARE MODE";
-        let fenced = connection.fetch_optional(sqlx::raw_sql(fence)).await.map_err(of_shard)?;
-        if fenced.is_some_and(|row| row.try_get_unchecked::<i64, _>(0).unwrap_or(1) != 0) {
-            return Err(QueryError::Moved(part.shard.clone()));
-        }
-        let is_json = |table: &str, column: &str| self.view.schema.is_json(table, column);
-        let written = run_write(connection, part, sink, &is_json).await?;
-        connection.execute(sqlx::raw_sql("COMMIT")).await.map_err(|error| {
-            match QueryError::of_shard(&part.shard, error) {
-                QueryError::ShardUnavailable { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
-                other => other,
-            }
-        })?;
-        Ok(written)
-    }
-
     /// Runs DDL on every shard, the home shard first, so that a statement that is wrong changes nothing anywhere.
     pub async fn define(&self, node: &DefineNode) -> Result<Written, QueryError> {
         let mut leases = Vec::new();
@@ -302,10 +251,30 @@ impl Execution<'_> {
         Ok(Written::default())
     }
 
+    fn metrics(&self) -> &Metrics {
+        &self.coordinator.metrics
+    }
+
+    /// A connection for a read: that of the session's transaction, if one is open.
     async fn lease(&self, shard: &ShardId) -> Result<Lease, QueryError> {
+        let Some(transaction) = self.transaction else { return self.pooled(shard).await };
+        let (mut lease, opening) = self.enlisted(shard, &mut *transaction.lock().await).await?;
+        for statement in opening {
+            write::execute(&mut lease, shard, &statement).await?;
+        }
+        let is_source = self.view.topology.moves().iter().any(|slot_move| slot_move.source == *shard);
+        if self.locks && is_source && transaction.lock().await.takes_fence(shard) {
+            write::take_fence(&mut lease, shard).await?;
+        }
+        lease.done();
+        Ok(lease)
+    }
+
+    /// A connection without a transaction.
+    async fn pooled(&self, shard: &ShardId) -> Result<Lease, QueryError> {
         let known = self.view.topology.shard(shard);
         let known = known.ok_or_else(|| QueryError::Internal(format!("{shard} is not in the topology")))?;
-        self.shards.lease(known).await
+        self.coordinator.shards.lease(known).await
     }
 
     fn timed_out(&self) -> QueryError {
@@ -329,39 +298,6 @@ fn reason(error: &QueryError) -> &'static str {
         QueryError::Moved(_) => "moved",
         QueryError::Timeout { .. } => "timeout",
         _ => "connection",
-    }
-}
-
-async fn run_write(
-    connection: &mut MySqlConnection,
-    part: &Part,
-    sink: &mut impl RowSink,
-    is_json: &(dyn Fn(&str, &str) -> bool + Sync),
-) -> Result<Written, QueryError> {
-    let mut written = Written::default();
-    let mut results = sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch_many(connection);
-    let mut first = true;
-    loop {
-        match results.try_next().await {
-            Ok(None) => return Ok(written),
-            Ok(Some(Either::Left(result))) => {
-                written.rows_affected += result.rows_affected();
-                let id = result.last_insert_id();
-                written.last_insert_id = (id != 0).then_some(id);
-            }
-            Ok(Some(Either::Right(row))) => {
-                if std::mem::take(&mut first) {
-                    sink.columns(&columns_of(&row, is_json))?;
-                }
-                sink.row(&row)?;
-            }
-            Err(error) => {
-                return Err(match QueryError::of_shard(&part.shard, error) {
-                    QueryError::ShardUnavailable { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
-                    other => other,
-                });
-            }
-        }
     }
 }
 

@@ -20,7 +20,7 @@ use warp::{Buf, Filter};
 use self::answer::{Format, JsonAnswer};
 use crate::error::QueryError;
 use crate::plan::Refusal;
-use crate::service::{Request, Router};
+use crate::service::{Consistency, Request, Router};
 use crate::sql::{Param, SqlError};
 
 /// The interface's description, kept by hand; a test compares it with the routes.
@@ -65,11 +65,11 @@ async fn respond(
     }
     match (method.as_str(), path) {
         ("POST", "/query") => match read_request(router, headers, body).await {
-            Ok((request, format)) => query(router, &request, format).await,
+            Ok(asked) => query(router, &asked).await,
             Err(failure) => failure.into_response(router),
         },
         ("POST", "/explain") => match read_request(router, headers, body).await {
-            Ok((request, _)) => match router.explain(&request).await {
+            Ok(asked) => match router.explain(&asked.request).await {
                 Ok(explanation) => json_response(StatusCode::OK, &explanation),
                 Err(error) => Failure::of(&error).into_response(router),
             },
@@ -139,28 +139,31 @@ struct Body {
     #[serde(default)]
     format: Format,
     timeout_ms: Option<u64>,
-    /// Every statement that this version accepts touches one shard or only reads: both words mean the same.
-    #[serde(default, rename = "consistency")]
-    _consistency: Option<Consistency>,
+    #[serde(default)]
+    consistency: Wanted,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Consistency {
+enum Wanted {
+    #[default]
     Atomic,
     Shard,
+}
+
+/// What a request of `/query` or `/explain` says.
+struct Asked {
+    request: Request,
+    format: Format,
+    session: Option<String>,
 }
 
 async fn read_request(
     router: &Router,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
-) -> Result<(Request, Format), Failure> {
-    if headers.contains_key("x-session-id") {
-        let message = "sessions (X-Session-Id) are not supported here".to_owned();
-        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "unsupported", message)
-            .with_hint("leave the header out: every statement is its own transaction"));
-    }
+) -> Result<Asked, Failure> {
+    let session = session_of(headers)?;
     let bytes = read_body(router.limits().max_body_bytes, body).await?;
     let text =
         std::str::from_utf8(&bytes).map_err(|error| Failure::bad_request(format!("the body is not UTF-8: {error}")))?;
@@ -184,8 +187,21 @@ async fn read_request(
         sql: body.query,
         params: params.collect::<Result<_, _>>()?,
         timeout: body.timeout_ms.map(Duration::from_millis),
+        consistency: match body.consistency {
+            Wanted::Atomic => Consistency::Atomic,
+            Wanted::Shard => Consistency::Shard,
+        },
     };
-    Ok((request, body.format))
+    Ok(Asked { request, format: body.format, session })
+}
+
+/// The session that a request belongs to, by the name that its client chose.
+fn session_of(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    const LONGEST: usize = 128;
+    let Some(value) = headers.get("x-session-id") else { return Ok(None) };
+    let name = value.to_str().ok().filter(|name| (1..=LONGEST).contains(&name.len()));
+    name.map(|name| Some(name.to_owned()))
+        .ok_or_else(|| Failure::bad_request(format!("X-Session-Id is not 1 to {LONGEST} printable ASCII characters")))
 }
 
 async fn read_body(limit: u64, body: impl Stream<Item = Result<impl Buf, warp::Error>>) -> Result<Vec<u8>, Failure> {
@@ -207,10 +223,10 @@ async fn read_body(limit: u64, body: impl Stream<Item = Result<impl Buf, warp::E
     Ok(bytes)
 }
 
-async fn query(router: &Router, request: &Request, format: Format) -> Response<Vec<u8>> {
+async fn query(router: &Router, asked: &Asked) -> Response<Vec<u8>> {
     let limits = router.limits();
-    let mut json = JsonAnswer::new(format, limits.max_result_rows, limits.max_result_bytes);
-    match router.run(request, &mut json).await {
+    let mut json = JsonAnswer::new(asked.format, limits.max_result_rows, limits.max_result_bytes);
+    match router.run(&asked.request, asked.session.as_deref(), &mut json).await {
         Ok(answer) => typed_response(StatusCode::OK, "application/json", json.finish(&answer)),
         Err(error) => Failure::of(&error).into_response(router),
     }
@@ -246,7 +262,9 @@ impl Failure {
             QueryError::Sql(SqlError::Several | SqlError::NotAllowed { .. }) => (StatusCode::FORBIDDEN, "not_allowed"),
             QueryError::Sql(SqlError::TooComplex { .. }) => (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded"),
             QueryError::Refused(Refusal::NoSuchTable { .. }) => (StatusCode::BAD_REQUEST, "database_error"),
-            QueryError::Refused(Refusal::MoveInProgress) | QueryError::KeptMoving => (StatusCode::CONFLICT, "conflict"),
+            QueryError::Refused(Refusal::MoveInProgress(_)) | QueryError::TransactionLost(_) => {
+                (StatusCode::CONFLICT, "conflict")
+            }
             QueryError::Refused(Refusal::Unsupported(_) | Refusal::UnusableTable { .. } | Refusal::BadKey { .. })
             | QueryError::DuplicateColumn(_)
             | QueryError::MayNotGather(_)
@@ -262,7 +280,10 @@ impl Failure {
             QueryError::LimitExceeded(_) | QueryError::TooManyToGather(_) | QueryError::Merge(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded")
             }
-            QueryError::Row(_) | QueryError::Moved(_) | QueryError::Internal(_) => {
+            QueryError::KeptMoving | QueryError::GivenUp(_) | QueryError::SessionBusy | QueryError::SchemaChanging => {
+                (StatusCode::CONFLICT, "conflict")
+            }
+            QueryError::Row(_) | QueryError::Moved(_) | QueryError::CopiesDiffer { .. } | QueryError::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
         };

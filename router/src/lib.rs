@@ -14,13 +14,17 @@ pub mod execute;
 pub mod merge;
 
 pub mod cells;
+mod definitions;
 pub mod endpoint;
 pub mod error;
+pub mod faults;
 pub mod keys;
 mod known;
 pub mod metrics;
 pub mod schema;
+mod sequences;
 pub mod session;
 pub mod shards;
 pub mod slots;
 pub mod topology;
+pub mod transaction;

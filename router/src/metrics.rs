@@ -10,6 +10,7 @@ use prometheus::{
 
 use crate::plan::Route;
 use crate::topology::{ShardId, Topology};
+use crate::transaction::recovery::Round;
 
 /// Buckets from 100 µs to 30 s: a point read takes a few hundred microseconds, the default timeout is 30 s.
 const SECONDS: [f64; 14] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -65,6 +66,12 @@ pub struct Metrics {
     active: IntGauge,
     retries: IntCounterVec,
     gathered_rows: IntCounterVec,
+    rereads: IntCounterVec,
+    transactions: IntCounterVec,
+    branches: IntCounterVec,
+    in_doubt: IntGauge,
+    sessions: IntGauge,
+    sessions_expired: IntCounterVec,
 }
 
 impl Metrics {
@@ -95,6 +102,12 @@ impl Metrics {
         let active = IntGauge::new("sql_autoscaler_router_active_queries", "Queries being answered")?;
         registry.register(Box::new(active.clone()))?;
         descriptions.borrow_mut().push(Description::of("gauge", &active));
+        let lone_gauge = |name: &str, help: &str| {
+            let family = IntGauge::new(name, help)?;
+            registry.register(Box::new(family.clone()))?;
+            descriptions.borrow_mut().push(Description::of("gauge", &family));
+            Ok::<_, prometheus::Error>(family)
+        };
         let build = gauge("sql_autoscaler_router_build_info", "Always 1", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let mut metrics = Metrics {
@@ -132,6 +145,31 @@ impl Metrics {
                 "Rows copied to one shard for reads that no merge answers",
                 &[],
             )?,
+            rereads: counter(
+                "sql_autoscaler_router_rereads_total",
+                "Snapshots taken again because they held a transaction in part",
+                &[],
+            )?,
+            transactions: counter(
+                "sql_autoscaler_router_transactions_total",
+                "Transactions over several shards, and those that were rolled back",
+                &["outcome"],
+            )?,
+            branches: counter(
+                "sql_autoscaler_router_branches_total",
+                "Parts of transactions over several shards, by what became of them; recovered: their router left them behind",
+                &["event"],
+            )?,
+            in_doubt: lone_gauge(
+                "sql_autoscaler_router_branches_in_doubt",
+                "Prepared parts of transactions that are still to be finished, as last seen",
+            )?,
+            sessions: lone_gauge("sql_autoscaler_router_sessions", "Open sessions")?,
+            sessions_expired: counter(
+                "sql_autoscaler_router_sessions_expired_total",
+                "Sessions whose open transaction was rolled back because nobody used them",
+                &[],
+            )?,
             epoch,
             active,
             registry,
@@ -148,6 +186,14 @@ impl Metrics {
         }
         metrics.retries.with_label_values(&["moved"]);
         metrics.gathered(0);
+        for outcome in ["committed", "rolled_back", "unknown"] {
+            metrics.transactions.with_label_values(&[outcome]);
+        }
+        for event in ["prepared", "committed", "recovered_committed", "recovered_rolled_back"] {
+            metrics.branches.with_label_values(&[event]);
+        }
+        metrics.rereads.with_label_values::<&str>(&[]);
+        metrics.sessions_expired.with_label_values::<&str>(&[]);
         Ok(metrics)
     }
 
@@ -176,6 +222,35 @@ impl Metrics {
     /// Rows copied to one shard for one read.
     pub fn gathered(&self, rows: usize) {
         self.gathered_rows.with_label_values::<&str>(&[]).inc_by(rows as u64);
+    }
+
+    /// Snapshots that held a transaction in part.
+    pub fn reread(&self) {
+        self.rereads.with_label_values::<&str>(&[]).inc();
+    }
+
+    /// A transaction over several shards is `committed`, `rolled_back`, or nobody knows: `unknown`.
+    pub fn transaction(&self, outcome: &str) {
+        self.transactions.with_label_values(&[outcome]).inc();
+    }
+
+    /// A branch of one is `prepared` or `committed`.
+    pub fn branch(&self, event: &str) {
+        self.branches.with_label_values(&[event]).inc();
+    }
+
+    pub fn recovered(&self, round: &Round) {
+        self.in_doubt.set(round.in_doubt as i64);
+        self.branches.with_label_values(&["recovered_committed"]).inc_by(round.committed as u64);
+        self.branches.with_label_values(&["recovered_rolled_back"]).inc_by(round.rolled_back as u64);
+    }
+
+    pub fn sessions(&self, open: usize) {
+        self.sessions.set(open as i64);
+    }
+
+    pub fn session_expired(&self) {
+        self.sessions_expired.with_label_values::<&str>(&[]).inc();
     }
 
     pub fn retried(&self) {

@@ -2,6 +2,7 @@
 
 mod change;
 mod gather;
+mod insert;
 mod order;
 mod place;
 mod question;
@@ -11,13 +12,17 @@ mod select;
 #[cfg(test)]
 mod tests;
 mod together;
+mod unique;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 
+pub use self::insert::IdsWanted;
 use self::place::{Place, Several};
 use self::question::Question;
+pub use self::unique::Uniqueness;
 use crate::merge::compare::Pad;
 use crate::schema::Schema;
 use crate::slots::Slot;
@@ -71,6 +76,7 @@ pub struct Plan {
 pub enum Node {
     Read(ReadNode),
     Gather(Gather),
+    Refill(Refill),
     Write(WriteNode),
     Define(DefineNode),
 }
@@ -119,12 +125,61 @@ pub struct Input {
     pub parts: Vec<Part>,
 }
 
-/// A write that one shard carries out.
+/// INSERT … SELECT whose rows are read first; the statement with them as VALUES is planned then.
+#[derive(Debug)]
+pub struct Refill {
+    pub source: Box<Plan>,
+    /// What stands before the query, and behind it.
+    pub head: String,
+    pub tail: String,
+}
+
+/// A write. On several shards it is one transaction.
 #[derive(Debug)]
 pub struct WriteNode {
+    /// In shard order.
+    pub parts: Vec<WritePart>,
+    /// Every part writes the same rows: what one did, all did.
+    pub copies: bool,
+    /// The part with the statement's last row: its insert id is the statement's.
+    pub last_row_in: usize,
+    pub uniqueness: Option<Uniqueness>,
+    pub relocation: Option<Relocation>,
+    /// What the session variable `timestamp` is set to, so that NOW() is the same everywhere.
+    pub clock: Option<String>,
+    /// For an INSERT in parts, its rows one by one.
+    pub rows: Vec<Part>,
+    /// IGNORE passes over a row that violates a CHECK, though MariaDB does not if the row is the only one.
+    pub forgives_checks: bool,
+}
+
+impl WriteNode {
+    /// Whether it is one statement on one shard, which needs no transaction.
+    pub fn is_single(&self) -> bool {
+        self.parts.len() == 1 && self.uniqueness.is_none() && self.relocation.is_none()
+    }
+}
+
+/// What one shard does of a write.
+#[derive(Debug)]
+pub struct WritePart {
     pub part: Part,
     /// The rows could change owner under the write: hold the fence while writing.
     pub fenced: bool,
+    /// The numbers of the statement's rows that it inserts.
+    pub rows: Vec<usize>,
+}
+
+/// Rows whose sharding key was changed, on their way to its owner.
+#[derive(Debug)]
+pub struct Relocation {
+    pub table: String,
+    /// The columns that are stored, quoted, and as they are read exactly.
+    pub columns: Vec<String>,
+    pub exact: Vec<String>,
+    /// Finds rows with the new key.
+    pub condition: String,
+    pub target: ShardId,
 }
 
 /// DDL for every shard.
@@ -214,8 +269,8 @@ pub enum Refusal {
     UnusableTable { table: String, reason: String },
     #[error("{message}")]
     BadKey { message: String, hint: String },
-    #[error("the schema cannot be changed while rows are moving")]
-    MoveInProgress,
+    #[error("{0} while rows are moving")]
+    MoveInProgress(&'static str),
 }
 
 impl Refusal {
@@ -223,7 +278,7 @@ impl Refusal {
         match self {
             Refusal::Unsupported(unsupported) => unsupported.hint.as_deref(),
             Refusal::BadKey { hint, .. } => Some(hint),
-            Refusal::MoveInProgress => Some("try again when the move is over (GET /topology shows it)"),
+            Refusal::MoveInProgress(_) => Some("try again when the move is over (GET /topology shows it)"),
             Refusal::NoSuchTable { .. } | Refusal::UnusableTable { .. } => None,
         }
     }
@@ -236,7 +291,7 @@ impl From<Unsupported> for Refusal {
 }
 
 /// What a plan is made from.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Planner<'a> {
     pub topology: &'a Topology,
     pub schema: &'a Schema,
@@ -244,11 +299,13 @@ pub struct Planner<'a> {
     pub unmergeable: Option<&'a Unsupported>,
     /// What NOW() is to every shard.
     pub now: Timestamp,
+    /// Ids in the statement that come from its table's sequence.
+    pub drawn: Option<RangeInclusive<u64>>,
 }
 
 impl<'a> Planner<'a> {
     pub fn new(topology: &'a Topology, schema: &'a Schema, now: Timestamp) -> Planner<'a> {
-        Planner { topology, schema, unmergeable: None, now }
+        Planner { topology, schema, unmergeable: None, now, drawn: None }
     }
 }
 
@@ -348,7 +405,7 @@ impl Planner<'_> {
 
     fn plan_define(&self, sql: &Sql, define: &Define) -> Result<Plan, Refusal> {
         if !self.topology.moves().is_empty() {
-            return Err(Refusal::MoveInProgress);
+            return Err(Refusal::MoveInProgress("the schema cannot be changed"));
         }
         let several = self.topology.shards().len() > 1;
         if several && define.touches_rows {
@@ -432,7 +489,16 @@ impl Planner<'_> {
         Plan {
             route,
             reason,
-            node: Node::Write(WriteNode { part: Part { shard, sql }, fenced }),
+            node: Node::Write(WriteNode {
+                parts: vec![WritePart { part: Part { shard, sql }, fenced, rows: Vec::new() }],
+                copies: false,
+                last_row_in: 0,
+                uniqueness: None,
+                relocation: None,
+                clock: None,
+                rows: Vec::new(),
+                forgives_checks: false,
+            }),
             epoch: self.topology.epoch(),
         }
     }

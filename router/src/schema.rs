@@ -12,6 +12,8 @@ pub struct Layout {
     /// Table → sharding key column.
     pub shard_keys: BTreeMap<String, String>,
     pub reference_tables: BTreeSet<String>,
+    /// Tables whose unique indexes without the sharding key each shard may enforce for its own rows only.
+    pub local_unique_tables: BTreeSet<String>,
 }
 
 /// All tables of one database, as one shard shows them. Every shard has the same.
@@ -32,6 +34,19 @@ pub struct Table {
     pub columns: Vec<TableColumn>,
     /// Column names of the primary key in key order; empty if there is none.
     pub primary_key: Vec<String>,
+    /// Its unique indexes, the primary key among them.
+    pub unique_indexes: Vec<UniqueIndex>,
+    /// Triggers that are not ours.
+    pub has_triggers: bool,
+    /// Foreign keys lead from it or to it.
+    pub has_references: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueIndex {
+    pub name: String,
+    /// In the index's order; an empty name stands for an expression or for the beginning of a column.
+    pub columns: Vec<String>,
 }
 
 /// Where a table's rows lie.
@@ -66,6 +81,10 @@ pub struct TableColumn {
     pub invisible: bool,
     /// JSON, also MariaDB's, which is LONGTEXT with a check.
     pub json: bool,
+    /// The server writes the time into it by itself.
+    pub clock: bool,
+    /// Its default is another one on each server.
+    pub volatile_default: bool,
 }
 
 impl Schema {
@@ -101,6 +120,11 @@ impl Schema {
     /// Whether the configuration names a reference table of this name.
     pub fn layout_reference(&self, table: &str) -> bool {
         self.layout.reference_tables.iter().any(|name| name.eq_ignore_ascii_case(table))
+    }
+
+    /// Whether the configuration lets each shard enforce a table's unique indexes for its own rows only.
+    pub fn allows_local_unique(&self, table: &str) -> bool {
+        self.layout.local_unique_tables.iter().any(|name| name.eq_ignore_ascii_case(table))
     }
 
     /// Whether a result column that comes from this table column holds JSON.

@@ -1,24 +1,34 @@
 //! What runs a statement, whatever door it came in by: request in, rows out through a [`RowSink`].
 
+mod literals;
+mod session;
+
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
+use self::literals::LiteralRows;
+use self::session::Sessions;
 use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
+use crate::faults::Faults;
 use crate::known::KnownReads;
 use crate::metrics::Metrics;
-use crate::plan::{Combine, Gather, Merge, Node, Plan, Planner, Refusal};
+use crate::plan::{Combine, Gather, IdsWanted, Merge, Node, Plan, Planner, Refill, Refusal, WriteNode};
 use crate::schema::Layout;
+use crate::sequences::Sequences;
 use crate::shards::Shards;
 use crate::sql::outline::outline;
 use crate::sql::statement::{Scope, Statement, Unsupported};
 use crate::sql::{self, Param, Sql};
 use crate::topology::watch::{View, Watch};
 use crate::topology::{Shard, ShardId, Topology};
+use crate::transaction::recovery::Recovery;
+use crate::transaction::{Coordinator, Transaction};
 
 #[derive(Clone, Debug)]
 pub struct RouterConfig {
@@ -26,6 +36,7 @@ pub struct RouterConfig {
     pub seeds: Vec<Shard>,
     pub layout: Layout,
     pub limits: Limits,
+    pub faults: Faults,
 }
 
 /// What one router spends on a client at most.
@@ -47,6 +58,10 @@ pub struct Limits {
     pub max_connections_per_shard: usize,
     /// How long a query may wait for its turn or for a connection, 1 s.
     pub queue_timeout: Duration,
+    /// 1,000.
+    pub max_sessions: usize,
+    /// After this long without a statement a session ends, and its transaction is rolled back, 30 s.
+    pub session_idle_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -60,6 +75,8 @@ impl Default for Limits {
             max_concurrent_queries: 512,
             max_connections_per_shard: 32,
             queue_timeout: Duration::from_secs(1),
+            max_sessions: 1_000,
+            session_idle_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -71,6 +88,17 @@ pub struct Request {
     pub params: Vec<Param>,
     /// Shorter than the configured timeout, if given.
     pub timeout: Option<Duration>,
+    pub consistency: Consistency,
+}
+
+/// What a read over several shards sees of a transaction over several shards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// All of it or nothing.
+    #[default]
+    Atomic,
+    /// What each shard has, which may be a part.
+    Shard,
 }
 
 /// Where an answer came from, and what a write did.
@@ -88,19 +116,51 @@ enum Reading {
     Full(Box<(Sql, Statement)>),
 }
 
+/// What holds for a statement however often it is tried.
+struct Attempt<'a> {
+    request: &'a Request,
+    deadline: Instant,
+    timeout: Duration,
+    /// That of the session, if it has one open.
+    transaction: Option<&'a Mutex<Transaction>>,
+    /// Rows that it reads are locked: those that are moving must not be switched meanwhile.
+    locks: bool,
+}
+
 impl Reading {
     fn full(request: &Request) -> Result<Reading, QueryError> {
-        let sql = sql::read(&request.sql, &request.params)?;
+        Reading::of(&request.sql, &request.params)
+    }
+
+    fn of(text: &str, params: &[Param]) -> Result<Reading, QueryError> {
+        let sql = sql::read(text, params)?;
         let statement = sql::analyse(&sql)?;
         Ok(Reading::Full(Box::new((sql, statement))))
+    }
+}
+
+/// Ids that a statement drew.
+struct Drawn {
+    table: String,
+    ids: Option<RangeInclusive<u64>>,
+    /// The statement before it had them.
+    before: Option<Reading>,
+}
+
+impl Drawn {
+    /// Whether an error names one of the ids.
+    fn collides(&self, message: &str) -> bool {
+        self.before.is_some()
+            && self.ids.clone().is_some_and(|mut ids| ids.any(|id| message.contains(&format!("'{id}'"))))
     }
 }
 
 pub struct Router {
     watch: Arc<Watch>,
     known: KnownReads,
-    shards: Shards,
-    metrics: Metrics,
+    coordinator: Arc<Coordinator>,
+    sequences: Sequences,
+    sessions: Sessions,
     limits: Limits,
     turns: Semaphore,
 }
@@ -109,15 +169,18 @@ impl Router {
     /// Starts looking for the topology and returns at once; [`Router::is_ready`] tells when it is known.
     pub fn start(config: RouterConfig) -> Arc<Router> {
         let watch = Arc::new(Watch::new(config.seeds, config.layout));
+        let shards = Shards::new(config.limits.max_connections_per_shard, config.limits.queue_timeout);
+        let metrics = Metrics::new().expect("every family has its own valid name");
         let router = Arc::new(Router {
             watch: watch.clone(),
             known: KnownReads::default(),
-            shards: Shards::new(config.limits.max_connections_per_shard, config.limits.queue_timeout),
-            metrics: Metrics::new().expect("every family has its own valid name"),
+            coordinator: Arc::new(Coordinator::new(shards, metrics, config.faults)),
+            sequences: Sequences::default(),
+            sessions: Sessions::new(config.limits.max_sessions, config.limits.session_idle_timeout),
             turns: Semaphore::new(config.limits.max_concurrent_queries),
             limits: config.limits,
         });
-        // Ends with the router: the task holds no strong reference to it.
+        // They end with the router: the tasks hold no strong reference to it.
         let alive = Arc::downgrade(&router);
         tokio::spawn(async move {
             while alive.strong_count() > 0 {
@@ -125,7 +188,27 @@ impl Router {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         });
+        let tended = Arc::downgrade(&router);
+        tokio::spawn(async move {
+            let mut recovery = Recovery::default();
+            while let Some(router) = tended.upgrade() {
+                router.tend(&mut recovery).await;
+                drop(router);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
         router
+    }
+
+    /// What is to be done once in a while: transactions that were left behind, rows of those that are settled, sessions
+    /// that nobody uses.
+    async fn tend(&self, recovery: &mut Recovery) {
+        if let Some(topology) = self.topology() {
+            let round = recovery.round(&topology).await;
+            self.metrics().recovered(&round);
+            self.coordinator.delete_settled(&topology).await;
+        }
+        self.sessions.end_idle(&self.coordinator).await;
     }
 
     pub fn topology(&self) -> Option<Arc<Topology>> {
@@ -155,54 +238,104 @@ impl Router {
     }
 
     pub fn metrics(&self) -> &Metrics {
-        &self.metrics
+        &self.coordinator.metrics
     }
 
     pub fn render_metrics(&self) -> Vec<u8> {
         let topology = self.topology();
         let active = self.limits.max_concurrent_queries.saturating_sub(self.turns.available_permits());
-        self.metrics.render(topology.as_deref(), &self.shards.counts(), active, |shard| self.watch.is_confirmed(shard))
+        self.metrics().sessions(self.sessions.count());
+        self.metrics().render(topology.as_deref(), &self.coordinator.shards.counts(), active, |shard| {
+            self.watch.is_confirmed(shard)
+        })
     }
 
-    /// Runs a statement; its rows go to `sink`.
+    /// Runs a statement; its rows go to `sink`. With `session`, in the session of that name.
     ///
-    /// Not cancel safe for writes: dropping the future during one leaves its outcome to the server.
-    pub async fn run(&self, request: &Request, sink: &mut impl RowSink) -> Result<Answer, QueryError> {
+    /// Not cancel safe for writes on one shard: dropping the future during one leaves its outcome to the server. Writes on
+    /// several are undone, unless they are decided already.
+    pub async fn run(
+        &self,
+        request: &Request,
+        session: Option<&str>,
+        sink: &mut impl RowSink,
+    ) -> Result<Answer, QueryError> {
         let started = Instant::now();
         let turn = tokio::time::timeout(self.limits.queue_timeout, self.turns.acquire()).await;
         let _turn = turn.map_err(|_| {
             QueryError::Overloaded(format!("{} queries are running already", self.limits.max_concurrent_queries))
         })?;
         let timeout = request.timeout.unwrap_or(self.limits.statement_timeout).min(self.limits.statement_timeout);
-        let deadline = started + timeout;
-        let mut reading = self.read(request)?;
+        let attempt = Attempt { request, deadline: started + timeout, timeout, transaction: None, locks: false };
+        match session {
+            None => {
+                let reading = self.read(request)?;
+                self.answer(reading, &attempt, sink).await
+            }
+            Some(name) => self.run_in_session(name, &attempt, sink).await,
+        }
+    }
+
+    /// Tries a statement until it has an answer: rows may move meanwhile.
+    async fn answer(
+        &self,
+        mut reading: Reading,
+        attempt: &Attempt<'_>,
+        sink: &mut impl RowSink,
+    ) -> Result<Answer, QueryError> {
+        /// Ids that rows have already are drawn when rows came past the router.
+        const MOST_DRAWS: u32 = 3;
+        let started = Instant::now();
         let mut unmergeable = None;
+        let mut drawn: Option<Drawn> = None;
+        let mut draws = 0;
         loop {
             let view = self.watch.view().map_err(QueryError::NotReady)?;
+            if let (Reading::Full(full), None) = (&reading, &drawn)
+                && let Some((found, filled)) = self.draw(&full.0, &full.1, &view).await?
+            {
+                draws += 1;
+                drawn = Some(Drawn { before: filled.map(|filled| std::mem::replace(&mut reading, filled)), ..found });
+            }
             let plan = match &reading {
                 Reading::Full(full) => {
-                    let planned = self.plan(&full.0, &full.1, view.clone(), unmergeable.as_ref()).await;
+                    let ids = drawn.as_ref().and_then(|drawn| drawn.ids.clone());
+                    let planned = self.plan(&full.0, &full.1, view.clone(), unmergeable.as_ref(), ids).await;
+                    if let (Err(_), Some(Drawn { table, ids: Some(ids), .. })) = (&planned, &drawn) {
+                        self.sequences.give_back(table, *ids.start(), ids.end() + 1).await;
+                    }
                     if planned.is_err() && full.0.statement.is_err() && !full.0.executable_comment {
-                        self.execution(&view, deadline, timeout).check_syntax(&full.0.text).await?;
+                        self.execution(&view, attempt).check_syntax(&full.0.text).await?;
                     }
                     planned?
                 }
                 Reading::Known(scopes) => {
                     let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
-                    let Some(plan) = planner.plan_by_scopes(&request.sql, scopes) else {
-                        reading = Reading::full(request)?;
+                    let Some(plan) = planner.plan_by_scopes(&attempt.request.sql, scopes) else {
+                        reading = Reading::full(attempt.request)?;
                         continue;
                     };
                     (plan, view)
                 }
             };
-            match self.carry_out(&plan, deadline, timeout, sink).await {
-                Err(QueryError::Moved(shard)) => {
-                    if Instant::now() > deadline {
+            if let Node::Refill(refill) = &plan.0.node {
+                match self.refill(refill, &plan.1, attempt).await {
+                    Ok(Some(text)) => reading = Reading::of(&text, &[])?,
+                    Ok(None) => {
+                        return Ok(Answer { shards: shards_of(&plan.0), written: Some(Written::default()) });
+                    }
+                    Err(QueryError::Moved(_)) if Instant::now() < attempt.deadline => self.follow(plan.1).await,
+                    Err(error) => return Err(error),
+                }
+                continue;
+            }
+            match self.carry_out(&plan, attempt, sink).await {
+                Err(QueryError::Moved(shard)) if attempt.transaction.is_none() => {
+                    if Instant::now() > attempt.deadline {
                         return Err(QueryError::KeptMoving);
                     }
                     tracing::debug!(%shard, "rows moved, running again");
-                    self.metrics.retried();
+                    self.metrics().retried();
                     sink.reset();
                     self.follow(plan.1).await;
                 }
@@ -213,14 +346,66 @@ impl Router {
                     sink.reset();
                     unmergeable = Some(why);
                 }
+                Err(QueryError::Database { errno: 1062, message, .. })
+                    if draws < MOST_DRAWS && drawn.as_ref().is_some_and(|drawn| drawn.collides(&message)) =>
+                {
+                    if let Some(Drawn { table, before: Some(before), .. }) = drawn.take() {
+                        self.sequences.forget(&table).await;
+                        reading = before;
+                    }
+                }
                 Ok(written) => {
                     let kind = if written.is_some() { "write" } else { "read" };
-                    self.metrics.answered(kind, plan.0.route, started.elapsed());
+                    self.metrics().answered(kind, plan.0.route, started.elapsed());
+                    let first_drawn = drawn.as_ref().and_then(|drawn| drawn.ids.as_ref()).map(|ids| *ids.start());
+                    let written = written.map(|written| match first_drawn {
+                        Some(first) if written.rows_affected > 0 => Written { last_insert_id: Some(first), ..written },
+                        _ => written,
+                    });
                     return Ok(Answer { shards: shards_of(&plan.0), written });
                 }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The ids that an INSERT takes from a sequence, and the statement with them.
+    async fn draw(
+        &self,
+        sql: &Sql,
+        statement: &Statement,
+        view: &View,
+    ) -> Result<Option<(Drawn, Option<Reading>)>, QueryError> {
+        let Statement::Insert(insert) = statement else { return Ok(None) };
+        let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
+        let Some(wanted) = planner.ids_wanted(insert) else { return Ok(None) };
+        let IdsWanted { table, .. } = &wanted;
+        let first = self.sequences.draw(&self.coordinator.shards, &view.topology, &wanted).await?;
+        let (ids, _) = wanted.assign(first);
+        let drawn = Drawn { table: table.clone(), ids: None, before: None };
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(Some((drawn, None))) };
+        let filled = planner.with_ids(sql, insert, &wanted, &ids);
+        let filled =
+            filled.ok_or_else(|| Unsupported::new("this form of INSERT with AUTO_INCREMENT over several shards"))?;
+        Ok(Some((Drawn { ids: Some(*first..=*last), ..drawn }, Some(Reading::of(&filled, &[])?))))
+    }
+
+    /// The statement with the rows of its query as VALUES; `None` if there are none.
+    async fn refill(&self, refill: &Refill, view: &View, attempt: &Attempt<'_>) -> Result<Option<String>, QueryError> {
+        let mut rows = LiteralRows::new(self.limits.max_held_rows);
+        for shard in shards_of(&refill.source) {
+            self.confirm(&shard).await?;
+        }
+        let execution = self.execution(view, attempt);
+        match &refill.source.node {
+            Node::Read(node) => execution.read(node, &mut rows).await?,
+            Node::Gather(node) => execution.gather(node, &mut rows).await?,
+            Node::Refill(_) | Node::Write(_) | Node::Define(_) => {
+                return Err(QueryError::Internal("a query that is no read".to_owned()));
+            }
+        }
+        let Some(rows) = rows.finish()? else { return Ok(None) };
+        Ok(Some(format!("{}VALUES {rows}{}", refill.head, refill.tail)))
     }
 
     /// Plans a statement and says what would happen.
@@ -232,7 +417,7 @@ impl Router {
         };
         let view = self.watch.view().map_err(QueryError::NotReady)?;
         let epoch = view.topology.epoch().number();
-        match self.plan(&sql, &statement, view, None).await {
+        match self.plan(&sql, &statement, view, None, None).await {
             Ok((plan, _)) => Ok(plan_json(&plan)),
             Err(QueryError::Refused(refusal)) => Ok(refusal_json(&refusal, epoch)),
             Err(error) => Err(error),
@@ -261,10 +446,11 @@ impl Router {
         statement: &Statement,
         view: View,
         unmergeable: Option<&Unsupported>,
+        drawn: Option<RangeInclusive<u64>>,
     ) -> Result<(Plan, View), QueryError> {
         let plan = |view: &View| {
-            let planner = Planner { unmergeable, ..Planner::new(&view.topology, &view.schema, Timestamp::now()) };
-            planner.plan(sql, statement)
+            let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
+            Planner { unmergeable, drawn: drawn.clone(), ..planner }.plan(sql, statement)
         };
         match (plan(&view), view) {
             (Ok(plan), view) => Ok((plan, view)),
@@ -281,17 +467,17 @@ impl Router {
     async fn carry_out(
         &self,
         (plan, view): &(Plan, View),
-        deadline: Instant,
-        timeout: Duration,
+        attempt: &Attempt<'_>,
         sink: &mut impl RowSink,
     ) -> Result<Option<Written>, QueryError> {
         for shard in shards_of(plan) {
             self.confirm(&shard).await?;
         }
-        let execution = self.execution(view, deadline, timeout);
+        let execution = self.execution(view, attempt);
         match &plan.node {
             Node::Read(node) => execution.read(node, sink).await.map(|()| None),
             Node::Gather(node) => execution.gather(node, sink).await.map(|()| None),
+            Node::Refill(_) => Err(QueryError::Internal("a query to be read first".to_owned())),
             Node::Write(node) => execution.write(node, sink).await.map(Some),
             Node::Define(node) => {
                 let outcome = execution.define(node).await;
@@ -301,14 +487,16 @@ impl Router {
         }
     }
 
-    fn execution<'a>(&'a self, view: &'a View, deadline: Instant, timeout: Duration) -> Execution<'a> {
+    fn execution<'a>(&'a self, view: &'a View, attempt: &Attempt<'a>) -> Execution<'a> {
         Execution {
-            shards: &self.shards,
+            coordinator: &self.coordinator,
             view,
-            metrics: &self.metrics,
+            transaction: attempt.transaction,
+            locks: attempt.locks,
+            is_atomic: attempt.request.consistency == Consistency::Atomic,
             max_held_rows: self.limits.max_held_rows,
-            deadline,
-            timeout,
+            deadline: attempt.deadline,
+            timeout: attempt.timeout,
         }
     }
 
@@ -321,7 +509,7 @@ impl Router {
         match self.watch.is_confirmed(shard) {
             true => Ok(()),
             false => {
-                self.shards.forget(shard);
+                self.coordinator.shards.forget(shard);
                 let cause = "it has not confirmed the topology within 5 s".to_owned();
                 Err(QueryError::ShardUnavailable { shard: shard.clone(), cause })
             }
@@ -343,8 +531,28 @@ fn shards_of(plan: &Plan) -> Vec<ShardId> {
     match &plan.node {
         Node::Read(node) => node.parts.iter().map(|part| part.shard.clone()).collect(),
         Node::Gather(node) => node.shards.clone(),
-        Node::Write(node) => vec![node.part.shard.clone()],
+        Node::Refill(node) => shards_of(&node.source),
+        Node::Write(node) => shards_written(node),
         Node::Define(node) => node.shards.clone(),
+    }
+}
+
+/// Every shard that takes part in a write, in shard order.
+fn shards_written(node: &WriteNode) -> Vec<ShardId> {
+    match &node.uniqueness {
+        // All owners are asked.
+        Some(uniqueness) => uniqueness.parts.iter().map(|part| part.shard.clone()).collect(),
+        None => {
+            let written = node.parts.iter().map(|part| &part.part.shard);
+            let target = node.relocation.iter().map(|relocation| &relocation.target);
+            let mut shards: Vec<ShardId> = Vec::new();
+            for shard in written.chain(target) {
+                if !shards.contains(shard) {
+                    shards.push(shard.clone());
+                }
+            }
+            shards
+        }
     }
 }
 
@@ -368,13 +576,37 @@ fn plan_json(plan: &Plan) -> Value {
             statements.push(statement(&node.at, &node.sql));
             (statements, describe_gather(node))
         }
-        Node::Write(node) => (vec![statement(&node.part.shard, &node.part.sql)], Vec::new()),
+        Node::Refill(node) => {
+            let source = plan_json(&node.source);
+            let mut steps: Vec<String> = serde_json::from_value(source["merge"].clone()).unwrap_or_default();
+            steps.push("insert the rows where they belong".to_owned());
+            (source["statements"].as_array().cloned().unwrap_or_default(), steps)
+        }
+        Node::Write(node) => {
+            (node.parts.iter().map(|part| statement(&part.part.shard, &part.part.sql)).collect(), describe_write(node))
+        }
         Node::Define(node) => (node.shards.iter().map(|shard| statement(shard, &node.sql)).collect(), Vec::new()),
     };
     json!({
         "route": plan.route.as_str(), "shards": shards_of(plan), "reason": plan.reason,
         "statements": statements, "merge": merge, "epoch": plan.epoch,
     })
+}
+
+/// The steps of a write, for people.
+fn describe_write(node: &WriteNode) -> Vec<String> {
+    let mut steps = Vec::new();
+    if let Some(relocation) = &node.relocation {
+        steps.push(format!("move the rows with the new key to {}", relocation.target));
+    }
+    if let Some(uniqueness) = &node.uniqueness {
+        let shards = uniqueness.parts.len();
+        steps.push(format!("look on {shards} shards for {} values of unique indexes", uniqueness.probes.len()));
+    }
+    if !node.is_single() {
+        steps.push("commit on all of them or on none".to_owned());
+    }
+    steps
 }
 
 /// The steps of a gather, for people.

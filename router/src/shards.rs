@@ -1,7 +1,7 @@
 //! Connections to the shards, kept in pools that do not ping on every return (notes: a ping doubles a point read).
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use deadpool::Runtime;
@@ -17,6 +17,8 @@ use crate::topology::{Shard, ShardId};
 /// After this long without use a connection is pinged before it serves again.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// After this long without a statement the server closes a connection.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// One pool per shard and endpoint.
 pub struct Shards {
@@ -40,6 +42,7 @@ impl Manager for Opener {
 
     async fn create(&self) -> Result<Open, sqlx::Error> {
         let mut connection = session::connect(&self.endpoint).await?;
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(waits()))).await?;
         let row = connection.fetch_one(sqlx::raw_sql("SELECT CONNECTION_ID()")).await?;
         Ok(Open { id: row.try_get_unchecked(0)?, connection })
     }
@@ -50,6 +53,15 @@ impl Manager for Opener {
         }
         Ok(())
     }
+}
+
+/// How long a connection's statements wait for locks, and how long it may idle.
+///
+/// No server sees a deadlock over several of them: waiting ends before the statement's own timeout of 30 s. A transaction
+/// of a router that stands still is rolled back by its server long before anybody forgets that it was given up
+/// ([`crate::transaction::recovery`]).
+fn waits() -> String {
+    format!("SET SESSION innodb_lock_wait_timeout = 10, SESSION wait_timeout = {}", IDLE_TIMEOUT.as_secs())
 }
 
 impl Shards {
@@ -68,7 +80,7 @@ impl Shards {
             PoolError::Timeout(_) => unavailable("no answer within 3 s".to_owned()),
             other => unavailable(other.to_string()),
         })?;
-        Ok(Lease { object: Some(object), busy: false, endpoint: shard.endpoint.clone() })
+        Ok(Lease { object: Some(object), busy: false, endpoint: shard.endpoint.clone(), keeper: None })
     }
 
     /// Drops every idle connection to a shard: its server went away, and so did its sessions.
@@ -117,6 +129,8 @@ pub struct Lease {
     object: Option<Object<Opener>>,
     busy: bool,
     endpoint: Endpoint,
+    /// Where it goes back to, if not to its pool.
+    keeper: Option<Arc<Mutex<Kept>>>,
 }
 
 impl Lease {
@@ -126,7 +140,8 @@ impl Lease {
         &mut self.object.as_mut().expect("the object leaves in drop only").connection
     }
 
-    /// Every answer was read and no transaction is open: the next user may have the connection.
+    /// Every answer was read and no transaction is open, or its owner goes on with it: the next user may have the
+    /// connection.
     pub fn done(&mut self) {
         self.busy = false;
     }
@@ -135,17 +150,77 @@ impl Lease {
     pub fn killer(&self) -> Killer {
         Killer { endpoint: self.endpoint.clone(), id: self.object.as_ref().map_or(0, |object| object.id) }
     }
+
+    /// Keeps the connection, with its open transaction, for one statement after another.
+    pub fn keep(mut self) -> Keeper {
+        let kept = Kept { object: self.object.take(), lost: false };
+        let keeper = Keeper { kept: Arc::new(Mutex::new(kept)), endpoint: self.endpoint.clone() };
+        self.busy = false;
+        keeper
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.busy {
-            return;
+        match (&self.keeper, self.busy) {
+            (Some(keeper), false) => keeper.lock().expect("no holder of this lock panics").object = self.object.take(),
+            (None, false) => {}
+            (keeper, true) => {
+                if let Some(keeper) = keeper {
+                    keeper.lock().expect("no holder of this lock panics").lost = true;
+                }
+                let killer = self.killer();
+                if let Some(object) = self.object.take() {
+                    drop(Object::take(object));
+                    spawn(async move { killer.kill("CONNECTION").await });
+                }
+            }
         }
-        let killer = self.killer();
-        if let Some(object) = self.object.take() {
-            drop(Object::take(object));
-            tokio::spawn(async move { killer.kill("CONNECTION").await });
+    }
+}
+
+/// Runs a task of no importance, if there is still a runtime to run it.
+fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(task);
+    }
+}
+
+/// A connection that a transaction holds. Dropping it closes the connection, and what was not committed is undone.
+pub struct Keeper {
+    kept: Arc<Mutex<Kept>>,
+    endpoint: Endpoint,
+}
+
+struct Kept {
+    object: Option<Object<Opener>>,
+    /// Something was left half done on it.
+    lost: bool,
+}
+
+impl Keeper {
+    /// The connection for one statement; `None` if it is lost or in use.
+    pub fn borrow(&self) -> Option<Lease> {
+        let object = self.kept.lock().expect("no holder of this lock panics").object.take()?;
+        let keeper = Some(self.kept.clone());
+        Some(Lease { object: Some(object), busy: false, endpoint: self.endpoint.clone(), keeper })
+    }
+
+    pub fn is_lost(&self) -> bool {
+        self.kept.lock().expect("no holder of this lock panics").lost
+    }
+
+    /// Gives the connection back to its pool: no transaction is open on it.
+    pub fn release(self) {
+        drop(self.kept.lock().expect("no holder of this lock panics").object.take());
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(mut lease) = self.borrow() {
+            lease.keeper = None;
+            lease.busy = true;
         }
     }
 }

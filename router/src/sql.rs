@@ -11,6 +11,8 @@
 mod analyse;
 mod bind;
 mod clauses;
+pub mod command;
+pub mod conditions;
 mod define;
 mod dialect;
 pub mod freeze;
@@ -22,6 +24,7 @@ mod literal;
 pub mod outline;
 pub mod pieces;
 pub mod relations;
+pub mod rows;
 mod scan;
 mod scopes;
 mod shape;
@@ -176,6 +179,20 @@ impl Sql {
         })
     }
 
+    /// Whether one of these words stands anywhere, unquoted and in any case.
+    pub fn names_any(&self, names: &[&str]) -> bool {
+        (0..self.tokens.len()).any(|i| names.iter().any(|name| self.is_word(i, name)))
+    }
+
+    /// Whether `name.` stands behind a byte of the text.
+    pub fn qualifies(&self, from: usize, name: &str) -> bool {
+        let is_it = |pair: &[Lexeme]| {
+            let Token::Word(word) = &pair[0].token else { return false };
+            pair[0].range.start >= from && pair[1].token == Token::Period && word.value.eq_ignore_ascii_case(name)
+        };
+        self.tokens.windows(2).any(is_it)
+    }
+
     /// Whether a word of this name stands anywhere, quoted or not, in any case.
     pub fn names(&self, name: &str) -> bool {
         let is_it = |lexeme: &Lexeme| match &lexeme.token {
@@ -252,6 +269,32 @@ fn location(byte: usize) -> Location {
 fn bytes_of(name: &Ident) -> Option<Range<usize>> {
     let byte = |column: u64| usize::try_from(column).ok()?.checked_sub(1);
     Some(byte(name.span.start.column)?..byte(name.span.end.column)?)
+}
+
+/// What an UPDATE or DELETE reads, as a SELECT: its tables, its condition, and the values that it assigns.
+pub fn change_as_select(sql: &Sql) -> Option<Sql> {
+    let at_top = |i: &usize| sql.tokens[*i].depth == 0;
+    let find = |word: &str, from: usize| (from..sql.tokens.len()).filter(at_top).find(|&i| sql.is_word(i, word));
+    let slice = |begin: usize, end: usize| {
+        let tokens = sql.tokens.get(begin..end).filter(|tokens| !tokens.is_empty())?;
+        Some(sql.slice(tokens[0].range.start..tokens[tokens.len() - 1].range.end))
+    };
+    let condition = conditions::change_text(sql)?.condition.map(|range| sql.slice(range));
+    let end =
+        find("WHERE", 0).or_else(|| find("ORDER", 0)).or_else(|| find("RETURNING", 0)).unwrap_or(sql.tokens.len());
+    let (values, from) = match &sql.statement {
+        Ok(Statement::Update(_)) => {
+            let set = find("SET", 1)?;
+            let first = (1..set).find(|&i| !sql.is_word(i, "LOW_PRIORITY") && !sql.is_word(i, "IGNORE"))?;
+            let values = rows::assigned_values(sql, set + 1, end)?;
+            let values: Vec<String> = values.into_iter().map(|range| format!("({})", sql.slice(range))).collect();
+            (values.join(", "), slice(first, set)?)
+        }
+        Ok(Statement::Delete(_)) => ("1".to_owned(), slice(find("FROM", 1)? + 1, end)?),
+        _ => return None,
+    };
+    let where_ = condition.map_or(String::new(), |condition| format!("\nWHERE {condition}"));
+    read(&format!("SELECT {values} FROM {from}{where_}"), &[]).ok()
 }
 
 /// The text with each range, none of which overlaps another, replaced.

@@ -253,6 +253,20 @@ impl Topology {
         &self.shards[usize::from(self.owners.of(slot))]
     }
 
+    /// Whether every slot has the same owner in both.
+    pub fn has_same_owners(&self, other: &Topology) -> bool {
+        let same_shards = self.shards.iter().map(|shard| &shard.id).eq(other.shards.iter().map(|shard| &shard.id));
+        match same_shards {
+            true => self.owners == other.owners,
+            false => slots::all_slots().all(|slot| self.owner(slot).id == other.owner(slot).id),
+        }
+    }
+
+    /// The place, in shard order, of a slot's owner.
+    pub fn position(&self, slot: Slot) -> usize {
+        usize::from(self.owners.of(slot))
+    }
+
     /// The slots that a shard owns; empty for a shard that is only joining.
     pub fn owned(&self, id: &ShardId) -> SlotSet {
         slots::all_slots().filter(|&slot| self.owner(slot).id == *id).collect()

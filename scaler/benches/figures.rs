@@ -214,7 +214,12 @@ async fn cutovers(two: Endpoint, three: Endpoint) -> Outcome<()> {
     let mut connection = router::session::connect(&seeds[0].endpoint).await?;
     router::topology::store::create_schema(&mut connection).await?;
     router::topology::store::create(&mut connection, &first).await?;
-    let router = Router::start(RouterConfig { seeds, layout: layout.clone(), limits: Default::default() });
+    let router = Router::start(RouterConfig {
+        seeds,
+        layout: layout.clone(),
+        limits: Default::default(),
+        faults: Default::default(),
+    });
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
     tokio::spawn(router::http::serve(listener, router.clone(), std::future::pending()));

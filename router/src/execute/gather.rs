@@ -24,8 +24,9 @@ use crate::topology::ShardId;
 const BATCH_BYTES: usize = 1 << 20;
 
 /// What lets every value in that another table holds already, as a dump's restore does.
-const LENIENT: &str = "SET @_autoscaler_mode = @@sql_mode, sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO'";
-const AS_BEFORE: &str = "SET sql_mode = @_autoscaler_mode";
+pub(super) const LENIENT: &str =
+    "SET @_autoscaler_mode = @@sql_mode, sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO'";
+pub(super) const AS_BEFORE: &str = "SET sql_mode = @_autoscaler_mode";
 /// For a statement that the server knows to be determined by the keys of its tables, which their copies lack.
 const LOOSE: &str = "SET sql_mode = REPLACE(@@sql_mode, 'ONLY_FULL_GROUP_BY', '')";
 
@@ -64,16 +65,31 @@ impl Execution<'_> {
                 by_shard.entry(&part.shard).or_default().push((&input.scratch, part));
             }
         }
+        let mut sources = Vec::new();
+        for (&shard, parts) in &by_shard {
+            // In a session's transaction a shard has one connection: its rows are held before they are put there.
+            if self.transaction.is_some() && *shard == node.at {
+                self.copy_within(shard, parts, &mut workshop).await?;
+                continue;
+            }
+            sources.push((shard, parts, self.lease(shard).await?));
+        }
+        let is_one_statement = sources.len() == 1 && sources[0].1.len() == 1;
+        if self.transaction.is_none() && !is_one_statement {
+            let mut leases: Vec<_> = sources.iter_mut().map(|(shard, _, lease)| (*shard, lease)).collect();
+            self.begin_snapshots(&mut leases).await?;
+        }
         let target = Target { shard: &node.at, workshop: Mutex::new(&mut workshop), held_rows: AtomicUsize::new(0) };
-        let copies = by_shard.iter().map(|(shard, parts)| async {
+        let ends = self.transaction.is_none() && !is_one_statement;
+        let copies = sources.into_iter().map(|(shard, parts, source)| async {
             let started = Instant::now();
-            let copied = self.copy_from(shard, parts, node.recheck, &target).await;
-            self.metrics.asked_shard(shard, started.elapsed(), copied.as_ref().err().map(reason));
+            let copied = self.copy_from(shard, parts, source, ends, node.recheck, &target).await;
+            self.metrics().asked_shard(shard, started.elapsed(), copied.as_ref().err().map(reason));
             copied
         });
         try_join_all(copies).await?;
         let held_rows = target.held_rows.into_inner();
-        self.metrics.gathered(held_rows);
+        self.metrics().gathered(held_rows);
         let started = Instant::now();
         execute(&node.at, workshop.begin(), AS_BEFORE).await?;
         let mut outcome = self.run_gathered(node, &mut workshop, sink).await;
@@ -84,7 +100,7 @@ impl Execution<'_> {
             outcome = self.run_gathered(node, &mut workshop, sink).await;
             execute(&node.at, workshop.begin(), AS_BEFORE).await?;
         }
-        self.metrics.asked_shard(&node.at, started.elapsed(), outcome.as_ref().err().map(reason));
+        self.metrics().asked_shard(&node.at, started.elapsed(), outcome.as_ref().err().map(reason));
         let outcome = outcome.map_err(refuse_reopened);
         // Without its own answer the connection is closed, and the temporary tables end with it.
         if matches!(outcome, Ok(()) | Err(QueryError::Database { .. })) {
@@ -103,6 +119,7 @@ impl Execution<'_> {
             execute(&node.at, workshop.begin(), &input.definition).await.map_err(|error| match error {
                 // Access denied: to the database, to the table.
                 QueryError::Database { errno: 1044 | 1142, shard, .. } => QueryError::MayNotGather(shard),
+                QueryError::Database { errno: 4091, .. } => no_tables_in_xa(),
                 error => error,
             })?;
         }
@@ -114,23 +131,51 @@ impl Execution<'_> {
         &self,
         shard: &ShardId,
         parts: &[(&str, &Part)],
+        mut source: Lease,
+        ends: bool,
         recheck: bool,
         target: &Target<'_>,
     ) -> Result<(), QueryError> {
-        let mut source = self.lease(shard).await?;
-        if parts.len() > 1 {
-            execute(shard, source.begin(), "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
-        }
         for (scratch, part) in parts {
             self.copy(scratch, part, source.begin(), target).await?;
         }
-        if parts.len() > 1 {
+        if ends {
             execute(shard, source.begin(), "COMMIT").await?;
         }
         if recheck {
             self.recheck_shard(shard, &mut source).await?;
         }
         source.done();
+        Ok(())
+    }
+
+    /// Copies rows of the shard on which they are wanted, over one connection.
+    async fn copy_within(
+        &self,
+        shard: &ShardId,
+        parts: &[(&str, &Part)],
+        workshop: &mut Lease,
+    ) -> Result<(), QueryError> {
+        for (scratch, part) in parts {
+            let rows = workshop.begin().fetch_all(sqlx::raw_sql(AssertSqlSafe(part.sql.clone()))).await;
+            let rows = rows.map_err(|error| QueryError::of_shard(shard, error))?;
+            if rows.len() > self.max_held_rows {
+                return Err(QueryError::TooManyToGather(self.max_held_rows));
+            }
+            let Some(first) = rows.first() else { continue };
+            let columns = columns_of(first, |_, _| false);
+            let begin = format!("INSERT INTO {} VALUES ", quote(scratch));
+            for rows in rows.chunks(500) {
+                let mut batch = begin.clone().into_bytes();
+                for (index, row) in rows.iter().enumerate() {
+                    batch.extend_from_slice(if index == 0 { b"" } else { b", " });
+                    write_row(&mut batch, &columns, row)?;
+                }
+                let text = String::from_utf8(batch);
+                let text = text.map_err(|_| QueryError::Internal("a literal is not UTF-8".to_owned()))?;
+                execute(shard, workshop.begin(), &text).await?;
+            }
+        }
         Ok(())
     }
 
@@ -213,8 +258,15 @@ fn refuse_reopened(error: QueryError) -> QueryError {
             let hint = "MySQL cannot read gathered rows twice: write a derived table in each place";
             Unsupported::with_hint("a WITH query used twice over several shards", hint).into()
         }
+        QueryError::Database { errno: 4091, .. } => no_tables_in_xa(),
         error => error,
     }
+}
+
+/// MySQL has no temporary tables in a branch of a transaction over several shards.
+fn no_tables_in_xa() -> QueryError {
+    let hint = "read before the transaction, or begin it with a statement on the home shard";
+    Unsupported::with_hint("a gathered read inside a transaction that began on another shard", hint).into()
 }
 
 /// FLOATs are exact only in columns that are read as DOUBLE.

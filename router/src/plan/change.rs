@@ -1,115 +1,272 @@
-//! Writes: each goes to exactly one shard, or is refused by name.
+//! UPDATE and DELETE: to the shards whose rows they can change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::place::Place;
-use super::{Plan, Planner, Refusal, Route};
-use crate::keys::{KeyLiteral, KeySlot, KeyType};
-use crate::schema::{Table, TableKind};
+use super::place::{Place, Several};
+use super::question::Question;
+use super::unique::Value;
+use super::{Node, Part, Plan, Planner, Refusal, Relocation, Route, WriteNode, WritePart};
+use crate::keys::{KeyLiteral, KeyType};
+use crate::schema::{Table, TableKind, quote};
 use crate::slots::Slot;
-use crate::sql::Sql;
-use crate::sql::statement::{Change, Insert, InsertCell, InsertRows, TableName, Unsupported};
+use crate::sql::conditions::change_text;
+use crate::sql::statement::{Assignment, Change, InsertCell, Statement, TableName, Unsupported};
+use crate::sql::{Sql, analyse, change_as_select};
 use crate::topology::ShardId;
 
-const SEVERAL_SHARDS_HINT: &str = "name the sharding key so that one shard is touched, or send one statement for \
-     each key; atomic writes across shards are not supported yet";
+/// What differs from server to server, and is no clock.
+const LOCAL_FUNCTIONS: [&str; 12] = [
+    "rand",
+    "uuid",
+    "uuid_short",
+    "random_bytes",
+    "sysdate",
+    "connection_id",
+    "sys_guid",
+    "user",
+    "current_user",
+    "session_user",
+    "system_user",
+    "sleep",
+];
+
+/// Functions of the clock, which is the same for all parts of a statement.
+const CLOCK: [&str; 13] = [
+    "now",
+    "curdate",
+    "curtime",
+    "current_timestamp",
+    "current_date",
+    "current_time",
+    "localtime",
+    "localtimestamp",
+    "utc_date",
+    "utc_time",
+    "utc_timestamp",
+    "unix_timestamp",
+    "sysdate",
+];
 
 impl Planner<'_> {
-    pub(super) fn plan_insert(&self, sql: &Sql, insert: &Insert) -> Result<Plan, Refusal> {
-        let table = self.written_table(&insert.table)?;
-        let (key, key_type) = match &table.kind {
-            TableKind::Sharded { key, key_type } => (key, *key_type),
-            TableKind::Reference => return self.plan_reference_write(sql, table),
-            TableKind::Unsharded => {
-                self.reads_stay_on(&insert.scopes, &self.topology.home().id)?;
-                return Ok(self.plan_home_write(sql));
-            }
-            TableKind::View => return self.plan_view_write(sql, table),
-            TableKind::Unusable { reason } => return Err(unusable(table, reason)),
-        };
-        let only_owner = self.only_owner();
-        if only_owner.is_none() {
-            if insert.updated_columns.iter().any(|column| column.eq_ignore_ascii_case(key)) {
-                return Err(key_change(key, table));
-            }
-            self.check_auto_increment(insert, table)?;
-        }
-        let slots = match &insert.rows {
-            InsertRows::Values(rows) => self.slots_of_rows(insert, rows, table, key, key_type)?,
-            InsertRows::Query => None,
-        };
-        match (only_owner, slots) {
-            (Some(shard), slots) => {
-                let moving = slots.is_none_or(|slots| self.any_moving(&slots));
-                Ok(self.write_to(Route::Single, shard, sql.text.clone(), moving, "one shard owns every row".to_owned()))
-            }
-            (None, None) => {
-                Err(Unsupported::with_hint("INSERT … SELECT over several shards", SEVERAL_SHARDS_HINT).into())
-            }
-            (None, Some(slots)) => {
-                let shard = self.owner_of_all(&slots)?;
-                self.reads_stay_on(&insert.scopes, &shard)?;
-                let reason = format!("every row's sharding key lies on {shard}");
-                let moving = self.any_moving(&slots);
-                Ok(self.write_to(Route::Single, shard, sql.text.clone(), moving, reason))
-            }
-        }
-    }
-
     pub(super) fn plan_change(&self, sql: &Sql, change: &Change) -> Result<Plan, Refusal> {
-        let used = change.scopes.first().and_then(|scope| scope.tables.first());
-        let used = used.ok_or_else(|| Unsupported::new("a change without a table"))?;
-        let table = self.written_table(&used.table)?;
+        let written = self.written_tables(change)?;
+        let table = *written.first().ok_or_else(|| Unsupported::new("a change without a table"))?;
+        if let Some(other) =
+            written.iter().find(|other| std::mem::discriminant(&other.kind) != std::mem::discriminant(&table.kind))
+        {
+            let construct =
+                format!("one change of {} and {}, whose rows lie in different ways,", table.name, other.name);
+            return Err(Unsupported::with_hint(construct, "change one after the other").into());
+        }
         match &table.kind {
-            TableKind::Sharded { key, key_type } => self.check_key_assignment(change, table, key, *key_type)?,
-            TableKind::Reference => return self.plan_reference_write(sql, table),
-            TableKind::Unsharded => {}
+            TableKind::Sharded { .. } | TableKind::Unsharded => {}
+            TableKind::Reference => return self.plan_reference_change(sql, change, table),
             TableKind::View => return self.plan_view_write(sql, table),
             TableKind::Unusable { reason } => return Err(unusable(table, reason)),
         }
+        let new_slot = self.new_slot(change, &written)?;
         match self.place(&change.scopes)? {
             Place::Home | Place::Any if table.kind == TableKind::Unsharded => Ok(self.plan_home_write(sql)),
             // Its key is compared with NULL: no row anywhere.
             Place::Home | Place::Any => {
                 let reason = "the sharding key equals NULL, which no row does".to_owned();
-                Ok(self.write_to(Route::Single, self.topology.home().id.clone(), sql.text.clone(), false, reason))
+                Ok(self.write_to(Route::Single, self.home().clone(), sql.text.clone(), false, reason))
             }
             Place::Shard { shard, reason, slots } => {
+                if table.kind == TableKind::Unsharded && shard != *self.home() {
+                    return self.reads_stay_on(&change.scopes, self.home()).map(|()| self.plan_home_write(sql));
+                }
                 let moving = slots.is_none_or(|slots| self.any_moving(&slots));
                 let route = if table.kind == TableKind::Unsharded { Route::Home } else { Route::Single };
-                Ok(self.write_to(route, shard, sql.text.clone(), moving, reason))
+                let mut plan = self.write_to(route, shard.clone(), sql.text.clone(), moving, reason);
+                if self.only_owner().is_none()
+                    && let Node::Write(node) = &mut plan.node
+                {
+                    node.uniqueness = self.uniqueness_of_change(change, table)?;
+                    node.relocation = self.relocation(change, table, new_slot, &[shard])?;
+                }
+                Ok(plan)
             }
-            Place::Several(several) => {
-                let construct = format!("a write that touches several shards ({})", several.reason);
-                Err(Unsupported::with_hint(construct, SEVERAL_SHARDS_HINT).into())
+            Place::Several(several) if matches!(table.kind, TableKind::Sharded { .. }) => {
+                self.plan_change_several(sql, change, table, new_slot, &several)
+            }
+            Place::Several(_) => {
+                self.reads_stay_on(&change.scopes, self.home())?;
+                Ok(self.plan_home_write(sql))
             }
         }
     }
 
-    fn written_table(&self, name: &TableName) -> Result<&Table, Refusal> {
+    fn plan_change_several(
+        &self,
+        sql: &Sql,
+        change: &Change,
+        table: &Table,
+        new_slot: Option<Slot>,
+        several: &Several,
+    ) -> Result<Plan, Refusal> {
+        let refuse = |construct: &str| {
+            let hint = format!("name the sharding key: {}", several.reason);
+            Err(Unsupported::with_hint(format!("{construct} over several shards"), hint).into())
+        };
+        if change.has_limit {
+            return refuse("LIMIT in a change");
+        }
+        let is_alone = change.scopes.len() == 1 && change.scopes[0].tables.len() == 1;
+        if !is_alone {
+            self.check_together(sql, several)?;
+        }
+        let is_moving = several.shards.iter().any(|shard| self.has_surplus(shard));
+        if is_moving && !is_alone {
+            return Err(Refusal::MoveInProgress("rows cannot be changed with a join or subquery over several shards"));
+        }
+        let alias = &change.scopes[0].tables[0].alias;
+        let mut parts = Vec::new();
+        for shard in &several.shards {
+            let sql = match self.ownership_filter(shard, table, alias) {
+                Some(filter) => match change_text(sql) {
+                    Some(text) => text.with(sql, &filter),
+                    None => return refuse("this form of change"),
+                },
+                None => sql.text.clone(),
+            };
+            parts.push(WritePart {
+                part: Part { shard: shard.clone(), sql },
+                fenced: self.is_source(shard),
+                rows: Vec::new(),
+            });
+        }
+        let node = WriteNode {
+            parts,
+            copies: false,
+            last_row_in: 0,
+            uniqueness: self.uniqueness_of_change(change, table)?,
+            relocation: self.relocation(change, table, new_slot, &several.shards)?,
+            clock: self.pinned_clock(sql, table),
+            rows: Vec::new(),
+            forgives_checks: false,
+        };
+        Ok(Plan {
+            route: several.route,
+            reason: several.reason.clone(),
+            node: Node::Write(node),
+            epoch: self.topology.epoch(),
+        })
+    }
+
+    /// Refuses a change that puts together rows of different shards. What it reads is looked at as a SELECT's would be.
+    fn check_together(&self, sql: &Sql, several: &Several) -> Result<(), Refusal> {
+        let refusal = || {
+            let hint = "join the tables on their sharding keys, or read first and change by key";
+            Unsupported::with_hint("a change with a join or subquery over rows that lie on different shards", hint)
+        };
+        let select = change_as_select(sql).ok_or_else(refusal)?;
+        let Ok(Statement::Read(read)) = analyse(&select) else { return Err(refusal().into()) };
+        let question = Question::new(&select, &read, several);
+        match question.relations().is_ok_and(|relations| self.is_together(&read, relations)) {
+            true => Ok(()),
+            false => Err(refusal().into()),
+        }
+    }
+
+    /// The tables that are changed. A column without its table's name is that of the first table that has it.
+    fn written_tables(&self, change: &Change) -> Result<Vec<&Table>, Refusal> {
+        let scope = change.scopes.first().ok_or_else(|| Unsupported::new("a change without a table"))?;
+        let mut written = Vec::new();
+        for (index, used) in scope.tables.iter().enumerate() {
+            let named = |name: &str| used.alias.eq_ignore_ascii_case(name);
+            let assigns = |assignment: &Assignment| match &assignment.column.qualifier {
+                Some(qualifier) => named(qualifier),
+                None => {
+                    let has = |used: &crate::sql::statement::TableUse| {
+                        self.schema
+                            .table(&used.table.name)
+                            .is_some_and(|table| table.column(&assignment.column.name).is_some())
+                    };
+                    scope.tables.iter().position(has).unwrap_or(0) == index
+                }
+            };
+            let is_written = match (&change.assignments[..], &change.deleted[..]) {
+                ([], []) => index == 0,
+                (assignments, deleted) => assignments.iter().any(assigns) || deleted.iter().any(|name| named(name)),
+            };
+            if is_written {
+                written.push(self.written_table(&used.table)?);
+            }
+        }
+        Ok(written)
+    }
+
+    pub(super) fn written_table(&self, name: &TableName) -> Result<&Table, Refusal> {
         self.own_schema(name)?;
         self.schema.table(&name.name).ok_or_else(|| self.no_such_table(name))
     }
 
-    fn plan_home_write(&self, sql: &Sql) -> Plan {
-        let reason = "unsharded tables lie on the home shard".to_owned();
-        self.write_to(Route::Home, self.topology.home().id.clone(), sql.text.clone(), false, reason)
+    pub(super) fn home(&self) -> &ShardId {
+        &self.topology.home().id
     }
 
-    fn plan_reference_write(&self, sql: &Sql, table: &Table) -> Result<Plan, Refusal> {
-        match self.only_owner() {
-            Some(shard) => {
-                let reason = "one shard owns every row".to_owned();
-                Ok(self.write_to(Route::Reference, shard, sql.text.clone(), true, reason))
+    /// Whether rows are on their way from a shard, and not switched yet.
+    pub(super) fn is_source(&self, shard: &ShardId) -> bool {
+        let announced = crate::topology::MovePhase::Announced;
+        self.topology.moves().iter().any(|slot_move| slot_move.source == *shard && slot_move.phase == announced)
+    }
+
+    pub(super) fn plan_home_write(&self, sql: &Sql) -> Plan {
+        let reason = "unsharded tables lie on the home shard".to_owned();
+        self.write_to(Route::Home, self.home().clone(), sql.text.clone(), false, reason)
+    }
+
+    fn plan_reference_change(&self, sql: &Sql, change: &Change, table: &Table) -> Result<Plan, Refusal> {
+        if self.only_owner().is_none() {
+            if !matches!(self.place(&change.scopes)?, Place::Any) {
+                let hint = "read the values first, and send them as literals";
+                return Err(Unsupported::with_hint("a write to a reference table that reads other tables", hint).into());
             }
-            None => {
-                let construct = format!("a write to the reference table {} while there are several shards", table.name);
-                Err(Unsupported::with_hint(construct, "atomic writes across shards are not supported yet").into())
+            if change.has_limit {
+                return Err(Unsupported::with_hint("LIMIT in a change of a reference table", "name the rows").into());
             }
         }
+        self.plan_reference_write(sql, table)
     }
 
-    fn plan_view_write(&self, sql: &Sql, table: &Table) -> Result<Plan, Refusal> {
+    /// The same statement on every shard that has a copy.
+    pub(super) fn plan_reference_write(&self, sql: &Sql, table: &Table) -> Result<Plan, Refusal> {
+        if let Some(shard) = self.only_owner().filter(|shard| shard == self.home()) {
+            let reason = "one shard owns every row".to_owned();
+            return Ok(self.write_to(Route::Reference, shard, sql.text.clone(), true, reason));
+        }
+        if let Some(function) = sql.calls(&LOCAL_FUNCTIONS) {
+            let construct =
+                format!("{}(), another one on each shard, in a write to a reference table", function.to_uppercase());
+            return Err(Unsupported::with_hint(construct, "send its value as a literal").into());
+        }
+        let mut holders: BTreeSet<&ShardId> = self.topology.owning_shards().iter().map(|shard| &shard.id).collect();
+        holders.insert(self.home());
+        let part = |shard: ShardId| WritePart {
+            fenced: self.is_source(&shard),
+            part: Part { shard, sql: sql.text.clone() },
+            rows: Vec::new(),
+        };
+        let node = WriteNode {
+            parts: self.shards_where(|shard| holders.contains(shard)).into_iter().map(part).collect(),
+            copies: true,
+            last_row_in: 0,
+            uniqueness: None,
+            relocation: None,
+            clock: self.pinned_clock(sql, table),
+            rows: Vec::new(),
+            forgives_checks: false,
+        };
+        Ok(Plan {
+            route: Route::Reference,
+            reason: format!("every shard has all rows of {}", table.name),
+            node: Node::Write(node),
+            epoch: self.topology.epoch(),
+        })
+    }
+
+    pub(super) fn plan_view_write(&self, sql: &Sql, table: &Table) -> Result<Plan, Refusal> {
         match self.only_owner() {
             Some(shard) if self.topology.moves().is_empty() => {
                 let reason = "one shard owns every row".to_owned();
@@ -122,143 +279,121 @@ impl Planner<'_> {
         }
     }
 
-    /// The slots of all rows; `None` if the server computes a key itself, which only a lone owner may.
-    fn slots_of_rows(
-        &self,
-        insert: &Insert,
-        rows: &[Vec<InsertCell>],
-        table: &Table,
-        key: &str,
-        key_type: KeyType,
-    ) -> Result<Option<BTreeSet<Slot>>, Refusal> {
-        let visible: Vec<&str>;
-        let columns: Vec<&str> = match insert.columns.is_empty() {
-            true => {
-                visible = table.columns.iter().filter(|column| !column.invisible).map(|column| &*column.name).collect();
-                visible
-            }
-            false => insert.columns.iter().map(String::as_str).collect(),
-        };
-        let position = columns.iter().position(|column| column.eq_ignore_ascii_case(key));
-        let mut slots = Some(BTreeSet::new());
-        for row in rows {
-            let cell = position.and_then(|position| row.get(position)).unwrap_or(&InsertCell::Default);
-            match self.slot_of_cell(cell, table, key, key_type)? {
-                Some(slot) => {
-                    slots.as_mut().map(|slots| slots.insert(slot));
-                }
-                None => slots = None,
-            }
-        }
-        Ok(slots)
+    /// What NOW() is to every part of a write, if that can matter.
+    pub(super) fn pinned_clock(&self, sql: &Sql, table: &Table) -> Option<String> {
+        let matters = table.columns.iter().any(|column| column.clock) || sql.names_any(&CLOCK);
+        matters.then(|| format!("{}.{:06}", self.now.as_second(), self.now.subsec_microsecond()))
     }
 
-    fn slot_of_cell(
-        &self,
-        cell: &InsertCell,
-        table: &Table,
-        key: &str,
-        key_type: KeyType,
-    ) -> Result<Option<Slot>, Refusal> {
-        let column = table.column(key);
-        let generated = column.is_some_and(|column| column.auto_increment);
-        let lone = self.only_owner().is_some();
-        let refuse = |message: String, hint: &str| Err(Refusal::BadKey { message, hint: hint.to_owned() });
-        let name = format!("`{key}`, the sharding key of {}", table.name);
-        match cell {
-            InsertCell::Default | InsertCell::Literal(KeyLiteral::Null) if generated && lone => Ok(None),
-            InsertCell::Default if lone && column.is_some_and(|column| column.has_default) => Ok(None),
-            InsertCell::Default => refuse(format!("the row has no value for {name}"), "give every row its key"),
-            InsertCell::Literal(KeyLiteral::Null) => {
-                refuse(format!("NULL cannot be a value of {name}"), "give every row its key")
+    /// The slot of the sharding key that is assigned, if one is.
+    fn new_slot(&self, change: &Change, written: &[&Table]) -> Result<Option<Slot>, Refusal> {
+        for table in written {
+            let Some((key, key_type)) = table.shard_key() else { continue };
+            let Some(literal) = assigned_key(change, table, key) else { continue };
+            if self.only_owner().is_some() {
+                self.slot_of_cell(&InsertCell::Literal(literal.clone()), table, key, key_type)?;
+                return Ok(None);
             }
-            InsertCell::Literal(KeyLiteral::Other) if lone && key_type != KeyType::TextCaseInsensitive => Ok(None),
-            InsertCell::Literal(literal) => match key_type.slot_of(literal) {
-                KeySlot::Slot(slot) => Ok(Some(slot)),
-                KeySlot::Null | KeySlot::Inexact => refuse(
-                    format!("the value for {name} does not convert exactly to its type"),
-                    &format!("write {key_type}"),
-                ),
-            },
+            let why = match literal {
+                KeyLiteral::Other => Some("to a value that is no literal"),
+                _ if written.len() > 1 || change.scopes[0].tables.len() > 1 => Some("in a change of several tables"),
+                _ if table.has_triggers => Some("while triggers would fire for the row that moves"),
+                _ if table.has_references => Some("while foreign keys lead to or from it"),
+                _ => None,
+            };
+            if let Some(why) = why {
+                return Err(key_change(key, table, why));
+            }
+            if !self.topology.moves().is_empty() {
+                return Err(Refusal::MoveInProgress("a sharding key cannot be changed"));
+            }
+            return self.slot_of_cell(&InsertCell::Literal(literal.clone()), table, key, key_type);
         }
+        Ok(None)
     }
 
-    fn check_key_assignment(
+    /// How rows get to the owner of their new key.
+    fn relocation(
         &self,
         change: &Change,
         table: &Table,
-        key: &str,
-        key_type: KeyType,
-    ) -> Result<(), Refusal> {
-        let assigned = change.assignments.iter().find(|(column, _)| column.eq_ignore_ascii_case(key));
-        let Some((_, literal)) = assigned else { return Ok(()) };
-        if self.only_owner().is_none() {
-            return Err(key_change(key, table));
+        new_slot: Option<Slot>,
+        shards: &[ShardId],
+    ) -> Result<Option<Relocation>, Refusal> {
+        let (Some(slot), Some((key, key_type))) = (new_slot, table.shard_key()) else { return Ok(None) };
+        let target = self.topology.owner(slot).id.clone();
+        if shards.iter().all(|shard| *shard == target) {
+            return Ok(None);
         }
-        self.slot_of_cell(&InsertCell::Literal(literal.clone()), table, key, key_type).map(|_| ())
+        let literal = assigned_key(change, table, key).cloned().unwrap_or(KeyLiteral::Other);
+        let written = key_text(&literal, key_type).ok_or_else(|| key_change(key, table, "to a value of this form"))?;
+        let stored = || table.columns.iter().filter(|column| !column.generated);
+        let exact = stored().map(|column| match column.exact_type() {
+            Some(exact) => format!("CAST({} AS {exact})", quote(&column.name)),
+            None => quote(&column.name),
+        });
+        Ok(Some(Relocation {
+            table: table.name.clone(),
+            columns: stored().map(|column| quote(&column.name)).collect(),
+            exact: exact.collect(),
+            condition: format!("{} = {written}", quote(key)),
+            target,
+        }))
     }
 
-    /// Ids drawn on several shards would collide.
-    fn check_auto_increment(&self, insert: &Insert, table: &Table) -> Result<(), Refusal> {
-        let Some(column) = table.columns.iter().find(|column| column.auto_increment) else { return Ok(()) };
-        let drawn = |cell: Option<&InsertCell>| match cell {
-            None | Some(InsertCell::Default | InsertCell::Literal(KeyLiteral::Null)) => true,
-            Some(InsertCell::Literal(KeyLiteral::Integer(digits))) => digits.trim_start_matches('0').is_empty(),
-            Some(InsertCell::Literal(_)) => false,
-        };
-        let position = match insert.columns.is_empty() {
-            true => table.columns.iter().filter(|column| !column.invisible).position(|other| other.name == column.name),
-            false => insert.columns.iter().position(|name| name.eq_ignore_ascii_case(&column.name)),
-        };
-        let any_drawn = match &insert.rows {
-            InsertRows::Values(rows) => rows.iter().any(|row| drawn(position.and_then(|position| row.get(position)))),
-            InsertRows::Query => true,
-        };
-        match any_drawn {
-            true => Err(Unsupported::with_hint(
-                format!("drawing AUTO_INCREMENT `{}` of {} on several shards", column.name, table.name),
-                format!("give a value for `{}`", column.name),
-            )
-            .into()),
-            false => Ok(()),
+    fn uniqueness_of_change(
+        &self,
+        change: &Change,
+        table: &Table,
+    ) -> Result<Option<super::unique::Uniqueness>, Refusal> {
+        if change.assignments.is_empty() {
+            return Ok(None);
         }
+        let value = |assignment: &Assignment| {
+            (assignment.column.name.to_lowercase(), Value::of(&assignment.value, &assignment.text))
+        };
+        let values: BTreeMap<String, Value> = change.assignments.iter().map(value).collect();
+        let assigned: Vec<&str> = change.assignments.iter().map(|assignment| &*assignment.column.name).collect();
+        self.uniqueness(table, &[values], Some(&assigned), false)
     }
 
-    fn owner_of_all(&self, slots: &BTreeSet<Slot>) -> Result<ShardId, Refusal> {
-        let owners: BTreeSet<&ShardId> = slots.iter().map(|&slot| &self.topology.owner(slot).id).collect();
-        let mut owners = owners.into_iter();
-        match (owners.next(), owners.next()) {
-            (Some(shard), None) => Ok(shard.clone()),
-            _ => Err(Unsupported::with_hint("an INSERT whose rows lie on several shards", SEVERAL_SHARDS_HINT).into()),
-        }
-    }
-
-    /// Refuses a write that reads rows of other shards than the one it goes to.
-    fn reads_stay_on(&self, scopes: &[crate::sql::statement::Scope], shard: &ShardId) -> Result<(), Refusal> {
-        let fits = match self.place(scopes)? {
-            Place::Any => true,
-            Place::Home => *shard == self.topology.home().id,
-            Place::Shard { shard: read, .. } => read == *shard,
-            Place::Several(_) => false,
-        };
-        match fits {
-            true => Ok(()),
-            false => Err(Unsupported::with_hint("a write that reads rows of other shards", SEVERAL_SHARDS_HINT).into()),
-        }
-    }
-
-    fn any_moving(&self, slots: &BTreeSet<Slot>) -> bool {
+    pub(super) fn any_moving<'s>(&self, slots: impl IntoIterator<Item = &'s Slot> + Clone) -> bool {
         let moves = self.topology.moves();
-        moves.iter().any(|slot_move| slots.iter().any(|&slot| slot_move.slots.contains(slot)))
+        moves.iter().any(|slot_move| slots.clone().into_iter().any(|&slot| slot_move.slots.contains(slot)))
     }
 }
 
-fn key_change(key: &str, table: &Table) -> Refusal {
-    let hint = "delete the row and insert it under its new key";
-    Unsupported::with_hint(format!("changing `{key}`, the sharding key of {}, over several shards", table.name), hint)
-        .into()
+fn assigned_key<'a>(change: &'a Change, table: &Table, key: &str) -> Option<&'a KeyLiteral> {
+    let used = change.scopes[0].tables.iter().find(|used| used.table.name.eq_ignore_ascii_case(&table.name))?;
+    let is_it = |assignment: &&Assignment| {
+        assignment.column.name.eq_ignore_ascii_case(key)
+            && assignment.column.qualifier.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(&used.alias))
+    };
+    // The last one holds.
+    change.assignments.iter().rfind(is_it).map(|assignment| &assignment.value)
 }
 
-fn unusable(table: &Table, reason: &str) -> Refusal {
+/// A key as SQL that means the same wherever it stands.
+fn key_text(literal: &KeyLiteral, key_type: KeyType) -> Option<String> {
+    match (literal, key_type) {
+        (KeyLiteral::Integer(digits), _) => Some(digits.clone()),
+        (KeyLiteral::Text(text), _) => Some(crate::sql::quote_text(text)),
+        (KeyLiteral::Bytes(bytes), _) => {
+            Some(format!("x'{}'", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+        }
+        (KeyLiteral::Null | KeyLiteral::Other, _) => None,
+    }
+}
+
+pub(super) fn key_change(key: &str, table: &Table, why: &str) -> Refusal {
+    let hint = "delete the row and insert it under its new key";
+    Unsupported::with_hint(
+        format!("changing `{key}`, the sharding key of {}, {why}, over several shards", table.name),
+        hint,
+    )
+    .into()
+}
+
+pub(super) fn unusable(table: &Table, reason: &str) -> Refusal {
     Refusal::UnusableTable { table: table.name.clone(), reason: reason.to_owned() }
 }

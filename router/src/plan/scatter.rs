@@ -106,7 +106,7 @@ impl Planner<'_> {
     }
 
     /// Whether a shard has rows that are also somewhere else: copied but not switched, switched but not cleaned up.
-    fn has_surplus(&self, shard: &ShardId) -> bool {
+    pub(super) fn has_surplus(&self, shard: &ShardId) -> bool {
         self.topology.moves().iter().any(|slot_move| match slot_move.phase {
             MovePhase::Announced => slot_move.target == *shard,
             MovePhase::Switched => slot_move.source == *shard,

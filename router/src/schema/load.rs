@@ -1,11 +1,11 @@
 //! Reads the schema from a shard's information_schema.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Executor, Row};
 
-use super::{Layout, Schema, Table, TableColumn, TableKind};
+use super::{Layout, Schema, Table, TableColumn, TableKind, UniqueIndex};
 use crate::keys::{KeyColumn, KeyType};
 
 const TABLES: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(TABLE_TYPE AS CHAR) FROM information_schema.TABLES \
@@ -13,17 +13,32 @@ const TABLES: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(TABLE_TYPE AS CHAR) 
 
 const COLUMNS: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(COLUMN_NAME AS CHAR), CAST(DATA_TYPE AS CHAR), \
      CAST(COLUMN_TYPE AS CHAR), CAST(COLLATION_NAME AS CHAR), CAST(IS_NULLABLE AS CHAR), \
-     COLUMN_DEFAULT IS NOT NULL, CAST(EXTRA AS CHAR), CAST(DATETIME_PRECISION AS CHAR) \
+     COLUMN_DEFAULT IS NOT NULL, CAST(EXTRA AS CHAR), CAST(DATETIME_PRECISION AS CHAR), \
+     CAST(COLUMN_DEFAULT AS CHAR) \
      FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME, ORDINAL_POSITION";
 
-const PRIMARY_KEYS: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(COLUMN_NAME AS CHAR) \
-     FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND INDEX_NAME = 'PRIMARY' \
-     ORDER BY TABLE_NAME, SEQ_IN_INDEX";
+/// Columns of which only the beginning is indexed have no name here: their values cannot be looked for.
+const UNIQUE_INDEXES: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(INDEX_NAME AS CHAR), \
+     CAST(IF(SUB_PART IS NULL, COALESCE(COLUMN_NAME, ''), '') AS CHAR) \
+     FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0 \
+     ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX";
+
+const REFERENCES: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(REFERENCED_TABLE_NAME AS CHAR) \
+     FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()";
+
+const TRIGGERS: &str = "SELECT CAST(EVENT_OBJECT_TABLE AS CHAR) FROM information_schema.TRIGGERS \
+     WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME NOT LIKE '\\_as\\_%'";
 
 /// MariaDB only: its JSON columns are LONGTEXT with exactly this check.
 const JSON_CHECKS: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(CHECK_CLAUSE AS CHAR) \
      FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() \
      AND CHECK_CLAUSE LIKE 'json_valid(%)'";
+
+/// Functions of the clock in a default.
+const CLOCKS: [&str; 8] =
+    ["current_timestamp", "now", "curdate", "curtime", "utc_timestamp", "utc_date", "utc_time", "unix_timestamp"];
+/// Functions in a default that each server computes for itself.
+const LOCAL_DEFAULTS: [&str; 7] = ["uuid", "uuid_short", "rand", "random_bytes", "sysdate", "connection_id", "user"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
@@ -51,9 +66,22 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
         })?;
         columns.entry(table).or_default().push(column);
     }
-    let mut primary_keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for row in connection.fetch_all(sqlx::raw_sql(PRIMARY_KEYS)).await? {
-        primary_keys.entry(text(&row, 0)?).or_default().push(text(&row, 1)?);
+    let mut unique_indexes: BTreeMap<String, Vec<UniqueIndex>> = BTreeMap::new();
+    for row in connection.fetch_all(sqlx::raw_sql(UNIQUE_INDEXES)).await? {
+        let (name, column) = (text(&row, 1)?, text(&row, 2)?);
+        let indexes = unique_indexes.entry(text(&row, 0)?).or_default();
+        match indexes.last_mut().filter(|index| index.name == name) {
+            Some(index) => index.columns.push(column),
+            None => indexes.push(UniqueIndex { name, columns: vec![column] }),
+        }
+    }
+    let mut referring = BTreeSet::new();
+    for row in connection.fetch_all(sqlx::raw_sql(REFERENCES)).await? {
+        referring.extend([text(&row, 0)?, text(&row, 1)?]);
+    }
+    let mut triggering = BTreeSet::new();
+    for row in connection.fetch_all(sqlx::raw_sql(TRIGGERS)).await? {
+        triggering.insert(text(&row, 0)?);
     }
     let mut tables: Vec<Table> = Vec::new();
     for row in connection.fetch_all(sqlx::raw_sql(TABLES)).await? {
@@ -66,7 +94,17 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
             "VIEW" | "SYSTEM VIEW" => TableKind::View,
             _ => place(&name, &columns, layout),
         };
-        tables.push(Table { kind, columns, primary_key: primary_keys.remove(&name).unwrap_or_default(), name });
+        let unique_indexes = unique_indexes.remove(&name).unwrap_or_default();
+        let primary = unique_indexes.iter().find(|index| index.name == "PRIMARY");
+        tables.push(Table {
+            kind,
+            columns,
+            primary_key: primary.map(|index| index.columns.clone()).unwrap_or_default(),
+            has_triggers: triggering.contains(&name),
+            has_references: referring.contains(&name),
+            unique_indexes,
+            name,
+        });
     }
     Ok(Schema::new(&database, layout, version.contains("MariaDB"), tables))
 }
@@ -101,8 +139,12 @@ fn read_column(row: &MySqlRow, is_json: impl Fn(&str) -> bool) -> Result<TableCo
     let data_type = text(row, 2)?.to_lowercase();
     let extra = text(row, 7)?.to_lowercase();
     let precision: Option<String> = row.try_get_unchecked(8)?;
+    let default = row.try_get_unchecked::<Option<String>, _>(9)?.unwrap_or_default().to_lowercase();
+    let calls = |names: &[&str]| names.iter().any(|name| default.contains(&format!("{name}(")));
     Ok(TableColumn {
         json: data_type == "json" || is_json(&name),
+        clock: default.starts_with("current_") || extra.contains("on update") || calls(&CLOCKS),
+        volatile_default: calls(&LOCAL_DEFAULTS),
         name,
         column_type: text(row, 3)?.to_lowercase(),
         collation: row.try_get_unchecked(4)?,

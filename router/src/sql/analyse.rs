@@ -1,14 +1,15 @@
 //! From a parsed statement to what the planner needs to know of it.
 
 use sqlparser::ast::{
-    self, AssignmentTarget, Expr, FromTable, ObjectName, OnInsert, SetExpr, TableFactor, TableObject, TableWithJoins,
+    self, AssignmentTarget, Expr, FromTable, ObjectName, OnInsert, SetExpr, TableObject, TableWithJoins,
 };
 
 use super::key_literal::literal_of;
-use super::scopes::{add_conjuncts, add_joined, collect, table_name};
+use super::scopes::{add_conjuncts, add_joined, collect, column_of, table_name};
 use super::shape::{select_list, shape};
 use super::statement::{
-    Change, DefineKind, Insert, InsertCell, InsertRows, Opaque, Read, Scope, Statement, TableName, Unsupported,
+    Assignment, Change, ColumnRef, DefineKind, Insert, InsertCell, InsertRows, Opaque, Read, Scope, Statement,
+    TableName, Unsupported, Update,
 };
 use super::{Head, Sql, define};
 use crate::keys::KeyLiteral;
@@ -20,7 +21,7 @@ pub fn analyse(sql: &Sql) -> Result<Statement, Unsupported> {
     match sql.head() {
         Head::Session(what) => Err(Unsupported::with_hint(
             format!("{what} without a session"),
-            "every statement is its own transaction; sessions (X-Session-Id) are not supported yet",
+            "send the header X-Session-Id: statements of one name are one session",
         )),
         Head::Other(word) => Err(Unsupported::new(word)),
         Head::Select | Head::With | Head::Values | Head::Table => match &sql.statement {
@@ -69,7 +70,7 @@ fn refuse_session_state(sql: &Sql) -> Result<(), Unsupported> {
         "is_used_lock",
         "lastval",
     ];
-    let hint = "sessions (X-Session-Id) are not supported yet";
+    let hint = "send the header X-Session-Id: statements of one name are one session";
     if let Some(variable) = sql.user_variable() {
         return Err(Unsupported::with_hint(format!("the user variable {variable} without a session"), hint));
     }
@@ -114,10 +115,17 @@ fn insert(tree: &ast::Insert) -> Result<Insert, Unsupported> {
     for scope in &mut scopes {
         scope.parent = scope.parent.and_then(|parent| parent.checked_sub(1));
     }
-    let updated_columns = match &tree.on {
+    let updates = match &tree.on {
         None => Vec::new(),
         Some(OnInsert::DuplicateKeyUpdate(assignments)) => {
-            assigned(assignments)?.into_iter().map(|(name, _)| name).collect()
+            let columns = assigned(assignments)?.into_iter().map(|(name, _)| name);
+            let update = |(column, assignment): (String, &ast::Assignment)| {
+                let own = [format!("VALUES({column})"), format!("VALUES(`{column}`)")];
+                let written = assignment.value.to_string();
+                let is_own_value = own.iter().any(|own| own.eq_ignore_ascii_case(&written));
+                Update { column, is_own_value }
+            };
+            columns.zip(assignments).map(update).collect()
         }
         Some(_) => return Err(Unsupported::new("ON CONFLICT")),
     };
@@ -134,7 +142,8 @@ fn insert(tree: &ast::Insert) -> Result<Insert, Unsupported> {
         // `INSERT INTO t () VALUES ()` and the like: every column takes its default.
         _ => (Vec::new(), InsertRows::Values(vec![Vec::new()])),
     };
-    Ok(Insert { table, columns, rows, updated_columns, scopes })
+    let keeps_duplicates = tree.replace_into || tree.ignore;
+    Ok(Insert { table, columns, rows, updates, keeps_duplicates, ignores: tree.ignore, scopes })
 }
 
 fn insert_rows(source: &ast::Query) -> InsertRows {
@@ -160,15 +169,34 @@ fn update(tree: &ast::Update) -> Result<Change, Unsupported> {
         return Err(Unsupported::new("UPDATE … FROM"));
     }
     let scopes = change_scopes(tree, std::slice::from_ref(&tree.table), tree.selection.as_ref())?;
-    Ok(Change { scopes, assignments: assigned(&tree.assignments)? })
+    let assignment = |assignment: &ast::Assignment| {
+        let AssignmentTarget::ColumnName(name) = &assignment.target else {
+            return Err(Unsupported::new("a tuple assignment"));
+        };
+        let parts: Option<Vec<ast::Ident>> = name.0.iter().map(|part| part.as_ident().cloned()).collect();
+        let column = match parts.as_deref() {
+            Some([one]) => Some(ColumnRef { qualifier: None, name: one.value.clone() }),
+            Some(parts) => column_of(&Expr::CompoundIdentifier(parts.to_vec())),
+            None => None,
+        };
+        let column = column.ok_or_else(|| Unsupported::new(format!("the name `{name}`")))?;
+        Ok(Assignment { column, value: literal_of(&assignment.value), text: assignment.value.to_string() })
+    };
+    let assignments = tree.assignments.iter().map(assignment).collect::<Result<_, _>>()?;
+    Ok(Change { scopes, assignments, deleted: Vec::new(), has_limit: tree.limit.is_some() })
 }
 
 fn delete(tree: &ast::Delete) -> Result<Change, Unsupported> {
-    if !tree.tables.is_empty() || tree.using.is_some() {
-        return Err(Unsupported::new("a DELETE from several tables"));
+    if tree.using.is_some() {
+        return Err(Unsupported::with_hint("DELETE … USING", "write DELETE tables FROM …"));
     }
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &tree.from;
-    Ok(Change { scopes: change_scopes(tree, from, tree.selection.as_ref())?, assignments: Vec::new() })
+    Ok(Change {
+        scopes: change_scopes(tree, from, tree.selection.as_ref())?,
+        assignments: Vec::new(),
+        deleted: tree.tables.iter().map(|name| Ok(table_name(name)?.name)).collect::<Result<_, Unsupported>>()?,
+        has_limit: tree.limit.is_some(),
+    })
 }
 
 fn change_scopes(
@@ -176,14 +204,13 @@ fn change_scopes(
     from: &[TableWithJoins],
     selection: Option<&Expr>,
 ) -> Result<Vec<Scope>, Unsupported> {
-    let [TableWithJoins { relation: TableFactor::Table { .. }, joins }] = from else {
-        return Err(Unsupported::new("a change of several tables"));
-    };
-    if !joins.is_empty() {
-        return Err(Unsupported::new("a change with a join"));
-    }
     let mut own = Scope::default();
-    add_joined(&mut own, &from[0])?;
+    for joined in from {
+        add_joined(&mut own, joined)?;
+    }
+    if own.tables.is_empty() {
+        return Err(Unsupported::new("a change of something that is not a table"));
+    }
     if let Some(selection) = selection {
         add_conjuncts(&mut own, selection, None);
     }

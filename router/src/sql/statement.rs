@@ -37,8 +37,11 @@ pub struct Insert {
     /// Empty: all columns in table order.
     pub columns: Vec<String>,
     pub rows: InsertRows,
-    /// Columns that ON DUPLICATE KEY UPDATE assigns.
-    pub updated_columns: Vec<String>,
+    /// What ON DUPLICATE KEY UPDATE assigns.
+    pub updates: Vec<Update>,
+    /// REPLACE or IGNORE: a duplicate is no error.
+    pub keeps_duplicates: bool,
+    pub ignores: bool,
     /// Tables read by subqueries and by INSERT … SELECT.
     pub scopes: Vec<Scope>,
 }
@@ -56,13 +59,32 @@ pub enum InsertCell {
     Default,
 }
 
-/// UPDATE or DELETE of one table.
+/// An assignment of ON DUPLICATE KEY UPDATE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    pub column: String,
+    /// It is `column = VALUES(column)`: what the row would have had.
+    pub is_own_value: bool,
+}
+
+/// UPDATE or DELETE.
 #[derive(Debug)]
 pub struct Change {
-    /// Scope 0 is the statement's own, with the changed table first; the others are its subqueries.
+    /// Scope 0 is the statement's own; the others are its subqueries.
     pub scopes: Vec<Scope>,
-    /// Columns that UPDATE assigns, each with its literal if it is one.
-    pub assignments: Vec<(String, KeyLiteral)>,
+    pub assignments: Vec<Assignment>,
+    /// The names of the tables that a DELETE from several deletes from.
+    pub deleted: Vec<String>,
+    pub has_limit: bool,
+}
+
+/// `column = expression` of an UPDATE.
+#[derive(Debug)]
+pub struct Assignment {
+    pub column: ColumnRef,
+    pub value: KeyLiteral,
+    /// The expression, as SQL.
+    pub text: String,
 }
 
 /// DDL that is the same on every shard.

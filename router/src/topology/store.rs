@@ -44,6 +44,9 @@ pub async fn create_schema(connection: &mut MySqlConnection) -> Result<(), Store
             schema_version BIGINT UNSIGNED NOT NULL DEFAULT 0,
             doc LONGTEXT NOT NULL
          ) ENGINE=InnoDB CHARACTER SET utf8mb4",
+        crate::transaction::markers::TABLE,
+        crate::sequences::TABLE,
+        crate::definitions::TABLE,
     ] {
         connection.execute(sqlx::raw_sql(statement)).await?;
     }

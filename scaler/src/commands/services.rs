@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use router::faults::Faults;
 use router::service::{Router, RouterConfig};
 use tokio::sync::oneshot;
 
@@ -19,7 +20,12 @@ use crate::up::{DataDir, bind};
 /// Serves the router alone.
 pub async fn router(config: Config, shutdown: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<ExitCode> {
     let listener = bind("router", config.router_listen).await?;
-    let router = Router::start(RouterConfig { seeds: config.shards, layout: config.layout, limits: config.limits });
+    let router = Router::start(RouterConfig {
+        seeds: config.shards,
+        layout: config.layout,
+        limits: config.limits,
+        faults: Faults::from_env(),
+    });
     eprintln!("router      http://{}", listener.local_addr()?);
     end_within(DRAIN, shutdown, |stopped| router::http::serve(listener, router, stopped)).await;
     Ok(ExitCode::SUCCESS)

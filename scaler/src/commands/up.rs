@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use backends::{Owner, Provisioner};
+use router::faults::Faults;
 use router::service::{Router, RouterConfig};
 use router::topology::{Shard, ShardId, Topology};
 use tokio::sync::{oneshot, watch};
@@ -78,6 +79,7 @@ impl Machine {
             seeds: seeds.clone(),
             layout: config.layout.clone(),
             limits: config.limits.clone(),
+            faults: Faults::from_env(),
         });
         self.serve(|stopped| router::http::serve(router_listener, router.clone(), stopped));
 

@@ -209,6 +209,14 @@ fn layout(document: &Document<'_>, object: &mut Object<'_>) -> Layout {
         }
         layout.reference_tables.insert(table);
     }
+    let allowed = object.take_optional("allow_local_unique").and_then(Value::list);
+    for value in allowed.into_iter().flatten() {
+        let Some(table) = value.name() else { continue };
+        if !layout.shard_keys.keys().any(|known| known.eq_ignore_ascii_case(&table)) {
+            value.mistake(format!("`{table}` is not in `table_shard_keys`: only sharded tables need it"));
+        }
+        layout.local_unique_tables.insert(table);
+    }
     layout
 }
 
@@ -337,6 +345,9 @@ fn limits(value: Value<'_>) -> Option<Limits> {
     let max_concurrent_queries = integer("max_concurrent_queries", 1..=1_000_000);
     let max_connections_per_shard = integer("max_connections_per_shard", 1..=100_000);
     let queue_timeout = integer("queue_timeout_ms", 0..=3_600_000);
+    let max_sessions = integer("max_sessions", 0..=1_000_000);
+    // Above it a server would close the connection of an open transaction first.
+    let session_idle_timeout = integer("session_idle_timeout_ms", 100..=300_000);
     object.finish();
     let count = |given: Option<u64>, default| given.and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
     Some(Limits {
@@ -348,6 +359,8 @@ fn limits(value: Value<'_>) -> Option<Limits> {
         max_concurrent_queries: count(max_concurrent_queries, default.max_concurrent_queries),
         max_connections_per_shard: count(max_connections_per_shard, default.max_connections_per_shard),
         queue_timeout: queue_timeout.map_or(default.queue_timeout, Duration::from_millis),
+        max_sessions: count(max_sessions, default.max_sessions),
+        session_idle_timeout: session_idle_timeout.map_or(default.session_idle_timeout, Duration::from_millis),
     })
 }
 

@@ -93,6 +93,8 @@ mod tests {
             generated: false,
             invisible: false,
             json: false,
+            clock: false,
+            volatile_default: false,
         }
     }
 

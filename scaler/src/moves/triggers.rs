@@ -226,6 +226,8 @@ mod tests {
             generated: false,
             invisible: false,
             json: false,
+            clock: false,
+            volatile_default: false,
         }
     }
 
@@ -235,6 +237,9 @@ mod tests {
             kind,
             columns: vec![column("a"), column("b")],
             primary_key: vec!["a".to_owned(), "b".to_owned()],
+            unique_indexes: Vec::new(),
+            has_triggers: false,
+            has_references: false,
         };
         let schema = Schema::new("app", &Layout::default(), true, vec![table]);
         MovedTable::of(schema.table("orders").unwrap(), 3).unwrap()

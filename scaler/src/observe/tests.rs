@@ -100,7 +100,15 @@ fn conditions() {
 fn large_tables_are_estimated_unless_only_part_of_their_rows_is_owned() {
     let column = KeyColumn { data_type: "bigint", column_type: "bigint(20)", collation: None, fraction_digits: None };
     let key_type = KeyType::of_column(&column).unwrap();
-    let table = |name: &str, kind| Table { name: name.to_owned(), kind, columns: Vec::new(), primary_key: Vec::new() };
+    let table = |name: &str, kind| Table {
+        name: name.to_owned(),
+        kind,
+        columns: Vec::new(),
+        primary_key: Vec::new(),
+        unique_indexes: Vec::new(),
+        has_triggers: false,
+        has_references: false,
+    };
     let tables = vec![
         table("orders", TableKind::Sharded { key: "user_id".to_owned(), key_type }),
         table("notes", TableKind::Unsharded),

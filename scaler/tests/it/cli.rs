@@ -235,7 +235,7 @@ async fn check_names_what_keeps_the_scaler_from_scaling() {
     let pool = json!({ "kind": "static", "pool": [format!("{user}:{password}@tcp(localhost:{port})/shop")] });
     let found = with(json!({ "backend": pool })).await;
     check_outcome(&found, 1, "warning  backend: shard-2 could not be added: no server of the pool is free");
-    check_outcome(&found, 1, "is not empty, it has _autoscaler.topology");
+    check_outcome(&found, 1, "is not empty, it has _autoscaler.");
 }
 
 #[tokio::test(flavor = "multi_thread")]

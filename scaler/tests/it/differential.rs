@@ -3,7 +3,7 @@
 //! An answer is either the server's (rows, order where the statement has one, names, types, errors) or a refusal that
 //! `refused.txt` lists; `UPDATE_DOCS=1` writes that list anew.
 
-mod cluster;
+pub mod cluster;
 mod generator;
 
 use std::collections::BTreeMap;

@@ -1,13 +1,19 @@
 //! A router over servers of a test, reached over HTTP.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use router::faults::Faults;
 use router::schema::Layout;
 use router::service::{Limits, Router, RouterConfig};
-use router::topology::{Shard, ShardId};
+use router::slots::{self, SlotSet};
+use router::topology::{Shard, ShardId, Transfer};
+use scaler::moves::MoveSettings;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::moves::bench::silent;
 use crate::servers::{DATABASE, Server, wait_until};
 
 /// A router that serves until it is dropped.
@@ -15,17 +21,22 @@ pub struct Front {
     pub url: String,
     pub client: reqwest::Client,
     pub router: Arc<Router>,
-    _stop: oneshot::Sender<()>,
+    pub _stop: oneshot::Sender<()>,
 }
 
 impl Front {
     /// Over the servers as shard-1, shard-2 and so on; returns when all of them serve.
     pub async fn start(servers: &[Server], layout: Layout, limits: Limits) -> Front {
+        Front::with_faults(servers, layout, limits, Faults::default()).await
+    }
+
+    /// As [`Front::start`], with something that happens at points of transactions.
+    pub async fn with_faults(servers: &[Server], layout: Layout, limits: Limits, faults: Faults) -> Front {
         let seeds = (1..).zip(servers).map(|(number, server)| Shard {
             id: ShardId::new(format!("shard-{number}")).unwrap(),
             endpoint: server.endpoint(DATABASE),
         });
-        let router = Router::start(RouterConfig { seeds: seeds.collect(), layout, limits });
+        let router = Router::start(RouterConfig { seeds: seeds.collect(), layout, limits, faults });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
@@ -34,5 +45,31 @@ impl Front {
         }));
         wait_until("every shard serves", || async { router.is_ready().is_ok_and(|away| away.is_empty()) }).await;
         Front { url, client: reqwest::Client::new(), router, _stop: stop }
+    }
+
+    /// Moves half of shard-1's slots to shard-2 and as many back until told to stop; counts the moves that ended.
+    pub async fn move_back_and_forth(&self, layout: &Layout, stop: &AtomicBool, ended: &AtomicUsize) {
+        let topology = self.router.topology().unwrap();
+        let ids: Vec<ShardId> = topology.shards().iter().map(|shard| shard.id.clone()).collect();
+        let router = self.router.clone();
+        let nudge = Arc::new(move || {
+            let router = router.clone();
+            tokio::spawn(async move { router.refresh().await });
+        });
+        let cluster = scaler::cluster::Cluster::new((*topology).clone(), nudge);
+        let settings = MoveSettings {
+            confirmation_wait: Duration::from_millis(1200),
+            cleanup_delay: Duration::from_millis(500),
+            ..MoveSettings::default()
+        };
+        let mut moves = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let (source, target) = (ids[moves % 2].clone(), ids[(moves + 1) % 2].clone());
+            let slots: SlotSet = slots::plan_half(&cluster.topology().owned(&source));
+            let transfer = Transfer { source, target, slots };
+            scaler::moves::execute(&cluster, layout, &[transfer], &settings, &silent()).await.unwrap();
+            moves += 1;
+            ended.store(moves, Ordering::Relaxed);
+        }
     }
 }

@@ -29,3 +29,5 @@ mod router;
 mod servers;
 #[cfg(test)]
 mod up;
+#[cfg(test)]
+mod writes;

@@ -1,20 +1,14 @@
 //! A router over its own servers, filled with the rows of the suite.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use router::schema::Layout;
 use router::service::Limits;
-use router::slots::{self, SlotSet};
-use router::topology::{ShardId, Transfer};
-use scaler::moves::MoveSettings;
 use serde_json::{Value, json};
 
 use super::folder;
 use crate::front::Front;
-use crate::moves::bench::silent;
 use crate::servers::Server;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +67,7 @@ impl Cluster {
         let layout = Layout {
             shard_keys: keys.iter().map(|(table, key)| (table.to_string(), key.to_string())).collect(),
             reference_tables: ["products".to_owned()].into(),
+            ..Layout::default()
         };
         let front = Front::start(&servers, layout.clone(), Limits::default()).await;
         let cluster = Cluster { front, layout, servers };
@@ -143,30 +138,9 @@ impl Cluster {
         }
     }
 
-    /// Moves half of shard-1's slots to shard-2 and as many back until told to stop; counts the moves that ended.
+    /// See [`Front::move_back_and_forth`].
     pub async fn move_back_and_forth(&self, stop: &AtomicBool, ended: &AtomicUsize) {
-        let topology = self.front.router.topology().unwrap();
-        let ids: Vec<ShardId> = topology.shards().iter().map(|shard| shard.id.clone()).collect();
-        let router = self.front.router.clone();
-        let nudge = Arc::new(move || {
-            let router = router.clone();
-            tokio::spawn(async move { router.refresh().await });
-        });
-        let cluster = scaler::cluster::Cluster::new((*topology).clone(), nudge);
-        let settings = MoveSettings {
-            confirmation_wait: Duration::from_millis(1200),
-            cleanup_delay: Duration::from_millis(500),
-            ..MoveSettings::default()
-        };
-        let mut moves = 0;
-        while !stop.load(Ordering::Relaxed) {
-            let (source, target) = (ids[moves % 2].clone(), ids[(moves + 1) % 2].clone());
-            let slots: SlotSet = slots::plan_half(&cluster.topology().owned(&source));
-            let transfer = Transfer { source, target, slots };
-            scaler::moves::execute(&cluster, &self.layout, &[transfer], &settings, &silent()).await.unwrap();
-            moves += 1;
-            ended.store(moves, Ordering::Relaxed);
-        }
+        self.front.move_back_and_forth(&self.layout, stop, ended).await;
     }
 }
 

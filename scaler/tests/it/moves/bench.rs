@@ -136,6 +136,7 @@ pub fn layout() -> Layout {
     Layout {
         shard_keys: [("orders".to_owned(), "id".to_owned())].into(),
         reference_tables: ["countries".to_owned()].into(),
+        ..Layout::default()
     }
 }
 

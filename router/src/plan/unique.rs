@@ -1,0 +1,158 @@
+//! Unique indexes that lack the sharding key: each shard enforces them for its own rows, so the others are asked.
+
+use std::collections::BTreeMap;
+
+use super::{Part, Planner, Refusal};
+use crate::keys::KeyLiteral;
+use crate::schema::{Table, UniqueIndex, quote};
+use crate::sql::statement::Unsupported;
+use crate::topology::ShardId;
+
+/// More values than this are too many to look for.
+const MOST_PROBES: usize = 1_000;
+
+/// What must not be there twice when a write is done.
+#[derive(Debug)]
+pub struct Uniqueness {
+    pub probes: Vec<Probe>,
+    /// For each shard a query that returns a probe's number for each row that it finds; at most two of each.
+    pub parts: Vec<Part>,
+    /// The statement does not fail at a duplicate: one on another shard cannot be dealt with as it wants.
+    pub only_tells: bool,
+}
+
+/// A value of a unique index.
+#[derive(Debug)]
+pub struct Probe {
+    /// As the server names the index in its error.
+    pub index: String,
+    pub entry: String,
+}
+
+/// What a row gets in a column.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Null,
+    /// A literal as written, and what it says.
+    Literal {
+        text: String,
+        shown: String,
+    },
+    /// Something that only the server computes.
+    Unknown,
+}
+
+impl Value {
+    pub fn of(literal: &KeyLiteral, text: &str) -> Value {
+        match literal {
+            KeyLiteral::Null => Value::Null,
+            KeyLiteral::Other => Value::Unknown,
+            KeyLiteral::Integer(shown) | KeyLiteral::Text(shown) => {
+                Value::Literal { text: text.to_owned(), shown: shown.clone() }
+            }
+            KeyLiteral::Bytes(_) => Value::Literal { text: text.to_owned(), shown: text.to_owned() },
+        }
+    }
+}
+
+impl Planner<'_> {
+    /// What a write of these values, each row's by lower-cased column name, must look for; `assigned`: the only columns
+    /// that are written.
+    ///
+    /// # Errors
+    /// A value that is known to the server only.
+    pub(super) fn uniqueness(
+        &self,
+        table: &Table,
+        rows: &[BTreeMap<String, Value>],
+        assigned: Option<&[&str]>,
+        only_tells: bool,
+    ) -> Result<Option<Uniqueness>, Refusal> {
+        let mut probes = Vec::new();
+        let mut conditions = Vec::new();
+        for index in self.local_indexes(table) {
+            let is_written = |column: &String| {
+                assigned.is_none_or(|assigned| assigned.iter().any(|name| name.eq_ignore_ascii_case(column)))
+            };
+            if !index.columns.iter().any(is_written) {
+                continue;
+            }
+            for row in rows {
+                let Some((condition, shown)) = probe(index, row)? else { continue };
+                if self.is_drawn(table, index, &shown) {
+                    continue;
+                }
+                conditions.push(condition);
+                let name = match self.schema.is_mariadb() {
+                    true => index.name.clone(),
+                    false => format!("{}.{}", table.name, index.name),
+                };
+                probes.push(Probe { index: name, entry: shown.join("-") });
+            }
+        }
+        if probes.is_empty() {
+            return Ok(None);
+        }
+        if probes.len() > MOST_PROBES {
+            let construct =
+                format!("a write of more than {MOST_PROBES} values of unique indexes that lack the sharding key");
+            return Err(Unsupported::with_hint(construct, "write fewer rows at once").into());
+        }
+        let name = quote(&table.name);
+        let part = |shard: &ShardId| {
+            let filter = self.ownership_filter(shard, table, &table.name);
+            let filter = filter.map_or(String::new(), |filter| format!(" AND {filter}"));
+            let query = |(number, condition): (usize, &String)| {
+                format!("(SELECT {number} FROM {name} WHERE {condition}{filter} LIMIT 2 FOR UPDATE)")
+            };
+            let queries: Vec<String> = conditions.iter().enumerate().map(query).collect();
+            Part { shard: shard.clone(), sql: queries.join(" UNION ALL ") }
+        };
+        let owners = self.topology.owning_shards();
+        Ok(Some(Uniqueness { probes, parts: owners.iter().map(|shard| part(&shard.id)).collect(), only_tells }))
+    }
+
+    /// The unique indexes of a sharded table that no shard can enforce by itself, unless the configuration lets them.
+    pub(super) fn local_indexes<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = &'a UniqueIndex> {
+        let is_enforced = self.schema.allows_local_unique(&table.name);
+        let key = table.shard_key().map(|(key, _)| key);
+        table.unique_indexes.iter().filter(move |index| {
+            !is_enforced && key.is_some_and(|key| !index.columns.iter().any(|column| column.eq_ignore_ascii_case(key)))
+        })
+    }
+
+    /// An id that the table's sequence gave is given once.
+    fn is_drawn(&self, table: &Table, index: &UniqueIndex, shown: &[String]) -> bool {
+        let [column] = &index.columns[..] else { return false };
+        let draws = table.column(column).is_some_and(|column| column.auto_increment);
+        let id = shown.first().and_then(|id| id.parse::<u64>().ok());
+        draws && id.is_some_and(|id| self.drawn.as_ref().is_some_and(|drawn| drawn.contains(&id)))
+    }
+}
+
+/// The condition that finds a row's value of an index, and the value; `None` if a part of it is NULL, which is equal to
+/// nothing.
+fn probe(index: &UniqueIndex, row: &BTreeMap<String, Value>) -> Result<Option<(String, Vec<String>)>, Refusal> {
+    let mut parts = Vec::new();
+    let mut values = Vec::new();
+    for column in &index.columns {
+        match row.get(&column.to_lowercase()) {
+            Some(Value::Literal { text, shown }) => {
+                parts.push(format!("{} = {text}", quote(column)));
+                values.push(shown.clone());
+            }
+            Some(Value::Null) => return Ok(None),
+            Some(Value::Unknown) | None => {
+                let what = if column.is_empty() { "an expression" } else { column };
+                let construct = format!(
+                    "a write of `{what}`, of the unique index {}, which lacks the sharding key, that is no literal",
+                    index.name
+                );
+                let hint = "give it as a literal, or name the table in allow_local_unique: each shard then looks at its \
+                     own rows only";
+                return Err(Unsupported::with_hint(construct, hint).into());
+            }
+        }
+    }
+    Ok(Some((parts.join(" AND "), values)))
+}

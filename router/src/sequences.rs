@@ -1,0 +1,140 @@
+//! AUTO_INCREMENT over several shards: ids come from one sequence per table, which the home shard keeps.
+//!
+//! A router takes a block at a time, so that most ids cost nothing. A block that is not used up when the router stops
+//! leaves a gap, as a server's own cache does.
+
+use std::collections::HashMap;
+
+use sqlx::{AssertSqlSafe, Executor, Row as _};
+use tokio::sync::Mutex;
+
+use crate::error::QueryError;
+use crate::plan::IdsWanted;
+use crate::schema::quote;
+use crate::shards::Shards;
+use crate::sql::quote_text;
+use crate::topology::Topology;
+
+pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS _autoscaler.sequences (
+    name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+    next BIGINT UNSIGNED NOT NULL
+ ) ENGINE=InnoDB";
+
+/// Ids taken at once.
+const BLOCK: u64 = 100;
+
+/// The ids that this router holds, by table.
+#[derive(Default)]
+pub struct Sequences {
+    blocks: Mutex<HashMap<String, Block>>,
+}
+
+#[derive(Clone, Copy)]
+struct Block {
+    next: u64,
+    end: u64,
+}
+
+impl Sequences {
+    /// The id of the first row that has none. The others follow from it ([`IdsWanted::assign`]).
+    pub async fn draw(&self, shards: &Shards, topology: &Topology, wanted: &IdsWanted) -> Result<u64, QueryError> {
+        let mut blocks = self.blocks.lock().await;
+        let name = wanted.table.to_lowercase();
+        let block = blocks.entry(name.clone()).or_insert(Block { next: 0, end: 0 });
+        if wanted.assign(block.next).1 > block.end {
+            // Ids in a row come from one block.
+            *block = reserve(shards, topology, &name, wanted).await?;
+        }
+        let first = block.next;
+        block.next = wanted.assign(first).1;
+        Ok(first)
+    }
+
+    /// Takes ids back that no statement used, unless later ones are in use.
+    pub async fn give_back(&self, table: &str, first: u64, next: u64) {
+        if let Some(block) = self.blocks.lock().await.get_mut(&table.to_lowercase())
+            && block.next == next
+        {
+            block.next = first;
+        }
+    }
+
+    /// Forgets what is held of a table: ids were drawn that rows have already.
+    pub async fn forget(&self, table: &str) {
+        self.blocks.lock().await.remove(&table.to_lowercase());
+    }
+}
+
+async fn reserve(shards: &Shards, topology: &Topology, name: &str, wanted: &IdsWanted) -> Result<Block, QueryError> {
+    let home = topology.home();
+    let mut lease = shards.lease(home).await?;
+    let literal = quote_text(name);
+    let count = wanted.rows.len() as u64 + BLOCK;
+    // An id that a row brings makes those behind it larger.
+    let beyond = wanted.rows.iter().flatten().max().map_or(0, |largest| largest.saturating_add(count));
+    for _ in 0..2 {
+        let of_home = |error| QueryError::of_shard(&home.id, error);
+        let take = format!(
+            "UPDATE _autoscaler.sequences SET next = GREATEST(LAST_INSERT_ID(next) + {count}, {beyond}) WHERE name = {literal}"
+        );
+        let taken = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(take))).await.map_err(of_home)?;
+        if taken.rows_affected() == 1 {
+            lease.done();
+            let next = taken.last_insert_id();
+            return Ok(Block { next, end: (next + count).max(beyond) });
+        }
+        let first = first_free(shards, topology, wanted).await?;
+        let create = format!("INSERT IGNORE INTO _autoscaler.sequences (name, next) VALUES ({literal}, {first})");
+        lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(create))).await.map_err(of_home)?;
+    }
+    Err(QueryError::Internal(format!("the sequence of {name} cannot be made")))
+}
+
+/// Behind every id that any shard has, or has given.
+async fn first_free(shards: &Shards, topology: &Topology, wanted: &IdsWanted) -> Result<u64, QueryError> {
+    let (table, column) = (quote(&wanted.table), quote(&wanted.column));
+    let mut first = 1;
+    for shard in topology.shards() {
+        let of_shard = |error| QueryError::of_shard(&shard.id, error);
+        let mut lease = shards.lease(shard).await?;
+        let largest = format!("SELECT CAST(COALESCE(MAX({column}), 0) + 1 AS CHAR) FROM {table}");
+        match lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(largest))).await {
+            Ok(row) => {
+                let text: String = row.try_get_unchecked(0).map_err(of_shard)?;
+                first = first.max(text.parse().unwrap_or(1));
+            }
+            // A shard that is only joining may lack the table.
+            Err(error) if crate::session::errno(&error) == Some(1146) => {
+                lease.done();
+                continue;
+            }
+            Err(error) => return Err(of_shard(error)),
+        }
+        // In information_schema it may be a day old.
+        let shown = format!("SHOW CREATE TABLE {table}");
+        let row = lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(shown))).await.map_err(of_shard)?;
+        let definition: String = row.try_get_unchecked(1).map_err(of_shard)?;
+        first = first.max(next_of(&definition).unwrap_or(1));
+        lease.done();
+    }
+    Ok(first)
+}
+
+/// The number that a table's definition says its server would give next.
+fn next_of(definition: &str) -> Option<u64> {
+    let options = &definition[definition.rfind("\n)")?..];
+    let digits = options.split(" AUTO_INCREMENT=").nth(1)?;
+    digits[..digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len())].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_of;
+
+    #[test]
+    fn the_next_number_is_found() {
+        let table = "CREATE TABLE `t` (\n  `a` int DEFAULT ' AUTO_INCREMENT=5'\n) ENGINE=InnoDB AUTO_INCREMENT=12 X";
+        assert_eq!(next_of(table), Some(12));
+        assert_eq!(next_of("CREATE TABLE `t` (\n  `a` int\n) ENGINE=InnoDB"), None);
+    }
+}

@@ -1,0 +1,384 @@
+//! One transaction over several shards: all of it happens, or nothing does.
+//!
+//! The first shard that takes part decides (a last agent): it runs an ordinary transaction, the others branches under
+//! XA. To commit, the others prepare; then the first one commits, together with a row in `_autoscaler.commits` that
+//! holds the transaction's number: this commit is the decision. Then the others commit. Whoever finds a prepared branch
+//! later learns from its name whom to ask ([`recovery`]).
+//!
+//! ```text
+//! Executing ─▶ Preparing ─▶ Deciding ══▶ Finishing ─▶ (settled: its rows in `commits` are deleted)
+//!      └───────────┴───────────┴──▶ rolled back
+//! ```
+//! The double line is the point of no return.
+//!
+//! Every writing branch commits such a row with its own rows, so that a reader sees from a shard's snapshot which
+//! transactions it holds ([`markers`]).
+
+pub mod markers;
+pub mod recovery;
+pub mod xid;
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use sqlx::{AssertSqlSafe, Executor};
+
+use self::markers::Settled;
+use self::recovery::Verdict;
+use self::xid::Xid;
+use crate::error::QueryError;
+use crate::faults::{Faults, Point};
+use crate::metrics::Metrics;
+use crate::shards::{Keeper, Lease, Shards};
+use crate::topology::{ShardId, Topology};
+
+/// How long a commit whose answer was lost is asked after before the client hears that nobody knows.
+const ASKING: Duration = Duration::from_secs(5);
+
+/// What transactions of one router share.
+pub struct Coordinator {
+    pub shards: Shards,
+    pub metrics: Metrics,
+    pub faults: Faults,
+    /// Distinguishes this run of this router from all others.
+    run: String,
+    next: AtomicU64,
+    settled: Mutex<Vec<Settled>>,
+}
+
+/// A transaction in progress. Dropping it undoes it: its connections are closed.
+pub struct Transaction {
+    number: String,
+    branches: Vec<Branch>,
+    /// In the order in which they were set.
+    savepoints: Vec<String>,
+}
+
+struct Branch {
+    shard: ShardId,
+    keeper: Keeper,
+    /// Set for all but the first.
+    xid: Option<Xid>,
+    wrote: bool,
+    /// Holds the fence of moves from here until it ends.
+    fenced: bool,
+    /// What begins it, to be sent with its first statement.
+    opening: Option<Vec<String>>,
+}
+
+impl Coordinator {
+    pub fn new(shards: Shards, metrics: Metrics, faults: Faults) -> Coordinator {
+        // The standard library seeds each of these from the system's randomness.
+        let run = RandomState::new().build_hasher().finish();
+        Coordinator {
+            shards,
+            metrics,
+            faults,
+            run: format!("{run:016x}"),
+            next: AtomicU64::new(1),
+            settled: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub fn begin(&self) -> Transaction {
+        let number = format!("{}-{}", self.run, self.next.fetch_add(1, Ordering::Relaxed));
+        Transaction { number, branches: Vec::new(), savepoints: Vec::new() }
+    }
+
+    /// Commits. Goes on if the caller is dropped: once decided, a transaction is carried to its end.
+    ///
+    /// # Errors
+    /// All but [`QueryError::OutcomeUnknown`] mean that nothing happened and nothing will.
+    pub async fn commit(self: &Arc<Self>, transaction: Transaction, topology: Arc<Topology>) -> Result<(), QueryError> {
+        let coordinator = self.clone();
+        let task = tokio::spawn(async move { coordinator.commit_here(transaction, &topology).await });
+        task.await.unwrap_or_else(|error| Err(QueryError::Internal(format!("a commit broke off: {error}"))))
+    }
+
+    async fn commit_here(&self, mut transaction: Transaction, topology: &Topology) -> Result<(), QueryError> {
+        if let Some(shard) = transaction.lost() {
+            let shard = shard.clone();
+            self.roll_back(transaction).await;
+            return Err(QueryError::ShardUnavailable { shard, cause: "its connection broke".to_owned() });
+        }
+        let writers = transaction.branches.iter().filter(|branch| branch.wrote).count();
+        if writers > 1 {
+            return self.commit_several(transaction, topology).await;
+        }
+        let position = transaction.branches.iter().position(|branch| branch.wrote);
+        if let Some(position) = position {
+            let branch = &transaction.branches[position];
+            let commit = match &branch.xid {
+                None => "COMMIT".to_owned(),
+                Some(xid) => format!("XA END {xid}; XA COMMIT {xid} ONE PHASE"),
+            };
+            if let Err(error) = branch.run(&commit).await {
+                let error = match error {
+                    QueryError::ShardUnavailable { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
+                    other => other,
+                };
+                self.roll_back(transaction).await;
+                return Err(error);
+            }
+            transaction.branches.remove(position).keeper.release();
+        }
+        self.end(transaction).await;
+        Ok(())
+    }
+
+    async fn commit_several(&self, mut transaction: Transaction, topology: &Topology) -> Result<(), QueryError> {
+        let number = transaction.number.clone();
+        let written: Vec<ShardId> =
+            transaction.branches.iter().filter(|branch| branch.wrote).map(|branch| branch.shard.clone()).collect();
+        let marker = markers::insert(&number, &written);
+        let prepares = transaction.branches.iter().filter(|branch| branch.wrote).filter_map(|branch| {
+            let xid = branch.xid.as_ref()?;
+            let prepare = format!("{marker}; XA END {xid}; XA PREPARE {xid}");
+            Some(async move {
+                branch.run(&prepare).await?;
+                self.metrics.branch("prepared");
+                self.faults.reach(Point::BranchPrepared).await;
+                Ok::<(), QueryError>(())
+            })
+        });
+        let prepared = join_all(prepares).await;
+        if let Some(error) = prepared.into_iter().find_map(Result::err) {
+            self.roll_back(transaction).await;
+            return Err(given_up(error));
+        }
+        self.faults.reach(Point::Prepared).await;
+        let decider = &transaction.branches[0];
+        if let Err(error) = decider.run(&format!("{marker}; COMMIT")).await {
+            let _ = decider.run("ROLLBACK").await;
+            match self.ask(&number, &decider.shard, topology).await {
+                Some(Verdict::Committed) => {}
+                Some(Verdict::Aborted) => {
+                    self.roll_back(transaction).await;
+                    return Err(given_up(error));
+                }
+                None => {
+                    self.metrics.transaction("unknown");
+                    let shard = decider.shard.clone();
+                    return Err(QueryError::OutcomeUnknown { shard, cause: error.to_string() });
+                }
+            }
+        }
+        self.faults.reach(Point::Decided).await;
+        transaction.branches.remove(0).keeper.release();
+        let (writers, readers): (Vec<Branch>, Vec<Branch>) =
+            transaction.branches.drain(..).partition(|branch| branch.wrote);
+        let finished = join_all(writers.into_iter().map(|branch| self.finish(branch, topology))).await;
+        self.end(Transaction { branches: readers, ..transaction }).await;
+        if finished.into_iter().all(|finished| finished) {
+            self.settled.lock().expect("no holder of this lock panics").push(Settled::new(number, written));
+        }
+        self.metrics.transaction("committed");
+        self.faults.reach(Point::Finished).await;
+        Ok(())
+    }
+
+    /// Commits a prepared branch of a transaction that is decided; false if that is left to recovery.
+    async fn finish(&self, branch: Branch, topology: &Topology) -> bool {
+        let Some(xid) = &branch.xid else { return true };
+        let finished = match branch.run(&format!("XA COMMIT {xid}")).await {
+            Ok(()) => {
+                branch.keeper.release();
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%xid, shard = %branch.shard, %error, "a branch is committed on another connection");
+                let shard = branch.shard.clone();
+                let xid = xid.clone();
+                // MariaDB keeps a branch to its session as long as that lives.
+                drop(branch);
+                let deadline = Instant::now() + ASKING;
+                let mut finished = false;
+                while !finished && Instant::now() < deadline {
+                    finished = match topology.shard(&shard) {
+                        Some(shard) => recovery::finish(&shard.endpoint, &xid, Verdict::Committed).await.is_ok(),
+                        None => break,
+                    };
+                    if !finished {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                }
+                finished
+            }
+        };
+        if finished {
+            self.metrics.branch("committed");
+            self.faults.reach(Point::BranchCommitted).await;
+        }
+        finished
+    }
+
+    /// Whether a transaction was decided, making sure that it will not be if it was not. `None`: nobody knows.
+    async fn ask(&self, number: &str, decider: &ShardId, topology: &Topology) -> Option<Verdict> {
+        let endpoint = &topology.shard(decider)?.endpoint;
+        let deadline = Instant::now() + ASKING;
+        while Instant::now() < deadline {
+            match recovery::verdict(endpoint, number).await {
+                Ok(verdict) => return Some(verdict),
+                Err(error) => {
+                    tracing::warn!(number, shard = %decider, %error, "asking whether a transaction was committed");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        None
+    }
+
+    /// Undoes everything. Connections on which that fails are closed, which undoes what is not prepared; what is
+    /// prepared is found by recovery.
+    pub async fn roll_back(&self, transaction: Transaction) {
+        if !transaction.branches.is_empty() {
+            self.metrics.transaction("rolled_back");
+        }
+        self.end(transaction).await;
+    }
+
+    /// Ends branches that wrote nothing, or whose writes are not to be.
+    async fn end(&self, transaction: Transaction) {
+        let endings = transaction.branches.into_iter().map(|branch| async move {
+            if branch.opening.is_some() {
+                // It never began.
+                branch.keeper.release();
+                return;
+            }
+            let ended = match &branch.xid {
+                None => branch.run(&format!("ROLLBACK; {}", crate::execute::REAL_CLOCK)).await,
+                Some(xid) => {
+                    // It fails if the branch is prepared or the server has given it up.
+                    let _ = branch.run(&format!("XA END {xid}")).await;
+                    branch.run(&format!("XA ROLLBACK {xid}; {}", crate::execute::REAL_CLOCK)).await
+                }
+            };
+            match ended {
+                Ok(()) => branch.keeper.release(),
+                Err(error) => tracing::debug!(shard = %branch.shard, %error, "a branch ends with its connection"),
+            }
+        });
+        join_all(endings).await;
+    }
+}
+
+/// What went wrong before the decision: whatever it was, nothing happened.
+fn given_up(error: QueryError) -> QueryError {
+    match error {
+        QueryError::OutcomeUnknown { shard, cause } => QueryError::ShardUnavailable { shard, cause },
+        QueryError::Database { shard, errno: 1062, .. } => QueryError::GivenUp(shard),
+        other => other,
+    }
+}
+
+impl Transaction {
+    /// A shard whose connection broke: the transaction can only be undone.
+    pub fn lost(&self) -> Option<&ShardId> {
+        self.branches.iter().find(|branch| branch.keeper.is_lost()).map(|branch| &branch.shard)
+    }
+
+    pub fn shards(&self) -> impl Iterator<Item = &ShardId> {
+        self.branches.iter().map(|branch| &branch.shard)
+    }
+
+    pub fn takes_part(&self, shard: &ShardId) -> bool {
+        self.shards().any(|other| other == shard)
+    }
+
+    pub fn has_written(&self) -> bool {
+        self.branches.iter().any(|branch| branch.wrote)
+    }
+
+    /// Adds a shard, on a connection without a transaction.
+    pub fn enlist(&mut self, shard: &ShardId, lease: Lease) {
+        let xid = self.branches.first().map(|first| Xid::new(&self.number, &first.shard));
+        let begin = xid.as_ref().map_or("BEGIN".to_owned(), |xid| format!("XA START {xid}"));
+        let savepoints = self.savepoints.iter().map(|name| format!("SAVEPOINT {name}"));
+        let opening = Some([begin].into_iter().chain(savepoints).collect());
+        let keeper = lease.keep();
+        self.branches.push(Branch { shard: shard.clone(), keeper, xid, wrote: false, fenced: false, opening });
+    }
+
+    /// The connection of a shard that takes part, and what must be sent before the next statement on it.
+    pub fn connection(&mut self, shard: &ShardId) -> Result<(Lease, Vec<String>), QueryError> {
+        let branch = self.branches.iter_mut().find(|branch| branch.shard == *shard);
+        let branch = branch.ok_or_else(|| QueryError::Internal(format!("{shard} takes no part")))?;
+        let lease = branch.keeper.borrow().ok_or_else(|| QueryError::ShardUnavailable {
+            shard: shard.clone(),
+            cause: "its connection broke, and the transaction with it".to_owned(),
+        })?;
+        Ok((lease, branch.opening.take().unwrap_or_default()))
+    }
+
+    /// Notes that a shard has written, or may have.
+    pub fn wrote(&mut self, shard: &ShardId) {
+        self.branches.iter_mut().filter(|branch| branch.shard == *shard).for_each(|branch| branch.wrote = true);
+    }
+
+    /// Whether a shard already holds the fence; it does from now on.
+    pub fn takes_fence(&mut self, shard: &ShardId) -> bool {
+        let branch = self.branches.iter_mut().find(|branch| branch.shard == *shard);
+        branch.is_some_and(|branch| !std::mem::replace(&mut branch.fenced, true))
+    }
+
+    /// Runs a statement without an answer on every shard that has begun.
+    pub async fn run_everywhere(&self, sql: &str) -> Result<(), QueryError> {
+        let begun = self.branches.iter().filter(|branch| branch.opening.is_none());
+        let outcomes = join_all(begun.map(|branch| branch.run(sql))).await;
+        outcomes.into_iter().collect()
+    }
+
+    /// Sets a savepoint on all shards, also on those that take part later.
+    pub async fn set_savepoint(&mut self, name: &str) -> Result<(), QueryError> {
+        self.run_everywhere(&format!("SAVEPOINT {name}")).await?;
+        for branch in &mut self.branches {
+            if let Some(opening) = &mut branch.opening {
+                opening.push(format!("SAVEPOINT {name}"));
+            }
+        }
+        // A second one of the same name takes the place of the first.
+        self.savepoints.retain(|other| !other.eq_ignore_ascii_case(name));
+        self.savepoints.push(name.to_owned());
+        Ok(())
+    }
+
+    /// Undoes everything since a savepoint; `false` if there is none of this name.
+    pub async fn roll_back_to(&mut self, name: &str) -> Result<bool, QueryError> {
+        let Some(position) = self.savepoints.iter().position(|other| other.eq_ignore_ascii_case(name)) else {
+            return Ok(false);
+        };
+        self.run_everywhere(&format!("ROLLBACK TO SAVEPOINT {name}; {}", crate::execute::REAL_CLOCK)).await?;
+        self.savepoints.truncate(position + 1);
+        Ok(true)
+    }
+
+    /// Forgets a savepoint and those set after it; `false` if there is none of this name.
+    pub async fn release_savepoint(&mut self, name: &str) -> Result<bool, QueryError> {
+        let Some(position) = self.savepoints.iter().position(|other| other.eq_ignore_ascii_case(name)) else {
+            return Ok(false);
+        };
+        self.run_everywhere(&format!("RELEASE SAVEPOINT {name}")).await?;
+        self.savepoints.truncate(position);
+        Ok(true)
+    }
+}
+
+impl Branch {
+    /// Runs statements without answers.
+    async fn run(&self, sql: &str) -> Result<(), QueryError> {
+        let mut lease = self.keeper.borrow().ok_or_else(|| QueryError::ShardUnavailable {
+            shard: self.shard.clone(),
+            cause: "its connection broke".to_owned(),
+        })?;
+        let outcome = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
+        let outcome = outcome.map(drop).map_err(|error| QueryError::of_shard(&self.shard, error));
+        if matches!(outcome, Ok(()) | Err(QueryError::Database { .. } | QueryError::Moved(_))) {
+            lease.done();
+        }
+        outcome
+    }
+}

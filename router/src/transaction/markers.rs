@@ -1,0 +1,127 @@
+//! Rows that tell which transactions over several shards a shard's snapshot holds.
+//!
+//! Each writing branch commits one with its own rows. A read over several shards that finds a transaction on one
+//! participant and not on another has met it half-way, and reads again (as in RAMP, Bailis et al., SIGMOD 2014). Once
+//! every participant has committed, a row is of no use to reads that begin from then on; it is deleted when reads that
+//! began before are over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::{AssertSqlSafe, Executor};
+
+use super::Coordinator;
+use crate::topology::{ShardId, Topology};
+
+/// How long rows stay when all participants have committed. The snapshots of one read must not be further apart.
+pub const SETTLING: Duration = Duration::from_secs(2);
+
+pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS _autoscaler.commits (
+    xid VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    committed TINYINT NOT NULL,
+    participants TEXT CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    at DATETIME NOT NULL
+ ) ENGINE=InnoDB";
+
+/// A transaction of which every branch is committed.
+pub(super) struct Settled {
+    number: String,
+    participants: Vec<ShardId>,
+    at: Instant,
+}
+
+impl Settled {
+    pub fn new(number: String, participants: Vec<ShardId>) -> Settled {
+        Settled { number, participants, at: Instant::now() }
+    }
+}
+
+/// The statement that a branch commits its marker with. The clock of a session may be pinned; SYSDATE() is not.
+pub(super) fn insert(number: &str, participants: &[ShardId]) -> String {
+    let names: Vec<&str> = participants.iter().map(ShardId::as_str).collect();
+    format!(
+        "INSERT INTO _autoscaler.commits (xid, committed, participants, at) VALUES ('{number}', 1, '{}', SYSDATE())",
+        names.join(",")
+    )
+}
+
+/// Transactions, with their participants, that one snapshot holds.
+pub type Markers = BTreeMap<String, Vec<String>>;
+
+/// The transactions that some of the snapshots hold and others, of shards that took part, do not.
+pub fn torn<'a>(snapshots: &[(&ShardId, &'a Markers)]) -> BTreeSet<&'a str> {
+    let mut torn = BTreeSet::new();
+    for (_, markers) in snapshots {
+        for (number, participants) in *markers {
+            let lacks = |(shard, others): &(&ShardId, &Markers)| {
+                participants.iter().any(|participant| participant == shard.as_str()) && !others.contains_key(number)
+            };
+            if snapshots.iter().any(lacks) {
+                torn.insert(number.as_str());
+            }
+        }
+    }
+    torn
+}
+
+impl Coordinator {
+    /// Deletes the rows of transactions that have been settled for long enough.
+    pub async fn delete_settled(self: &Arc<Self>, topology: &Topology) {
+        let due: Vec<Settled> = {
+            let mut settled = self.settled.lock().expect("no holder of this lock panics");
+            settled.extract_if(.., |settled| settled.at.elapsed() >= SETTLING).collect()
+        };
+        let mut by_shard: BTreeMap<&ShardId, Vec<String>> = BTreeMap::new();
+        for settled in &due {
+            for shard in &settled.participants {
+                by_shard.entry(shard).or_default().push(format!("'{}'", settled.number));
+            }
+        }
+        for (shard, numbers) in by_shard {
+            let Some(known) = topology.shard(shard) else { continue };
+            for batch in numbers.chunks(500) {
+                let delete = format!("DELETE FROM _autoscaler.commits WHERE xid IN ({})", batch.join(","));
+                let deleted = async {
+                    let mut lease = self.shards.lease(known).await?;
+                    let deleted = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(delete))).await;
+                    deleted.map_err(|error| crate::error::QueryError::of_shard(shard, error))?;
+                    lease.done();
+                    Ok::<(), crate::error::QueryError>(())
+                };
+                if let Err(error) = deleted.await {
+                    // Recovery finds them again.
+                    tracing::debug!(%shard, %error, "markers stay for now");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn markers(entries: &[(&str, &[&str])]) -> Markers {
+        let entry = |(number, participants): &(&str, &[&str])| {
+            (number.to_string(), participants.iter().map(|p| p.to_string()).collect())
+        };
+        entries.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn a_transaction_on_one_of_its_shards_only_is_torn() {
+        let (one, two, three) = (shard("a"), shard("b"), shard("c"));
+        let on_one = markers(&[("t1", &["a", "b"]), ("t2", &["a", "c"]), ("t3", &["a", "b"])]);
+        let on_two = markers(&[("t1", &["a", "b"])]);
+        let on_three = markers(&[("t2", &["a", "c"])]);
+        let snapshots = [(&one, &on_one), (&two, &on_two), (&three, &on_three)];
+        assert_eq!(torn(&snapshots), BTreeSet::from(["t3"]));
+        // Whether the other participant has it does not matter to those who do not read there.
+        assert_eq!(torn(&[(&one, &on_one), (&three, &on_three)]), BTreeSet::new());
+    }
+
+    fn shard(name: &str) -> ShardId {
+        ShardId::new(name).unwrap()
+    }
+}

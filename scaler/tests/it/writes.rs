@@ -1,0 +1,347 @@
+//! Every statement of `tests/writes` over several shards, against one plain server: the same rows afterwards in every
+//! table, the same counts, ids and errors.
+//!
+//! What the router refuses is listed in `refused_*.txt`; `UPDATE_DOCS=1` writes the lists anew.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use router::keys::{KeyLiteral, KeySlot, KeyType};
+use router::schema::Layout;
+use router::service::Limits;
+use serde_json::{Value, json};
+use sqlx::mysql::MySqlConnection;
+
+use crate::differential::cluster::{Flavor, lines};
+use crate::docs::check_kept;
+use crate::front::Front;
+use crate::servers::{Server, rows, run};
+
+/// Tables with their sharding keys' places among the columns.
+const SHARDED: [(&str, usize); 6] =
+    [("users", 0), ("orders", 0), ("tickets", 1), ("accounts", 0), ("emails", 0), ("staging", 0)];
+const REFERENCE: [&str; 2] = ["currencies", "units"];
+const UNSHARDED: [&str; 1] = ["settings"];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/writes")
+}
+
+fn layout() -> Layout {
+    let key = |table: &str| match table {
+        "orders" => "customer_id",
+        "accounts" => "id",
+        _ => "user_id",
+    };
+    Layout {
+        shard_keys: SHARDED.iter().map(|(table, _)| (table.to_string(), key(table).to_owned())).collect(),
+        reference_tables: REFERENCE.iter().map(|table| table.to_string()).collect(),
+        ..Layout::default()
+    }
+}
+
+/// Files in order, without those of the other flavor.
+fn files(flavor: Flavor) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    files.sort();
+    let is_skipped = |path: &PathBuf| {
+        let class = path.file_stem().unwrap().to_str().unwrap();
+        ["schema", "rows"].contains(&class) || flavor == Flavor::MySql && class == "mariadb_only"
+    };
+    files.retain(|path| !is_skipped(path));
+    files
+}
+
+/// A router over its servers, and connections past it.
+struct Cluster {
+    front: Front,
+    servers: Vec<Server>,
+    direct: Vec<MySqlConnection>,
+}
+
+type Tables = BTreeMap<String, Vec<Vec<String>>>;
+
+impl Cluster {
+    async fn start(flavor: Flavor, shards: usize) -> Option<Cluster> {
+        let started = (0..shards).map(|_| async {
+            match flavor {
+                Flavor::MariaDb => Server::start().await,
+                Flavor::MySql => Server::start_mysql().await,
+            }
+        });
+        let servers: Vec<Server> =
+            futures_util::future::join_all(started).await.into_iter().collect::<Option<Vec<Server>>>()?;
+        let mut direct = Vec::new();
+        for server in &servers {
+            direct.push(server.connect().await);
+        }
+        let front = Front::start(&servers, layout(), Limits::default()).await;
+        let cluster = Cluster { front, servers, direct };
+        for definition in lines(&folder().join("schema.sql")) {
+            let (status, answer) = cluster.write(&definition).await;
+            assert_eq!(status, 200, "{definition}: {answer}");
+        }
+        Some(cluster)
+    }
+
+    /// Empty tables, filled again, behind a router that remembers nothing.
+    async fn reset(&mut self) {
+        for connection in &mut self.direct {
+            let tables = SHARDED.iter().map(|(table, _)| *table).chain(REFERENCE).chain(UNSHARDED);
+            for table in tables {
+                run(connection, &format!("TRUNCATE TABLE {table}")).await;
+            }
+            run(connection, "DELETE FROM _autoscaler.sequences").await;
+        }
+        self.front = Front::start(&self.servers, layout(), Limits::default()).await;
+        for row in lines(&folder().join("rows.sql")) {
+            let (status, answer) = self.write(&row).await;
+            assert_eq!(status, 200, "{row}: {answer}");
+        }
+    }
+
+    async fn write(&self, sql: &str) -> (u16, Value) {
+        let body = json!({ "query": sql, "format": "rows" });
+        let answer = self.front.client.post(format!("{}/query", self.front.url)).json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Every row of every table, each where it belongs; what moves is left out at its old place.
+    async fn tables(&mut self) -> Result<Tables, String> {
+        let topology = self.front.router.topology().unwrap();
+        let is_moving = !topology.moves().is_empty();
+        let mut tables = Tables::new();
+        for (table, key) in SHARDED {
+            let mut all = Vec::new();
+            for (shard, connection) in topology.shards().iter().zip(&mut self.direct) {
+                for row in rows(connection, &format!("SELECT * FROM {table}")).await {
+                    let literal = KeyLiteral::Integer(row[key].clone());
+                    let KeySlot::Slot(slot) = KeyType::Integer.slot_of(&literal) else { panic!("{row:?}") };
+                    match topology.owner(slot).id == shard.id {
+                        true => all.push(row),
+                        false if is_moving => {}
+                        false => return Err(format!("{table}: {row:?} lies on {}", shard.id)),
+                    }
+                }
+            }
+            all.sort();
+            tables.insert(table.to_owned(), all);
+        }
+        for table in REFERENCE {
+            for connection in &mut self.direct {
+                let mut copy = rows(connection, &format!("SELECT * FROM {table}")).await;
+                copy.sort();
+                let first = tables.entry(table.to_owned()).or_insert_with(|| copy.clone());
+                if *first != copy {
+                    return Err(format!("{table}: copies differ:\n{first:?}\n{copy:?}"));
+                }
+            }
+        }
+        for table in UNSHARDED {
+            let mut all = rows(&mut self.direct[0], &format!("SELECT * FROM {table}")).await;
+            all.sort();
+            tables.insert(table.to_owned(), all);
+        }
+        Ok(tables)
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    equal: usize,
+    failed_alike: usize,
+    refused: usize,
+}
+
+enum Outcome {
+    Equal,
+    FailedAlike,
+    Refused(String),
+    Different(String),
+}
+
+fn compare((expected_status, expected): &(u16, Value), (status, got): &(u16, Value)) -> Outcome {
+    let code = got["error"]["code"].as_str();
+    if *status == 422 && code == Some("unsupported") && expected["error"]["code"] != got["error"]["code"] {
+        return Outcome::Refused(got["error"]["message"].as_str().unwrap().to_owned());
+    }
+    let seen = |answer: &Value| match answer["error"].is_object() {
+        true => json!([answer["error"]["code"], answer["error"]["mysql"]["errno"]]),
+        false => {
+            let mut data = answer["data"].as_array().cloned().unwrap_or_default();
+            data.sort_by_key(Value::to_string);
+            json!([answer["rows_affected"], answer["last_insert_id"], data])
+        }
+    };
+    match seen(expected) == seen(got) {
+        true if *expected_status == 200 => Outcome::Equal,
+        true => Outcome::FailedAlike,
+        false => Outcome::Different(format!("  expected {expected}\n  got      {got}")),
+    }
+}
+
+fn difference(expected: &Tables, got: &Tables) -> String {
+    let mut text = String::new();
+    for (table, rows) in expected {
+        let others = &got[table];
+        let missing = rows.iter().filter(|row| !others.contains(row)).take(3);
+        let surplus = others.iter().filter(|row| !rows.contains(row)).take(3);
+        if rows != others {
+            let (missing, surplus): (Vec<_>, Vec<_>) = (missing.collect(), surplus.collect());
+            writeln!(text, "  {table}: missing {missing:?}, surplus {surplus:?}").unwrap();
+        }
+    }
+    text
+}
+
+/// Runs a file on both; `None` for what is refused means that it must not be.
+async fn run_file(
+    plain: &mut Cluster,
+    sharded: &mut Cluster,
+    file: &Path,
+    compares_tables: bool,
+    different: &mut Vec<String>,
+    refused: &mut Vec<String>,
+) -> Counts {
+    let mut counts = Counts::default();
+    tokio::join!(plain.reset(), sharded.reset());
+    for sql in lines(file) {
+        // What is refused must not happen on the other side either.
+        let got = sharded.write(&sql).await;
+        let would_be_refused = got.0 == 422 && got.1["error"]["code"] == "unsupported";
+        if would_be_refused {
+            counts.refused += 1;
+            refused.push(format!("{sql}\n    {}", got.1["error"]["message"].as_str().unwrap()));
+        } else {
+            let expected = plain.write(&sql).await;
+            match compare(&expected, &got) {
+                Outcome::Equal => counts.equal += 1,
+                Outcome::FailedAlike => counts.failed_alike += 1,
+                Outcome::Refused(message) => unreachable!("{message}"),
+                Outcome::Different(how) => different.push(format!("{sql}\n{how}")),
+            }
+        }
+        if !compares_tables {
+            continue;
+        }
+        let (expected, got) = tokio::join!(plain.tables(), sharded.tables());
+        let how = match got {
+            Ok(got) if expected.as_ref() == Ok(&got) => continue,
+            Ok(got) => difference(&expected.unwrap(), &got),
+            Err(how) => how,
+        };
+        different.push(format!("{sql}\n{how}  (the rest of {} is left out)", file.display()));
+        break;
+    }
+    counts
+}
+
+fn table(counts: &BTreeMap<String, Counts>) -> String {
+    let mut table = format!("{:<14} {:>6} {:>13} {:>8}\n", "class", "equal", "failed alike", "refused");
+    let mut total = Counts::default();
+    for (class, counts) in counts {
+        writeln!(table, "{class:<14} {:>6} {:>13} {:>8}", counts.equal, counts.failed_alike, counts.refused).unwrap();
+        total.equal += counts.equal;
+        total.failed_alike += counts.failed_alike;
+        total.refused += counts.refused;
+    }
+    writeln!(table, "{:<14} {:>6} {:>13} {:>8}", "all", total.equal, total.failed_alike, total.refused).unwrap();
+    table
+}
+
+async fn every_write(flavor: Flavor, shards: usize, list: &str) {
+    let (Some(mut plain), Some(mut sharded)) = (Cluster::start(flavor, 1).await, Cluster::start(flavor, shards).await)
+    else {
+        return;
+    };
+    let mut counts = BTreeMap::new();
+    let (mut different, mut refused) = (Vec::new(), Vec::new());
+    for file in files(flavor) {
+        let class = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        let of_file = run_file(&mut plain, &mut sharded, &file, true, &mut different, &mut refused).await;
+        counts.insert(class, of_file);
+    }
+    println!("{flavor:?}, {shards} shards\n{}", table(&counts));
+    assert!(different.is_empty(), "{} differ over {shards} shards:\n{}", different.len(), different.join("\n\n"));
+    check_kept(&folder().join(list), &(refused.join("\n") + "\n"));
+    for connection in &mut sharded.direct {
+        assert!(rows(connection, "XA RECOVER").await.is_empty(), "a branch is left prepared");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_do_what_they_do_on_one_mariadb_or_are_refused() {
+    every_write(Flavor::MariaDb, 3, "refused_mariadb.txt").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_do_what_they_do_on_one_mysql_or_are_refused() {
+    every_write(Flavor::MySql, 3, "refused_mysql.txt").await;
+}
+
+/// Slots go back and forth between two shards all the while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_do_the_same_while_rows_move() {
+    let flavor = Flavor::MariaDb;
+    let (Some(mut plain), Some(mut sharded)) = (Cluster::start(flavor, 1).await, Cluster::start(flavor, 2).await)
+    else {
+        return;
+    };
+    let mut counts = BTreeMap::new();
+    let mut different = Vec::new();
+    let mut moves = 0;
+    for file in files(flavor) {
+        let class = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        // Its answers depend on the moment: a key cannot be changed while rows move.
+        if class == "key_change" {
+            continue;
+        }
+        tokio::join!(plain.reset(), sharded.reset());
+        let router = sharded.front.router.clone();
+        let mover = Front {
+            url: String::new(),
+            client: reqwest::Client::new(),
+            router,
+            _stop: tokio::sync::oneshot::channel().0,
+        };
+        let (stop, ended) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let layout = layout();
+        let moving = mover.move_back_and_forth(&layout, &stop, &ended);
+        let writing = async {
+            let mut of_file = Counts::default();
+            for sql in lines(&file) {
+                let got = sharded.write(&sql).await;
+                let code = got.1["error"]["code"].as_str().unwrap_or_default();
+                // While rows move some are refused, for good or for the time being.
+                if code == "unsupported" || code == "conflict" && got.1["error"]["mysql"].is_null() {
+                    of_file.refused += 1;
+                    continue;
+                }
+                let expected = plain.write(&sql).await;
+                match compare(&expected, &got) {
+                    Outcome::Equal => of_file.equal += 1,
+                    Outcome::FailedAlike => of_file.failed_alike += 1,
+                    Outcome::Refused(message) => unreachable!("{message}"),
+                    Outcome::Different(how) => different.push(format!("{sql}\n{how}")),
+                }
+            }
+            stop.store(true, Ordering::Relaxed);
+            of_file
+        };
+        let (of_file, ()) = tokio::join!(writing, moving);
+        moves += ended.load(Ordering::Relaxed);
+        counts.insert(class, of_file);
+        let (expected, got) = (plain.tables().await.unwrap(), sharded.tables().await.unwrap());
+        if expected != got {
+            different.push(format!("{}\n{}", file.display(), difference(&expected, &got)));
+        }
+    }
+    println!("while {moves} moves ran\n{}", table(&counts));
+    assert!(different.is_empty(), "{} differ while rows move:\n{}", different.len(), different.join("\n\n"));
+}
