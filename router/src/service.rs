@@ -27,7 +27,7 @@ use crate::sql::statement::{Scope, Statement, Unsupported};
 use crate::sql::{self, Param, Sql};
 use crate::topology::watch::{View, Watch};
 use crate::topology::{Shard, ShardId, Topology};
-use crate::transaction::recovery::Recovery;
+use crate::transaction::recovery::{PATIENCE, Recovery};
 use crate::transaction::{Coordinator, Transaction};
 
 #[derive(Clone, Debug)]
@@ -62,6 +62,8 @@ pub struct Limits {
     pub max_sessions: usize,
     /// After this long without a statement a session ends, and its transaction is rolled back, 30 s.
     pub session_idle_timeout: Duration,
+    /// How long a part of a transaction may be in doubt before it is brought to its end, 5 s.
+    pub in_doubt_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -77,6 +79,7 @@ impl Default for Limits {
             queue_timeout: Duration::from_secs(1),
             max_sessions: 1_000,
             session_idle_timeout: Duration::from_secs(30),
+            in_doubt_timeout: PATIENCE,
         }
     }
 }
@@ -189,8 +192,9 @@ impl Router {
             }
         });
         let tended = Arc::downgrade(&router);
+        let patience = router.limits.in_doubt_timeout;
         tokio::spawn(async move {
-            let mut recovery = Recovery::default();
+            let mut recovery = Recovery::new(patience);
             while let Some(router) = tended.upgrade() {
                 router.tend(&mut recovery).await;
                 drop(router);

@@ -293,6 +293,15 @@ impl Transaction {
         self.branches.iter().any(|branch| branch.wrote)
     }
 
+    /// Whether temporary tables can be made on a shard's connection: MySQL has none under XA.
+    pub fn may_make_tables(&self, shard: &ShardId) -> bool {
+        self.branches.first().is_none_or(|first| first.shard == *shard)
+    }
+
+    pub fn has_written_on(&self, shard: &ShardId) -> bool {
+        self.branches.iter().any(|branch| branch.shard == *shard && branch.wrote)
+    }
+
     /// Adds a shard, on a connection without a transaction.
     pub fn enlist(&mut self, shard: &ShardId, lease: Lease) {
         let xid = self.branches.first().map(|first| Xid::new(&self.number, &first.shard));

@@ -57,7 +57,11 @@ impl Execution<'_> {
     }
 
     async fn gather_rows(&self, node: &Gather, sink: &mut impl RowSink) -> Result<(), QueryError> {
-        let mut workshop = self.lease(&node.at).await?;
+        let is_apart = self.works_apart(&node.at).await;
+        let mut workshop = match is_apart {
+            true => self.pooled(&node.at).await?,
+            false => self.lease(&node.at).await?,
+        };
         self.prepare(node, &mut workshop).await?;
         let mut by_shard: BTreeMap<&ShardId, Vec<(&str, &Part)>> = BTreeMap::new();
         for input in &node.inputs {
@@ -68,7 +72,7 @@ impl Execution<'_> {
         let mut sources = Vec::new();
         for (&shard, parts) in &by_shard {
             // In a session's transaction a shard has one connection: its rows are held before they are put there.
-            if self.transaction.is_some() && *shard == node.at {
+            if self.transaction.is_some() && !is_apart && *shard == node.at {
                 self.copy_within(shard, parts, &mut workshop).await?;
                 continue;
             }
@@ -110,6 +114,14 @@ impl Execution<'_> {
             workshop.done();
         }
         outcome
+    }
+
+    /// Whether the copies are made on a connection outside of the session's transaction. What is read there, reference
+    /// and unsharded tables, must not have been written in it.
+    async fn works_apart(&self, shard: &ShardId) -> bool {
+        let Some(transaction) = self.transaction.filter(|_| !self.is_mariadb()) else { return false };
+        let transaction = transaction.lock().await;
+        !transaction.may_make_tables(shard) && !transaction.has_written_on(shard)
     }
 
     async fn prepare(&self, node: &Gather, workshop: &mut Lease) -> Result<(), QueryError> {

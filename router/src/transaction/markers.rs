@@ -46,6 +46,14 @@ pub(super) fn insert(number: &str, participants: &[ShardId]) -> String {
     )
 }
 
+/// Statements that delete markers, one by one and without locks on gaps: a condition over several could make the server
+/// look at, and wait for, rows of transactions that are going on.
+pub(super) fn deletion(numbers: &[String]) -> String {
+    let deletes: String =
+        numbers.iter().map(|number| format!("DELETE FROM _autoscaler.commits WHERE xid = '{number}'; ")).collect();
+    format!("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN; {deletes}COMMIT")
+}
+
 /// Transactions, with their participants, that one snapshot holds.
 pub type Markers = BTreeMap<String, Vec<String>>;
 
@@ -75,13 +83,13 @@ impl Coordinator {
         let mut by_shard: BTreeMap<&ShardId, Vec<String>> = BTreeMap::new();
         for settled in &due {
             for shard in &settled.participants {
-                by_shard.entry(shard).or_default().push(format!("'{}'", settled.number));
+                by_shard.entry(shard).or_default().push(settled.number.clone());
             }
         }
         for (shard, numbers) in by_shard {
             let Some(known) = topology.shard(shard) else { continue };
-            for batch in numbers.chunks(500) {
-                let delete = format!("DELETE FROM _autoscaler.commits WHERE xid IN ({})", batch.join(","));
+            for batch in numbers.chunks(100) {
+                let delete = deletion(batch);
                 let deleted = async {
                     let mut lease = self.shards.lease(known).await?;
                     let deleted = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(delete))).await;

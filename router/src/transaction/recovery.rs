@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
+use super::markers;
 use super::xid::Xid;
 use crate::endpoint::Endpoint;
 use crate::session::{self, errno};
@@ -60,14 +61,19 @@ pub struct Round {
 }
 
 /// Remembers, from round to round, since when branches are in doubt.
-#[derive(Default)]
 pub struct Recovery {
+    patience: Duration,
     connections: HashMap<ShardId, (Endpoint, MySqlConnection)>,
     since: BTreeMap<(ShardId, Xid), Instant>,
     pruned: Option<Instant>,
 }
 
 impl Recovery {
+    /// `patience`: how long a branch may be in doubt, [`PATIENCE`] if there is no reason for another.
+    pub fn new(patience: Duration) -> Recovery {
+        Recovery { patience, connections: HashMap::new(), since: BTreeMap::new(), pruned: None }
+    }
+
     /// Looks at every shard once, and brings to their end the branches that have been in doubt for too long.
     pub async fn round(&mut self, topology: &Topology) -> Round {
         let mut round = Round::default();
@@ -76,6 +82,7 @@ impl Recovery {
             let found = tokio::time::timeout(ANSWER_TIMEOUT, self.look(shard)).await;
             let found = found.unwrap_or(Err(RecoveryError::Silent));
             if let Err(error) = &found {
+                self.connections.remove(&shard.id);
                 tracing::debug!(shard = %shard.id, %error, "no look at prepared branches");
             }
             prepared.insert(shard.id.clone(), found.ok());
@@ -87,7 +94,7 @@ impl Recovery {
         self.since.retain(|known, _| found.contains(known) || prepared.get(&known.0).is_none_or(Option::is_none));
         for (shard, xid) in found {
             let since = *self.since.entry((shard.clone(), xid.clone())).or_insert_with(Instant::now);
-            if since.elapsed() < PATIENCE {
+            if since.elapsed() < self.patience {
                 round.in_doubt += 1;
                 continue;
             }
@@ -111,7 +118,9 @@ impl Recovery {
             self.pruned = Some(Instant::now());
             for shard in topology.shards() {
                 let pruned = tokio::time::timeout(ANSWER_TIMEOUT, self.prune(shard, &prepared)).await;
-                if let Ok(Err(error)) = pruned {
+                if let Err(error) = pruned.unwrap_or(Err(RecoveryError::Silent)) {
+                    // Whatever is half done on it ends with it.
+                    self.connections.remove(&shard.id);
                     tracing::debug!(shard = %shard.id, %error, "old numbers stay for now");
                 }
             }
@@ -123,6 +132,7 @@ impl Recovery {
         let is_current = self.connections.get(&shard.id).is_some_and(|(endpoint, _)| *endpoint == shard.endpoint);
         if !is_current {
             let mut connection = session::connect(&shard.endpoint).await?;
+            connection.execute(sqlx::raw_sql("SET SESSION innodb_lock_wait_timeout = 1")).await?;
             create_tables_if_absent(&mut connection).await?;
             self.connections.insert(shard.id.clone(), (shard.endpoint.clone(), connection));
         }
@@ -131,11 +141,7 @@ impl Recovery {
 
     async fn look(&mut self, shard: &Shard) -> Result<Vec<Xid>, RecoveryError> {
         let connection = self.connection(shard).await?;
-        let found = prepared(connection).await;
-        if found.is_err() {
-            self.connections.remove(&shard.id);
-        }
-        Ok(found?)
+        Ok(prepared(connection).await?)
     }
 
     /// Deletes numbers that nobody asks for any more.
@@ -145,24 +151,19 @@ impl Recovery {
         prepared: &BTreeMap<ShardId, Option<Vec<Xid>>>,
     ) -> Result<(), RecoveryError> {
         let connection = self.connection(shard).await?;
-        connection
-            .execute(sqlx::raw_sql(
-                "DELETE FROM _autoscaler.commits WHERE NOT committed AND at < SYSDATE() - INTERVAL 1 HOUR LIMIT 10000",
-            ))
-            .await?;
-        // All branches are prepared before a number is written: one that no shard lists now is not there any more.
-        let old =
-            "SELECT xid FROM _autoscaler.commits WHERE committed AND at < SYSDATE() - INTERVAL 1 MINUTE LIMIT 10000";
+        let old = "SELECT xid, committed FROM _autoscaler.commits \
+             WHERE at < SYSDATE() - INTERVAL IF(committed, 1, 60) MINUTE LIMIT 10000";
         let mut surplus = Vec::new();
         for row in connection.fetch_all(sqlx::raw_sql(old)).await? {
             let number: String = row.try_get_unchecked(0)?;
-            if !prepared.values().flatten().flatten().any(|xid| xid.number() == number) {
-                surplus.push(format!("'{number}'"));
+            // All branches are prepared before a number is written: one that no shard lists now is not there any more.
+            let is_listed = || prepared.values().flatten().flatten().any(|xid| xid.number() == number);
+            if row.try_get_unchecked::<i64, _>(1)? == 0 || !is_listed() {
+                surplus.push(number);
             }
         }
-        for batch in surplus.chunks(500) {
-            let delete = format!("DELETE FROM _autoscaler.commits WHERE xid IN ({})", batch.join(","));
-            connection.execute(sqlx::raw_sql(AssertSqlSafe(delete))).await?;
+        for batch in surplus.chunks(100) {
+            connection.execute(sqlx::raw_sql(AssertSqlSafe(markers::deletion(batch)))).await?;
         }
         Ok(())
     }

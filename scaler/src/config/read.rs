@@ -348,6 +348,8 @@ fn limits(value: Value<'_>) -> Option<Limits> {
     let max_sessions = integer("max_sessions", 0..=1_000_000);
     // Above it a server would close the connection of an open transaction first.
     let session_idle_timeout = integer("session_idle_timeout_ms", 100..=300_000);
+    // The least leaves a router at work, on a slow disk, the time to decide.
+    let in_doubt_timeout = integer("in_doubt_timeout_ms", 500..=300_000);
     object.finish();
     let count = |given: Option<u64>, default| given.and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
     Some(Limits {
@@ -361,6 +363,7 @@ fn limits(value: Value<'_>) -> Option<Limits> {
         queue_timeout: queue_timeout.map_or(default.queue_timeout, Duration::from_millis),
         max_sessions: count(max_sessions, default.max_sessions),
         session_idle_timeout: session_idle_timeout.map_or(default.session_idle_timeout, Duration::from_millis),
+        in_doubt_timeout: in_doubt_timeout.map_or(default.in_doubt_timeout, Duration::from_millis),
     })
 }
 

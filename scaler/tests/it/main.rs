@@ -8,6 +8,8 @@ mod bootstrap;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod commits;
+#[cfg(test)]
 mod compose;
 #[cfg(test)]
 mod demo;
@@ -27,6 +29,8 @@ mod programs;
 mod router;
 #[cfg(test)]
 mod servers;
+#[cfg(test)]
+mod sessions;
 #[cfg(test)]
 mod up;
 #[cfg(test)]

@@ -100,6 +100,10 @@ impl Server {
         router::session::connect(&self.endpoint(DATABASE)).await.unwrap()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends the server as a crash would.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -194,7 +198,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// A port below the range from which the kernel serves outgoing connections and other listeners.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let port = rand::random_range(10_000..32_000);
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
@@ -204,7 +208,7 @@ fn free_port() -> u16 {
 }
 
 /// Waits until a state holds, at most 20 s.
-pub async fn wait_until<F: Future<Output = bool>>(state: &str, holds: impl Fn() -> F) {
+pub async fn wait_until<F: Future<Output = bool>>(state: &str, mut holds: impl FnMut() -> F) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !holds().await {
         assert!(Instant::now() < deadline, "not within 20 s: {state}");

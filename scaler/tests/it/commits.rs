@@ -1,0 +1,445 @@
+//! Transactions over several shards while routers and servers are killed: all of one, or nothing.
+//!
+//! Clients move money between accounts on different shards and keep their own account of each transfer. Every round
+//! kills something at a point of the protocol, lets recovery work, and compares. `COMMIT_KILLS` sets the rounds of each
+//! test, `COMMIT_SEED` the first seed.
+
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use router::faults::{Faults, Point};
+use router::schema::Layout;
+use router::service::Limits;
+use serde_json::{Value, json};
+
+use crate::differential::cluster::Flavor;
+use crate::front::Front;
+use crate::servers::{DATABASE, Server, free_port, number, rows, wait_until};
+
+const ACCOUNTS: i64 = 24;
+const CLIENTS: u64 = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// The router said that it happened.
+    Done,
+    /// The router said that it did not.
+    Failed,
+    /// The router said that nobody knows, or it died.
+    Unknown,
+}
+
+fn layout() -> Layout {
+    Layout {
+        shard_keys: [("accounts", "id"), ("ledger", "account")].map(|(t, k)| (t.to_owned(), k.to_owned())).into(),
+        ..Layout::default()
+    }
+}
+
+fn limits() -> Limits {
+    Limits { in_doubt_timeout: Duration::from_millis(500), ..Limits::default() }
+}
+
+async fn servers(flavor: Flavor, count: usize) -> Option<Vec<Server>> {
+    let started = (0..count).map(|_| async {
+        match flavor {
+            Flavor::MariaDb => Server::start().await,
+            Flavor::MySql => Server::start_mysql().await,
+        }
+    });
+    futures_util::future::join_all(started).await.into_iter().collect()
+}
+
+async fn fill(front: &Front) {
+    let client = Client::new(&front.url, 0);
+    for sql in [
+        "CREATE TABLE accounts (id BIGINT PRIMARY KEY, v BIGINT NOT NULL)".to_owned(),
+        "CREATE TABLE ledger (account BIGINT, transfer BIGINT, amount BIGINT, PRIMARY KEY (account, transfer))"
+            .to_owned(),
+        format!(
+            "INSERT INTO accounts VALUES {}",
+            (1..=ACCOUNTS).map(|id| format!("({id}, 1000)")).collect::<Vec<_>>().join(", ")
+        ),
+    ] {
+        assert_eq!(client.post(None, &sql).await.unwrap().0, 200, "{sql}");
+    }
+}
+
+/// Sends transfers and remembers what it was told of each.
+struct Client {
+    url: String,
+    http: reqwest::Client,
+    session: String,
+}
+
+impl Client {
+    fn new(url: &str, number: u64) -> Client {
+        Client { url: url.to_owned(), http: reqwest::Client::new(), session: format!("client-{number}") }
+    }
+
+    async fn post(&self, session: Option<&str>, sql: &str) -> Option<(u16, Value)> {
+        let mut request = self.http.post(format!("{}/query", self.url)).json(&json!({ "query": sql }));
+        if let Some(session) = session {
+            request = request.header("X-Session-Id", session);
+        }
+        let answer = request.send().await.ok()?;
+        Some((answer.status().as_u16(), answer.json().await.ok()?))
+    }
+
+    /// One transfer, as one statement or as a transaction of several.
+    async fn transfer(&self, number: u64, rng: &mut StdRng) -> Ending {
+        let (from, to) = (rng.random_range(1..=ACCOUNTS), rng.random_range(1..=ACCOUNTS));
+        if from == to {
+            return Ending::Failed;
+        }
+        let amount = rng.random_range(1..100);
+        let entries = format!("INSERT INTO ledger VALUES ({from}, {number}, -{amount}), ({to}, {number}, {amount})");
+        if rng.random_bool(0.3) {
+            // Without the accounts: what the ledger says of it is not counted there.
+            let entries = entries.replace(&format!(", {amount})"), ", 0)").replace(&format!(", -{amount})"), ", 0)");
+            return ending(self.post(None, &entries).await);
+        }
+        let session = Some(&*self.session);
+        for sql in [
+            "BEGIN".to_owned(),
+            format!("UPDATE accounts SET v = v - {amount} WHERE id = {from}"),
+            format!("UPDATE accounts SET v = v + {amount} WHERE id = {to}"),
+            entries,
+        ] {
+            match self.post(session, &sql).await {
+                Some((200, _)) => {}
+                // Before COMMIT nothing can have happened.
+                other => {
+                    self.post(session, "ROLLBACK").await;
+                    assert_ne!(ending(other), Ending::Done, "{sql}");
+                    return Ending::Failed;
+                }
+            }
+        }
+        ending(self.post(session, "COMMIT").await)
+    }
+}
+
+fn ending(answer: Option<(u16, Value)>) -> Ending {
+    match answer {
+        Some((200, _)) => Ending::Done,
+        Some((_, answer)) if answer["error"]["code"] == "outcome_unknown" => Ending::Unknown,
+        Some(_) => Ending::Failed,
+        None => Ending::Unknown,
+    }
+}
+
+/// Clients at work until told to stop, or their router is gone.
+async fn work(url: &str, seed: u64, numbers: &AtomicU64, stop: &AtomicBool) -> Vec<(u64, Ending)> {
+    let clients = (0..CLIENTS).map(|client| async move {
+        let mut rng = StdRng::seed_from_u64(seed * CLIENTS + client);
+        let sender = Client::new(url, client);
+        let mut endings = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            let number = numbers.fetch_add(1, Ordering::Relaxed);
+            let ending = sender.transfer(number, &mut rng).await;
+            endings.push((number, ending));
+        }
+        endings
+    });
+    futures_util::future::join_all(clients).await.into_iter().flatten().collect()
+}
+
+#[derive(Default)]
+struct Tally {
+    rounds: u32,
+    longest_doubt: Duration,
+}
+
+/// What every transfer came to is what its client was told.
+async fn check(servers: &[Server], endings: &[(u64, Ending)], what: &str) {
+    let mut accounts: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut entries: BTreeMap<u64, Vec<(i64, i64)>> = BTreeMap::new();
+    for server in servers {
+        let mut connection = server.connect().await;
+        for row in rows(&mut connection, "SELECT id, v FROM accounts").await {
+            accounts.insert(row[0].parse().unwrap(), row[1].parse().unwrap());
+        }
+        for row in rows(&mut connection, "SELECT transfer, account, amount FROM ledger").await {
+            let entry = (row[1].parse().unwrap(), row[2].parse().unwrap());
+            entries.entry(row[0].parse().unwrap()).or_default().push(entry);
+        }
+    }
+    assert_eq!(accounts.values().sum::<i64>(), ACCOUNTS * 1000, "{what}: money came or went");
+    let mut expected: BTreeMap<i64, i64> = (1..=ACCOUNTS).map(|id| (id, 1000)).collect();
+    for (account, amount) in entries.values().flatten() {
+        *expected.get_mut(account).unwrap() += amount;
+    }
+    assert_eq!(accounts, expected, "{what}: the accounts are not what the ledger says");
+    for (number, ending) in endings {
+        let found = entries.get(number).map_or(0, Vec::len);
+        match ending {
+            Ending::Done => assert_eq!(found, 2, "{what}: transfer {number} was acknowledged"),
+            Ending::Failed => assert_eq!(found, 0, "{what}: transfer {number} was said not to have happened"),
+            Ending::Unknown => assert!(found == 0 || found == 2, "{what}: transfer {number} happened by half"),
+        }
+    }
+}
+
+/// Waits until no branch is left prepared; returns how long that took.
+async fn no_doubt(servers: &[Server]) -> Duration {
+    let started = Instant::now();
+    wait_until("no branch is in doubt", || async {
+        for server in servers {
+            if !rows(&mut server.connect().await, "XA RECOVER").await.is_empty() {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
+    started.elapsed()
+}
+
+fn rounds(default: u32) -> (u32, u64) {
+    let number = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
+    let rounds = number("COMMIT_KILLS").map_or(default, |rounds| u32::try_from(rounds).unwrap());
+    (rounds, number("COMMIT_SEED").unwrap_or(1))
+}
+
+/// The router as a process of its own, which ends itself.
+struct Process {
+    child: Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Process {
+    async fn start(servers: &[Server], fault: &str) -> Process {
+        let folder = tempfile::TempDir::new().unwrap();
+        let shards: serde_json::Map<String, Value> = (1..)
+            .zip(servers)
+            .map(|(number, server)| {
+                let endpoint = server.endpoint(DATABASE);
+                let (host, port) = endpoint.tcp_address().unwrap();
+                let (user, password) = (endpoint.user(), endpoint.password());
+                (format!("shard-{number}"), json!(format!("{user}:{password}@tcp({host}:{port})/{DATABASE}")))
+            })
+            .collect();
+        let port = free_port();
+        let config = json!({
+            "shards": shards,
+            "table_shard_keys": { "accounts": "id", "ledger": "account" },
+            "router_listen": format!("127.0.0.1:{port}"),
+        });
+        let file = folder.path().join("config.json");
+        std::fs::write(&file, config.to_string()).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_sql-autoscaler"))
+            .arg("--config")
+            .arg(&file)
+            .args(["--log-level", "error", "router"])
+            .env("SQL_AUTOSCALER_FAULT", fault)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let process = Process { child, url: format!("http://127.0.0.1:{port}"), _folder: folder };
+        let http = reqwest::Client::new();
+        wait_until("the router is ready", || async {
+            let ready = http.get(format!("{}/ready", process.url)).send().await;
+            match ready {
+                Ok(answer) => answer.json::<Value>().await.is_ok_and(|body| body["unavailable_shards"] == json!([])),
+                Err(_) => false,
+            }
+        })
+        .await;
+        process
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The router dies at each point of the protocol in turn.
+async fn routers_are_killed(flavor: Flavor, default_rounds: u32) {
+    let Some(servers) = servers(flavor, 3).await else { return };
+    let front = Front::start(&servers, layout(), limits()).await;
+    fill(&front).await;
+    drop(front);
+    let (rounds, seed) = rounds(default_rounds);
+    let numbers = AtomicU64::new(1);
+    let mut endings = Vec::new();
+    let mut tally = Tally::default();
+    for round in 0..rounds {
+        let seed = seed + u64::from(round);
+        let mut rng = StdRng::seed_from_u64(seed);
+        let point = Point::ALL[round as usize % Point::ALL.len()];
+        let fault = format!("{}:{}", point.as_str(), rng.random_range(1..30));
+        let what = format!("{flavor:?}, seed {seed}, router killed at {fault}");
+        let mut process = Process::start(&servers, &fault).await;
+        let stop = AtomicBool::new(false);
+        let killed = async {
+            wait_until("the router has killed itself", || {
+                let ended = process.child.try_wait().unwrap().is_some();
+                async move { ended }
+            })
+            .await;
+            stop.store(true, Ordering::Relaxed);
+        };
+        let url = process.url.clone();
+        let (worked, ()) = tokio::join!(work(&url, seed, &numbers, &stop), killed);
+        // Another router finds what the dead one left.
+        let front = Front::start(&servers, layout(), limits()).await;
+        tally.longest_doubt = tally.longest_doubt.max(no_doubt(&servers).await);
+        drop(front);
+        endings.extend(worked);
+        check(&servers, &endings, &what).await;
+        tally.rounds += 1;
+    }
+    report("routers killed", flavor, &tally, &endings);
+}
+
+fn report(what: &str, flavor: Flavor, tally: &Tally, endings: &[(u64, Ending)]) {
+    let count = |wanted: Ending| endings.iter().filter(|(_, ending)| *ending == wanted).count();
+    println!(
+        "{flavor:?}: {} {what}; transfers: {} done, {} not done, {} unknown; longest doubt after it {:?}",
+        tally.rounds,
+        count(Ending::Done),
+        count(Ending::Failed),
+        count(Ending::Unknown),
+        tally.longest_doubt
+    );
+    assert!(count(Ending::Done) > 0);
+}
+
+/// A server dies while the router is at a point of the protocol, and comes back.
+async fn servers_are_killed(flavor: Flavor, default_rounds: u32) {
+    let Some(mut servers) = servers(flavor, 3).await else { return };
+    let front = Front::start(&servers, layout(), limits()).await;
+    fill(&front).await;
+    drop(front);
+    let (rounds, seed) = rounds(default_rounds);
+    let numbers = AtomicU64::new(1);
+    let mut endings = Vec::new();
+    let mut tally = Tally::default();
+    for round in 0..rounds {
+        let seed = seed + u64::from(round);
+        let mut rng = StdRng::seed_from_u64(seed);
+        let point = Point::ALL[round as usize % Point::ALL.len()];
+        let victim = rng.random_range(0..servers.len());
+        let after = rng.random_range(1..30);
+        let what = format!("{flavor:?}, seed {seed}, shard-{} killed at {}:{after}", victim + 1, point.as_str());
+        let pid = servers[victim].pid().to_string();
+        let (left, killed) = (Arc::new(AtomicU32::new(after)), Arc::new(AtomicBool::new(false)));
+        let is_killed = killed.clone();
+        let faults = Faults::hook(move |reached| {
+            if reached == point && left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+                is_killed.store(true, Ordering::Relaxed);
+            }
+            Box::pin(std::future::ready(()))
+        });
+        let front = Front::with_faults(&servers, layout(), limits(), faults).await;
+        let stop = AtomicBool::new(false);
+        let url = front.url.clone();
+        let server = &mut servers[victim];
+        let restart = async {
+            wait_until("a server is killed", || async { killed.load(Ordering::Relaxed) }).await;
+            server.kill();
+            server.restart().await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            stop.store(true, Ordering::Relaxed);
+        };
+        let (worked, ()) = tokio::join!(work(&url, seed, &numbers, &stop), restart);
+        tally.longest_doubt = tally.longest_doubt.max(no_doubt(&servers).await);
+        drop(front);
+        endings.extend(worked);
+        check(&servers, &endings, &what).await;
+        tally.rounds += 1;
+    }
+    report("servers killed", flavor, &tally, &endings);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_router_leaves_nothing_by_half_on_mariadb() {
+    routers_are_killed(Flavor::MariaDb, 14).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_router_leaves_nothing_by_half_on_mysql() {
+    routers_are_killed(Flavor::MySql, 7).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_mariadb_leaves_nothing_by_half() {
+    servers_are_killed(Flavor::MariaDb, 14).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_mysql_leaves_nothing_by_half() {
+    servers_are_killed(Flavor::MySql, 7).await;
+}
+
+/// What a read over several shards may see of transfers that go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_read_sees_half_a_transaction() {
+    let Some(servers) = servers(Flavor::MariaDb, 3).await else { return };
+    // Longer than usual between the decision and the other branches' commits.
+    let faults = Faults::hook(|point| match point {
+        Point::Decided => Box::pin(tokio::time::sleep(Duration::from_millis(2))),
+        _ => Box::pin(std::future::ready(())),
+    });
+    let front = Front::with_faults(&servers, layout(), limits(), faults).await;
+    fill(&front).await;
+    let numbers = AtomicU64::new(1);
+    let stop = AtomicBool::new(false);
+    let reader = async |consistency: &str, query: &str, total: &Value| {
+        let (mut reads, mut torn) = (0u32, 0u32);
+        let ends = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < ends {
+            let body = json!({ "query": query, "consistency": consistency });
+            let answer = front.client.post(format!("{}/query", front.url)).json(&body).send().await.unwrap();
+            let answer: Value = answer.json().await.unwrap();
+            reads += 1;
+            torn += u32::from(answer["data"][0]["s"] != *total);
+        }
+        (reads, torn)
+    };
+    let total = serde_json::from_str(&(ACCOUNTS * 1000).to_string()).unwrap();
+    let readers = async {
+        let merged = reader("atomic", "SELECT SUM(v) s FROM accounts", &total).await;
+        let reduced = reader("atomic", "SELECT SUM(v) + 0 s FROM accounts", &total).await;
+        let gathered =
+            reader("atomic", "SELECT SUM(a.v) s FROM accounts a JOIN accounts b ON a.id = b.id + 0", &total).await;
+        let of_each_shard = reader("shard", "SELECT SUM(v) s FROM accounts", &total).await;
+        stop.store(true, Ordering::Relaxed);
+        (merged, reduced, gathered, of_each_shard)
+    };
+    let (worked, (merged, reduced, gathered, of_each_shard)) =
+        tokio::join!(work(&front.url, 1, &numbers, &stop), readers);
+    println!(
+        "reads and torn ones beside {} transfers: merged {merged:?}, reduced {reduced:?}, gathered {gathered:?}, \
+         without looking {of_each_shard:?}",
+        worked.len()
+    );
+    for (reads, torn) in [merged, reduced, gathered] {
+        assert!(reads > 0 && torn == 0, "{torn} of {reads} reads saw half a transaction");
+    }
+    // Else this test could not fail.
+    assert!(of_each_shard.1 > 0, "no read without looking was torn");
+    let mut connection = servers[0].connect().await;
+    wait_until("the markers are gone", || async {
+        let mut left = 0;
+        for server in &servers {
+            left += number(&mut server.connect().await, "SELECT COUNT(*) FROM _autoscaler.commits").await;
+        }
+        left == 0
+    })
+    .await;
+    assert_eq!(number(&mut connection, "SELECT COUNT(*) FROM _autoscaler.commits").await, 0);
+}
