@@ -56,6 +56,8 @@ pub enum QueryError {
     SessionBusy,
     #[error("{shard} has other rows of a reference table than the other shards: nothing was written")]
     CopiesDiffer { shard: ShardId },
+    #[error("the tables that are to be changed ({tables}) are defined otherwise on {shard} than on the home shard")]
+    TablesDiffer { shard: ShardId, tables: String },
     /// Shards had different columns: a change of the schema is on its way.
     #[error("the tables are being changed: the shards do not have the same columns")]
     SchemaChanging,
@@ -116,7 +118,9 @@ impl QueryError {
                 Some("GRANT CREATE TEMPORARY TABLES on the database to the router's account".to_owned())
             }
             QueryError::TransactionLost(_) => Some("run the transaction again from its beginning".to_owned()),
-            QueryError::CopiesDiffer { .. } => Some("`sql-autoscaler check` compares them".to_owned()),
+            QueryError::CopiesDiffer { .. } | QueryError::TablesDiffer { .. } => {
+                Some("`sql-autoscaler check` compares them".to_owned())
+            }
             QueryError::LimitExceeded(_) => Some("ask for fewer rows with WHERE or LIMIT".to_owned()),
             error if error.is_conflict() => Some("send the statement again".to_owned()),
             _ => None,

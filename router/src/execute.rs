@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use sqlx::mysql::MySqlRow;
-use sqlx::{AssertSqlSafe, Executor, Statement as _};
+use sqlx::{AssertSqlSafe, Column as _, Row as _, Statement as _};
 use tokio::sync::Mutex;
 
 pub use self::write::REAL_CLOCK;
@@ -23,7 +23,7 @@ use crate::merge::compare::{Compare, OrderKey, Pad, compare_for, compare_rows};
 use crate::merge::decimal::Division;
 use crate::merge::order::{KWay, Window};
 use crate::metrics::Metrics;
-use crate::plan::{self, Combine, DefineNode, Grouping, Merge, MergeKey, Part, Position, ReadNode};
+use crate::plan::{self, Combine, Grouping, Merge, MergeKey, Part, Position, ReadNode};
 use crate::session;
 use crate::shards::Lease;
 use crate::topology::watch::View;
@@ -129,6 +129,9 @@ impl Execution<'_> {
             drop(inputs);
             return self.empty(node, leases, sink).await;
         };
+        if firsts.iter().flatten().any(|other| !has_same_columns(first, other)) {
+            return Err(QueryError::SchemaChanging);
+        }
         let mut columns = columns_of(first, is_json);
         name_floats(&node.float_columns, &mut columns);
         gather::refuse_floats(&node.float_columns, &columns)?;
@@ -208,49 +211,6 @@ impl Execution<'_> {
         Ok(())
     }
 
-    /// Runs DDL on every shard, the home shard first, so that a statement that is wrong changes nothing anywhere.
-    pub async fn define(&self, node: &DefineNode) -> Result<Written, QueryError> {
-        let mut leases = Vec::new();
-        for shard in &node.shards {
-            let part = Part { shard: shard.clone(), sql: node.sql.clone() };
-            let mut lease = self.lease(shard).await?;
-            // Reached for certain, before anything is changed anywhere.
-            store::look(lease.begin())
-                .await
-                .map_err(|error| QueryError::ShardUnavailable { shard: shard.clone(), cause: error.to_string() })?;
-            lease.done();
-            leases.push((part, lease));
-        }
-        let mut done: Vec<String> = Vec::new();
-        for (part, lease) in &mut leases {
-            let result = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(part.sql.clone()))).await;
-            match result {
-                Ok(_) => done.push(part.shard.to_string()),
-                Err(error) => {
-                    let error = QueryError::of_shard(&part.shard, error);
-                    if matches!(error, QueryError::Database { .. }) {
-                        lease.done();
-                    }
-                    return Err(match (done.is_empty(), error) {
-                        (true, error) => error,
-                        (false, QueryError::Database { shard, errno, sqlstate, message }) => QueryError::Database {
-                            message: format!("{message} (on {shard}; done on {} already)", done.join(", ")),
-                            shard,
-                            errno,
-                            sqlstate,
-                        },
-                        (false, error) => {
-                            QueryError::OutcomeUnknown { shard: part.shard.clone(), cause: error.to_string() }
-                        }
-                    });
-                }
-            }
-            store::bump_schema_version(lease.begin()).await.map_err(|error| QueryError::Internal(error.to_string()))?;
-            lease.done();
-        }
-        Ok(Written::default())
-    }
-
     fn metrics(&self) -> &Metrics {
         &self.coordinator.metrics
     }
@@ -280,6 +240,12 @@ impl Execution<'_> {
     fn timed_out(&self) -> QueryError {
         QueryError::Timeout { milliseconds: self.timeout.as_millis() }
     }
+}
+
+/// Shards that a change of the schema has reached answer otherwise than those that it has not.
+fn has_same_columns(one: &MySqlRow, two: &MySqlRow) -> bool {
+    let names = |row: &MySqlRow| row.columns().iter().map(|column| column.name().to_owned()).collect::<Vec<_>>();
+    names(one) == names(two)
 }
 
 /// What is read as DOUBLE to be exact is a FLOAT to the client.

@@ -280,9 +280,11 @@ impl Failure {
             QueryError::LimitExceeded(_) | QueryError::TooManyToGather(_) | QueryError::Merge(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded")
             }
-            QueryError::KeptMoving | QueryError::GivenUp(_) | QueryError::SessionBusy | QueryError::SchemaChanging => {
-                (StatusCode::CONFLICT, "conflict")
-            }
+            QueryError::KeptMoving
+            | QueryError::TablesDiffer { .. }
+            | QueryError::GivenUp(_)
+            | QueryError::SessionBusy
+            | QueryError::SchemaChanging => (StatusCode::CONFLICT, "conflict"),
             QueryError::Row(_) | QueryError::Moved(_) | QueryError::CopiesDiffer { .. } | QueryError::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }

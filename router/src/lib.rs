@@ -14,7 +14,7 @@ pub mod execute;
 pub mod merge;
 
 pub mod cells;
-mod definitions;
+pub mod definitions;
 pub mod endpoint;
 pub mod error;
 pub mod faults;

@@ -1,6 +1,7 @@
 //! Decides, without IO, which shards a statement goes to, what each gets, and how the answers become one.
 
 mod change;
+mod define;
 mod gather;
 mod insert;
 mod order;
@@ -27,7 +28,7 @@ use crate::merge::compare::Pad;
 use crate::schema::Schema;
 use crate::slots::Slot;
 use crate::sql::freeze::frozen;
-use crate::sql::statement::{Define, DefineKind, Opaque, Read, Scope, Statement, TableName, TableUse, Unsupported};
+use crate::sql::statement::{Opaque, Read, Scope, Statement, TableName, TableUse, Unsupported};
 use crate::sql::{Sql, analyse};
 use crate::topology::{Epoch, ShardId, Topology};
 
@@ -185,8 +186,15 @@ pub struct Relocation {
 /// DDL for every shard.
 #[derive(Debug)]
 pub struct DefineNode {
+    /// The home shard first, whose answer decides whether the statement is wrong.
     pub shards: Vec<ShardId>,
+    /// Those of them that own nothing: they get what they lack with their first rows.
+    pub newcomers: Vec<ShardId>,
     pub sql: String,
+    /// Tables that must be the same everywhere before they are changed.
+    pub tables: Vec<String>,
+    /// What takes it back on a shard, where that is possible.
+    pub inverse: Option<String>,
 }
 
 /// One statement for one shard.
@@ -403,60 +411,6 @@ impl Planner<'_> {
         }
     }
 
-    fn plan_define(&self, sql: &Sql, define: &Define) -> Result<Plan, Refusal> {
-        if !self.topology.moves().is_empty() {
-            return Err(Refusal::MoveInProgress("the schema cannot be changed"));
-        }
-        let several = self.topology.shards().len() > 1;
-        if several && define.touches_rows {
-            let hint = "use DELETE with the sharding key, or INSERT … VALUES";
-            return Err(Unsupported::with_hint("DDL that writes or removes rows on several shards", hint).into());
-        }
-        for table in &define.tables {
-            self.own_schema(table)?;
-            self.check_definition(define, &table.name)?;
-        }
-        Ok(Plan {
-            route: if several { Route::Scatter } else { Route::Single },
-            reason: "every shard has every table".to_owned(),
-            node: Node::Define(DefineNode {
-                shards: self.topology.shards().iter().map(|shard| shard.id.clone()).collect(),
-                sql: sql.text.clone(),
-            }),
-            epoch: self.topology.epoch(),
-        })
-    }
-
-    fn check_definition(&self, define: &Define, table: &str) -> Result<(), Refusal> {
-        let Some(key) = self.schema.layout_key(table) else {
-            return match define.renames_table && self.schema.layout_reference(table) {
-                true => Err(renamed(table)),
-                false => Ok(()),
-            };
-        };
-        if define.renames_table {
-            return Err(renamed(table));
-        }
-        if define.altered_columns.iter().any(|column| column.eq_ignore_ascii_case(key)) {
-            let hint = "rows would lie on the wrong shards";
-            return Err(Unsupported::with_hint(format!("changing `{key}`, the sharding key of {table},"), hint).into());
-        }
-        if define.kind != DefineKind::CreateTable || define.created_columns.is_empty() {
-            return Ok(());
-        }
-        match define.created_columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
-            None => Err(Refusal::UnusableTable {
-                table: table.to_owned(),
-                reason: format!("it has no column `{key}`, its sharding key in table_shard_keys"),
-            }),
-            Some((_, type_name)) if !can_be_key(type_name) => Err(Refusal::UnusableTable {
-                table: table.to_owned(),
-                reason: format!("its sharding key `{key}` is unsupported: type {type_name} cannot be a sharding key"),
-            }),
-            Some(_) => Ok(()),
-        }
-    }
-
     /// The shard that owns every slot, if one does.
     fn only_owner(&self) -> Option<ShardId> {
         let first = self.topology.owner(Slot::OF_NULL);
@@ -517,17 +471,4 @@ impl Planner<'_> {
     fn no_such_table(&self, table: &TableName) -> Refusal {
         Refusal::NoSuchTable { database: self.schema.database().to_owned(), table: table.name.clone() }
     }
-}
-
-fn renamed(table: &str) -> Refusal {
-    let hint = "its place is bound to its name in the configuration";
-    Unsupported::with_hint(format!("renaming {table}"), hint).into()
-}
-
-/// A first look at a type's name; the schema has the last word once the table exists.
-fn can_be_key(type_name: &str) -> bool {
-    const NEVER: [&str; 12] =
-        ["DECIMAL", "NUMERIC", "DEC", "FLOAT", "DOUBLE", "REAL", "ENUM", "SET", "JSON", "BIT", "TIME", "TIMESTAMP"];
-    let word: String = type_name.chars().take_while(char::is_ascii_alphabetic).collect();
-    !NEVER.contains(&word.to_uppercase().as_str())
 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
 use tokio::sync::Mutex;
 
@@ -118,6 +119,16 @@ async fn first_free(shards: &Shards, topology: &Topology, wanted: &IdsWanted) ->
         lease.done();
     }
     Ok(first)
+}
+
+/// Raises a table's sequence, if it has one, to the number that the table says its server would give next.
+pub async fn follow(connection: &mut MySqlConnection, table: &str) -> Result<(), sqlx::Error> {
+    let shown = format!("SHOW CREATE TABLE {}", quote(table));
+    let Ok(Some(row)) = connection.fetch_optional(sqlx::raw_sql(AssertSqlSafe(shown))).await else { return Ok(()) };
+    let Some(next) = next_of(&row.try_get_unchecked::<String, _>(1)?) else { return Ok(()) };
+    let name = quote_text(&table.to_lowercase());
+    let raise = format!("UPDATE _autoscaler.sequences SET next = GREATEST(next, {next}) WHERE name = {name}");
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(raise))).await.map(drop)
 }
 
 /// The number that a table's definition says its server would give next.

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use self::literals::LiteralRows;
 use self::session::Sessions;
+use crate::definitions;
 use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
 use crate::faults::Faults;
@@ -210,6 +211,14 @@ impl Router {
         if let Some(topology) = self.topology() {
             let round = recovery.round(&topology).await;
             self.metrics().recovered(&round);
+            match definitions::resume(&self.coordinator, &topology).await {
+                Ok(0) => {}
+                Ok(resumed) => {
+                    tracing::info!(resumed, "changes of the schema that were left half done are at their end");
+                    self.watch.load_schema().await;
+                }
+                Err(error) => tracing::debug!(%error, "changes of the schema stay half done for now"),
+            }
             self.coordinator.delete_settled(&topology).await;
         }
         self.sessions.end_idle(&self.coordinator).await;
@@ -484,9 +493,9 @@ impl Router {
             Node::Refill(_) => Err(QueryError::Internal("a query to be read first".to_owned())),
             Node::Write(node) => execution.write(node, sink).await.map(Some),
             Node::Define(node) => {
-                let outcome = execution.define(node).await;
+                let outcome = self.coordinator.define(node, view.topology.clone()).await;
                 self.watch.load_schema().await;
-                outcome.map(Some)
+                outcome.map(|()| Some(Written::default()))
             }
         }
     }

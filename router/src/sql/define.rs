@@ -1,11 +1,14 @@
 //! DDL and SHOW at token level: they are sent as written, so only the names in them matter.
 
-use sqlparser::ast;
+use sqlparser::ast::{
+    self, AlterTableOperation, ColumnOption, ForeignKeyConstraint, PrimaryKeyConstraint, TableConstraint,
+    UniqueConstraint,
+};
 use sqlparser::tokenizer::Token;
 
 use super::Sql;
 use super::analyse::{column_name, named_table};
-use super::statement::{Define, DefineKind, TableName, Unsupported};
+use super::statement::{Define, DefineKind, ForeignKey, TableName, Unsupported};
 
 /// Reads what a DDL statement does to which tables.
 pub(super) fn define(sql: &Sql, kind: DefineKind) -> Result<Define, Unsupported> {
@@ -28,7 +31,10 @@ pub(super) fn define(sql: &Sql, kind: DefineKind) -> Result<Define, Unsupported>
         kind,
         tables,
         created_columns: created_columns(sql)?,
-        touches_rows: (kind == DefineKind::CreateTable && words.has("SELECT")) || words.at(0, "TRUNCATE"),
+        reads_rows: kind == DefineKind::CreateTable && words.has("SELECT"),
+        unique_indexes: unique_indexes(sql),
+        foreign_keys: foreign_keys(sql),
+        created_index: created_index(sql),
         altered_columns: if kind == DefineKind::AlterTable { words.altered_columns() } else { Vec::new() },
         renames_table: words.at(0, "RENAME") || (kind == DefineKind::AlterTable && words.renames_table()),
     })
@@ -57,6 +63,81 @@ fn created_columns(sql: &Sql) -> Result<Vec<(String, String)>, Unsupported> {
             table.columns.iter().map(|column| Ok((name(column)?, column.data_type.to_string()))).collect()
         }
         _ => Ok(Vec::new()),
+    }
+}
+
+/// Constraints of CREATE TABLE and ALTER TABLE, those of single columns written as constraints of the table.
+fn constraints(sql: &Sql) -> Vec<TableConstraint> {
+    match &sql.statement {
+        Ok(ast::Statement::CreateTable(table)) => {
+            let of_columns = table.columns.iter().flat_map(|column| {
+                column.options.iter().filter_map(|option| match &option.option {
+                    ColumnOption::PrimaryKey(key) => Some(TableConstraint::PrimaryKey(PrimaryKeyConstraint {
+                        columns: vec![column.name.clone().into()],
+                        ..key.clone()
+                    })),
+                    ColumnOption::Unique(unique) => Some(TableConstraint::Unique(UniqueConstraint {
+                        columns: vec![column.name.clone().into()],
+                        ..unique.clone()
+                    })),
+                    ColumnOption::ForeignKey(key) => Some(TableConstraint::ForeignKey(ForeignKeyConstraint {
+                        columns: vec![column.name.clone()],
+                        ..key.clone()
+                    })),
+                    _ => None,
+                })
+            });
+            table.constraints.iter().cloned().chain(of_columns).collect()
+        }
+        Ok(ast::Statement::AlterTable(alter)) => {
+            let added = alter.operations.iter().filter_map(|operation| match operation {
+                AlterTableOperation::AddConstraint { constraint, .. } => Some(constraint.clone()),
+                _ => None,
+            });
+            added.collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The columns of each unique index; an expression has no name.
+fn unique_indexes(sql: &Sql) -> Vec<Vec<String>> {
+    let names = |columns: &[ast::IndexColumn]| columns.iter().map(|column| name_of(&column.column.expr)).collect();
+    if let Ok(ast::Statement::CreateIndex(index)) = &sql.statement {
+        return if index.unique { vec![names(&index.columns)] } else { Vec::new() };
+    }
+    let columns = |constraint: TableConstraint| match constraint {
+        TableConstraint::PrimaryKey(key) => Some(names(&key.columns)),
+        TableConstraint::Unique(unique) => Some(names(&unique.columns)),
+        _ => None,
+    };
+    constraints(sql).into_iter().filter_map(columns).collect()
+}
+
+fn name_of(expr: &ast::Expr) -> String {
+    match expr {
+        ast::Expr::Identifier(name) => name.value.clone(),
+        _ => String::new(),
+    }
+}
+
+fn foreign_keys(sql: &Sql) -> Vec<ForeignKey> {
+    let names = |names: &[ast::Ident]| names.iter().map(|name| name.value.clone()).collect();
+    let key = |constraint: TableConstraint| match constraint {
+        TableConstraint::ForeignKey(key) => Some(ForeignKey {
+            columns: names(&key.columns),
+            table: named_table(&key.foreign_table).ok()?.name,
+            referred: names(&key.referred_columns),
+        }),
+        _ => None,
+    };
+    constraints(sql).into_iter().filter_map(key).collect()
+}
+
+fn created_index(sql: &Sql) -> Option<String> {
+    match &sql.statement {
+        Ok(ast::Statement::CreateIndex(index)) if !index.if_not_exists => index.name.as_ref().map(ToString::to_string),
+        _ => None,
     }
 }
 

@@ -94,11 +94,24 @@ pub struct Define {
     pub tables: Vec<TableName>,
     /// CREATE TABLE with a column list: the columns' names and types as written.
     pub created_columns: Vec<(String, String)>,
-    /// Rows are read or removed by it: CREATE TABLE … SELECT, TRUNCATE.
-    pub touches_rows: bool,
+    /// CREATE TABLE … SELECT.
+    pub reads_rows: bool,
+    /// The columns of unique indexes that it makes.
+    pub unique_indexes: Vec<Vec<String>>,
+    pub foreign_keys: Vec<ForeignKey>,
+    /// The index that CREATE INDEX makes, as written.
+    pub created_index: Option<String>,
     /// Columns that ALTER TABLE drops, renames or redefines.
     pub altered_columns: Vec<String>,
     pub renames_table: bool,
+}
+
+/// A foreign key that a definition makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignKey {
+    pub columns: Vec<String>,
+    pub table: String,
+    pub referred: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

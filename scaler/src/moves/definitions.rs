@@ -1,5 +1,6 @@
 //! Table and view definitions: brought to the target, and compared.
 
+use router::definitions::without_auto_increment;
 use router::schema::quote;
 
 use super::MoveError;
@@ -122,29 +123,5 @@ async fn create(target: &mut Connection, statement: &str) -> Result<(), MoveErro
     match target.run(statement).await {
         Err(error) if error_number(&error) == Some(TABLE_EXISTS) => Ok(()),
         other => other.map(|_| ()),
-    }
-}
-
-/// A definition without its `AUTO_INCREMENT=n`, which differs from shard to shard.
-fn without_auto_increment(definition: &str) -> String {
-    // The option stands behind the closing parenthesis of the columns, the last line that starts with one.
-    let options = definition.rfind("\n)").unwrap_or(0);
-    let Some(start) = definition[options..].find(" AUTO_INCREMENT=").map(|found| options + found) else {
-        return definition.to_owned();
-    };
-    let rest = &definition[start + " AUTO_INCREMENT=".len()..];
-    format!("{}{}", &definition[..start], rest.trim_start_matches(|c: char| c.is_ascii_digit()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_auto_increment;
-
-    #[test]
-    fn only_the_table_option_is_left_out() {
-        let table = "CREATE TABLE `t` (\n  `a` int DEFAULT ' AUTO_INCREMENT=5'\n) ENGINE=InnoDB AUTO_INCREMENT=12 X";
-        let expected = "CREATE TABLE `t` (\n  `a` int DEFAULT ' AUTO_INCREMENT=5'\n) ENGINE=InnoDB X";
-        assert_eq!(without_auto_increment(table), expected);
-        assert_eq!(without_auto_increment(expected), expected);
     }
 }
