@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod commands;
 pub mod config;
 pub mod exporter_account;
+mod foreign_keys;
 pub mod http;
 pub mod metrics;
 pub mod moves;

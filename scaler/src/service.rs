@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use router::topology::bootstrap::{self, BootstrapError};
 use router::topology::watch::chain;
 use router::topology::{Shard, ShardId};
+use router::transaction::recovery::{PATIENCE, Recovery};
 use tokio::task::JoinHandle;
 
 use crate::catalogue::{Catalogue, CatalogueError};
@@ -74,6 +75,7 @@ pub struct Scaler {
     rules: Vec<Rule>,
     policy: Policy,
     lease: tokio::sync::Mutex<Option<Lease>>,
+    recovery: tokio::sync::Mutex<Recovery>,
     state: Mutex<State>,
 }
 
@@ -129,6 +131,7 @@ impl Scaler {
             rules,
             policy,
             lease: tokio::sync::Mutex::new(Some(lease)),
+            recovery: tokio::sync::Mutex::new(Recovery::new(PATIENCE)),
             state: Mutex::new(State {
                 policy: remembered,
                 unready: Some("the first round is not over yet".to_owned()),
@@ -176,8 +179,10 @@ impl Scaler {
         self.metrics.set_leader(true);
         // A shard that hangs holds up each of the two until its time is over.
         let topology = self.cluster.topology();
-        let (refreshed, (), ()) =
-            tokio::join!(self.cluster.refresh(), self.observe(observer), accounts.follow(&topology));
+        // Transactions of routers that are gone for good; a router that is there does the same.
+        let recover = async { self.recovery.lock().await.round(&topology).await };
+        let (refreshed, (), (), _) =
+            tokio::join!(self.cluster.refresh(), self.observe(observer), accounts.follow(&topology), recover);
         if let Err(error) = refreshed {
             tracing::warn!(error = chain(&error), "no shard's topology could be read");
         }

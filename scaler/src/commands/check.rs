@@ -1,5 +1,6 @@
 //! What is wrong with a cluster, found by looking at every shard.
 
+mod between;
 mod look;
 mod surroundings;
 
@@ -55,6 +56,11 @@ pub async fn run(config: Config, data_dir: PathBuf, json: bool) -> anyhow::Resul
                 schemas.extend(schema.map(|schema| (shard.id.clone(), schema)));
             }
             look::compare_schemas(&schemas, &config.layout, &mut findings);
+            if let Some((home, schema)) = schemas.first() {
+                let shard = topology.shard(home).unwrap_or(topology.home());
+                between::foreign_keys(shard, &config.layout, &mut findings).await;
+                between::reference_tables(topology, schema, &mut findings).await;
+            }
             surroundings::prometheus(&config, topology, &mut findings).await;
             surroundings::backend(&config, &data_dir, topology, &mut findings).await;
         }

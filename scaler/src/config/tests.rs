@@ -113,6 +113,7 @@ fn every_mistake_is_reported_at_once() {
         "shard_keys": {},
         "table_shard_keys": {"users": "user_id", "USERS": "id", "orders": ""},
         "reference_tables": ["Users", "countries", "countries", 7],
+        "allow_local_unique": ["Users", "countries"],
         "scaling_thresholds": {"cpu_threshold_percent": 150, "cpu_treshold_percent": 50, "qps_threshold": "many",
                                "memory_threshold_percent": 0, "connection_threshold": -1},
         "scaling_strategy": "warm",
@@ -135,6 +136,7 @@ fn every_mistake_is_reported_at_once() {
     reference_tables[0]: `Users` is in `table_shard_keys` as well: a table is either sharded or whole on every shard
     reference_tables[2]: `countries` appears twice
     reference_tables[3]: expected text, found a number
+    allow_local_unique[1]: `countries` is not in `table_shard_keys`: only sharded tables need it
     scaling_thresholds.cpu_threshold_percent: expected a number above 0 and at most 100, or null, found 150
     scaling_thresholds.memory_threshold_percent: expected a number above 0 and at most 100, or null, found 0
     scaling_thresholds.connection_threshold: expected a number above 0, or null, found -1

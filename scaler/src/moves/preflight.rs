@@ -5,6 +5,7 @@ use router::schema::{Layout, Schema, Table, TableKind};
 
 use super::connection::{Connection, into_text};
 use super::{MoveError, triggers};
+use crate::foreign_keys;
 
 /// Reads the source's schema and refuses what cannot be moved safely, naming the table and the remedy.
 pub(super) async fn check(source: &mut Connection, layout: &Layout) -> Result<Schema, MoveError> {
@@ -14,7 +15,7 @@ pub(super) async fn check(source: &mut Connection, layout: &Layout) -> Result<Sc
         check_table(table)?;
     }
     check_engines(source, &schema).await?;
-    check_foreign_keys(source, &schema).await?;
+    check_foreign_keys(source, &schema, layout).await?;
     check_user_triggers(source, &schema).await?;
     check_server(source).await?;
     Ok(schema)
@@ -52,7 +53,12 @@ async fn check_engines(source: &mut Connection, schema: &Schema) -> Result<(), M
     Ok(())
 }
 
-async fn check_foreign_keys(source: &mut Connection, schema: &Schema) -> Result<(), MoveError> {
+async fn check_foreign_keys(source: &mut Connection, schema: &Schema, layout: &Layout) -> Result<(), MoveError> {
+    let crossing = foreign_keys::crossing(source.inner(), layout).await.map_err(|error| source.failed(error))?;
+    if let Some(key) = crossing.first() {
+        let reason = format!("foreign key {} leads to rows of {} that may move elsewhere", key.name, key.referred);
+        return Err(unfit(&key.table, reason, "refer by the sharding keys or to a reference table, or drop it"));
+    }
     let rules = "SELECT CAST(TABLE_NAME AS CHAR), CAST(CONSTRAINT_NAME AS CHAR), CAST(DELETE_RULE AS CHAR), \
          CAST(UPDATE_RULE AS CHAR) FROM information_schema.REFERENTIAL_CONSTRAINTS \
          WHERE CONSTRAINT_SCHEMA=DATABASE()";

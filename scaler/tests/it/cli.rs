@@ -205,6 +205,48 @@ async fn check_finds_what_is_wrong() {
     check_outcome(&site.run(&["check"]).await, 1, "shard-2: cannot be reached");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn check_finds_what_writes_over_several_shards_leave_behind() {
+    let (Some(one), Some(two)) = (Server::start().await, Server::start().await) else { return };
+    let keys = json!({ "users": "user_id", "orders": "user_id" });
+    let site = Site::over(&[&one, &two], json!({ "table_shard_keys": keys, "reference_tables": ["rates"] }));
+    let router = site.start("router").await;
+    for sql in [
+        "CREATE TABLE users (user_id BIGINT PRIMARY KEY, email VARCHAR(20) UNIQUE)",
+        "CREATE TABLE orders (user_id BIGINT, id BIGINT, seller BIGINT, PRIMARY KEY (user_id, id))",
+        "CREATE TABLE rates (code CHAR(3) PRIMARY KEY, rate INT)",
+        "INSERT INTO rates VALUES ('EUR', 1)",
+    ] {
+        site.query(sql).await;
+    }
+    let clean = site.run(&["check"]).await;
+    check_outcome(
+        &clean,
+        0,
+        "shard-1 users: its unique index email lacks the sharding key `user_id`: with several shards",
+    );
+    drop(router);
+
+    let mut connection = one.connect().await;
+    run(
+        &mut connection,
+        "XA START '0a-1','shard-2',16723; INSERT INTO rates VALUES ('USD', 2); XA END '0a-1','shard-2',16723",
+    )
+    .await;
+    run(&mut connection, "XA PREPARE '0a-1','shard-2',16723").await;
+    let mut connection = one.connect().await;
+    run(&mut connection, "ALTER TABLE orders ADD FOREIGN KEY sells (seller) REFERENCES users (user_id)").await;
+    run(&mut two.connect().await, "ALTER TABLE orders ADD FOREIGN KEY sells (seller) REFERENCES users (user_id)").await;
+    run(&mut two.connect().await, "UPDATE rates SET rate = 7").await;
+    let stopped = r#"{"sql":"ALTER TABLE users ADD x INT","shards":[],"newcomers":[],"done":[],"before":{},"tables":[],"stopped":"no"}"#;
+    run(&mut connection, &format!("INSERT INTO _autoscaler.definitions VALUES (1, '{stopped}')")).await;
+    let found = site.run(&["check"]).await;
+    check_outcome(&found, 1, "shard-1: a part of transaction 0a-1 is in doubt; shard-2 knows what became of it");
+    check_outcome(&found, 1, "leads to rows of users that may lie on another shard");
+    check_outcome(&found, 1, "shard-2 rates: has other rows than on shard-1");
+    check_outcome(&found, 1, "a change of the schema stopped: no (ALTER TABLE users ADD x INT)");
+}
+
 /// Without Prometheus, without an engine, and with a pool that has nothing free.
 #[tokio::test(flavor = "multi_thread")]
 async fn check_names_what_keeps_the_scaler_from_scaling() {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use router::schema::{Layout, Schema, Table, TableKind, load, quote};
-use router::session;
+use router::definitions::read_journal;
+use router::schema::{Layout, Schema, Table, TableKind, UniqueIndex, load, quote};
+use router::session::{self, errno};
 use router::slots::SlotSet;
 use router::topology::watch::chain;
 use router::topology::{MovePhase, Shard, ShardId, Topology, store};
+use router::transaction::recovery;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
@@ -59,9 +61,10 @@ async fn look(
     }
     let schema = load::load(connection, layout).await.map_err(|error| chain(&error))?;
     for table in schema.tables() {
-        check_table(connection, shard, topology, table, findings).await?;
+        check_table(connection, shard, topology, layout, table, findings).await?;
     }
     leftovers(connection, shard, topology, findings).await?;
+    transactions(connection, shard, findings).await?;
     Ok(schema)
 }
 
@@ -69,6 +72,7 @@ async fn check_table(
     connection: &mut MySqlConnection,
     shard: &Shard,
     topology: &Topology,
+    layout: &Layout,
     table: &Table,
     findings: &mut Vec<Finding>,
 ) -> Result<(), String> {
@@ -81,24 +85,23 @@ async fn check_table(
     if table.primary_key.is_empty() {
         findings.push(Finding::new(Severity::Warning, &place, "has no primary key", "add one: its rows cannot move"));
     }
-    if table.column(key).is_some_and(|column| column.auto_increment) {
+    let lacks_key = |index: &&UniqueIndex| !index.columns.iter().any(|column| column.eq_ignore_ascii_case(key));
+    for index in table.unique_indexes.iter().filter(lacks_key) {
+        let (problem, remedy) =
+            match layout.local_unique_tables.iter().any(|name| name.eq_ignore_ascii_case(&table.name)) {
+                true => {
+                    ("each shard enforces it for its own rows only, as allow_local_unique says", "add the key to it")
+                }
+                false => (
+                    "with several shards, writes of its values ask all of them",
+                    "add the key to it, or name the table in allow_local_unique, if values are unique anyway",
+                ),
+            };
         findings.push(Finding::new(
             Severity::Note,
             &place,
-            format!("its sharding key `{key}` is AUTO_INCREMENT"),
-            "give every row its key: with several shards no server can draw it",
-        ));
-    }
-    let unique = "SELECT CAST(INDEX_NAME AS CHAR) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() \
-         AND TABLE_NAME = ? AND NON_UNIQUE = 0 GROUP BY INDEX_NAME HAVING SUM(COLUMN_NAME = ?) = 0";
-    let indexes = sqlx::query(unique).bind(&table.name).bind(key).fetch_all(&mut *connection).await;
-    for row in indexes.map_err(|error| chain(&error))? {
-        let index: String = row.try_get_unchecked(0).map_err(|error| chain(&error))?;
-        findings.push(Finding::new(
-            Severity::Note,
-            &place,
-            format!("its unique index {index} lacks the sharding key `{key}`"),
-            "each shard enforces it for its own rows only; add the key to it to enforce it everywhere",
+            format!("its unique index {} lacks the sharding key `{key}`: {problem}", index.name),
+            remedy,
         ));
     }
     let (name, key) = (quote(&table.name), quote(key));
@@ -263,6 +266,46 @@ async fn leftovers(
                 format!("drop it: {what}s of a move serve that move only"),
             ));
         }
+    }
+    Ok(())
+}
+
+/// Parts of transactions, and changes of the schema, that wait to be finished.
+async fn transactions(
+    connection: &mut MySqlConnection,
+    shard: &Shard,
+    findings: &mut Vec<Finding>,
+) -> Result<(), String> {
+    match recovery::prepared(connection).await {
+        Ok(branches) => findings.extend(branches.into_iter().map(|xid| {
+            Finding::new(
+                Severity::Warning,
+                &shard.id,
+                format!(
+                    "a part of transaction {} is in doubt; {} knows what became of it",
+                    xid.number(),
+                    xid.decider()
+                ),
+                "a running router or scaler brings it to its end within seconds",
+            )
+        })),
+        Err(error) if errno(&error) == Some(recovery::XAER_RMERR) => findings.push(Finding::new(
+            Severity::Error,
+            &shard.id,
+            "the login may not look for prepared transactions",
+            "GRANT XA_RECOVER_ADMIN ON *.* TO it",
+        )),
+        Err(error) => return Err(chain(&error)),
+    }
+    if let Some(change) = read_journal(connection).await.map_err(|error| chain(&error))? {
+        let (problem, remedy) = match &change.stopped {
+            Some(why) => (format!("a change of the schema stopped: {why}"), "mend the rows and send it again"),
+            None => (
+                "a change of the schema is half done".to_owned(),
+                "it goes on when its router ends, or another one finishes it within seconds",
+            ),
+        };
+        findings.push(Finding::new(Severity::Warning, &shard.id, format!("{problem} ({})", change.sql), remedy));
     }
     Ok(())
 }
