@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, Executor};
 
@@ -152,9 +153,15 @@ impl Coordinator {
         }
         self.faults.reach(Point::Prepared).await;
         let decider = &transaction.branches[0];
-        if let Err(error) = decider.run(&format!("{marker}; COMMIT")).await {
+        if let Err((error, ended)) = decider.run_counting(&format!("{marker}; COMMIT")).await {
             let _ = decider.run("ROLLBACK").await;
-            match self.ask(&number, &decider.shard, topology).await {
+            let is_refused = ended == 0 && matches!(error, QueryError::Database { .. });
+            let verdict = match is_refused {
+                // Its row was not written, and nobody else can write it.
+                true => Some(Verdict::Aborted),
+                false => self.ask(&number, &decider.shard, topology).await,
+            };
+            match verdict {
                 Some(Verdict::Committed) => {}
                 Some(Verdict::Aborted) => {
                     self.roll_back(transaction).await;
@@ -379,13 +386,26 @@ impl Transaction {
 impl Branch {
     /// Runs statements without answers.
     async fn run(&self, sql: &str) -> Result<(), QueryError> {
-        let mut lease = self.keeper.borrow().ok_or_else(|| QueryError::ShardUnavailable {
-            shard: self.shard.clone(),
-            cause: "its connection broke".to_owned(),
-        })?;
-        let outcome = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
-        let outcome = outcome.map(drop).map_err(|error| QueryError::of_shard(&self.shard, error));
-        if matches!(outcome, Ok(()) | Err(QueryError::Database { .. } | QueryError::Moved(_))) {
+        self.run_counting(sql).await.map_err(|(error, _)| error)
+    }
+
+    /// An error comes with the number of statements before the one that failed.
+    async fn run_counting(&self, sql: &str) -> Result<(), (QueryError, usize)> {
+        let lost =
+            || QueryError::ShardUnavailable { shard: self.shard.clone(), cause: "its connection broke".to_owned() };
+        let mut lease = self.keeper.borrow().ok_or_else(|| (lost(), 0))?;
+        let mut ended = 0;
+        let outcome = {
+            let mut results = lease.begin().execute_many(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())));
+            loop {
+                match results.try_next().await {
+                    Ok(Some(_)) => ended += 1,
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err((QueryError::of_shard(&self.shard, error), ended)),
+                }
+            }
+        };
+        if matches!(outcome, Ok(()) | Err((QueryError::Database { .. } | QueryError::Moved(_), _))) {
             lease.done();
         }
         outcome

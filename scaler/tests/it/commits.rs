@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::differential::cluster::Flavor;
 use crate::front::Front;
-use crate::servers::{DATABASE, Server, free_port, number, rows, wait_until};
+use crate::servers::{DATABASE, Server, free_port, number, rows, run, wait_until};
 
 const ACCOUNTS: i64 = 24;
 const CLIENTS: u64 = 4;
@@ -442,4 +442,72 @@ async fn no_read_sees_half_a_transaction() {
     })
     .await;
     assert_eq!(number(&mut connection, "SELECT COUNT(*) FROM _autoscaler.commits").await, 0);
+}
+
+/// A shard that cannot write, for what reason ever, and when ever it says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_that_cannot_write_leaves_nothing() {
+    let Some(servers) = servers(Flavor::MariaDb, 3).await else { return };
+    let front = Front::start(&servers, layout(), limits()).await;
+    fill(&front).await;
+    let client = Client::new(&front.url, 1);
+    let full = "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'The table is full'";
+    let update = "UPDATE accounts SET v = v + 1";
+    for victim in 0..servers.len() {
+        let mut connection = servers[victim].connect().await;
+        // In its rows; and when it is about to prepare or to decide.
+        for table in ["shop.accounts", "_autoscaler.commits"] {
+            let event = if table == "shop.accounts" { "UPDATE" } else { "INSERT" };
+            let (schema, _) = table.split_once('.').unwrap();
+            let trigger = format!("CREATE TRIGGER {schema}.full BEFORE {event} ON {table} FOR EACH ROW {full}");
+            run(&mut connection, &trigger).await;
+            let (status, answer) = client.post(None, update).await.unwrap();
+            assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(1114)), "{table}: {answer}");
+            run(&mut connection, &format!("DROP TRIGGER {schema}.full")).await;
+            no_doubt(&servers).await;
+            check(&servers, &[], &format!("shard-{} full at {table}", victim + 1)).await;
+        }
+    }
+    assert_eq!(client.post(None, update).await.unwrap().0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_only_shard_leaves_nothing() {
+    let Some(servers) = servers(Flavor::MySql, 2).await else { return };
+    let front = Front::start(&servers, layout(), limits()).await;
+    fill(&front).await;
+    let client = Client::new(&front.url, 1);
+    for server in &servers {
+        let mut connection = server.connect().await;
+        run(&mut connection, "SET GLOBAL super_read_only = 1").await;
+        let (status, answer) = client.post(None, "UPDATE accounts SET v = v + 1").await.unwrap();
+        assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(1290)), "{answer}");
+        run(&mut connection, "SET GLOBAL super_read_only = 0; SET GLOBAL read_only = 0").await;
+        check(&servers, &[], "a shard was read-only").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_rows_are_all_there_or_none() {
+    let Some(servers) = servers(Flavor::MariaDb, 3).await else { return };
+    let front = Front::start(&servers, layout(), limits()).await;
+    fill(&front).await;
+    let client = Client::new(&front.url, 1);
+    let insert = async |wrong: Option<u64>| {
+        let row = |id: u64| match Some(id) == wrong {
+            true => format!("({id}, 1)"),
+            false => format!("({id}, 1, 0)"),
+        };
+        let rows: Vec<String> = (1_000..11_000).map(row).collect();
+        client.post(None, &format!("INSERT INTO ledger VALUES {}", rows.join(", "))).await.unwrap()
+    };
+    let (status, answer) = insert(Some(6_000)).await;
+    assert_eq!((status, answer["error"]["mysql"]["errno"].as_u64()), (400, Some(1136)), "{answer}");
+    let count = async || client.post(None, "SELECT COUNT(*) n FROM ledger").await.unwrap().1["data"][0]["n"].clone();
+    assert_eq!(count().await, json!(0));
+    let (status, answer) = insert(None).await;
+    assert_eq!((status, &answer["rows_affected"]), (200, &json!(10_000)), "{answer}");
+    let (status, answer) = insert(None).await;
+    assert_eq!((status, answer["error"]["mysql"]["errno"].as_u64()), (400, Some(1062)), "{answer}");
+    assert_eq!(count().await, json!(10_000));
 }

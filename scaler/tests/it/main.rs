@@ -22,6 +22,8 @@ mod docs;
 #[cfg(test)]
 mod front;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod moves;

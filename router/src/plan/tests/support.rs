@@ -56,13 +56,24 @@ const STATEMENTS: &[(&str, &[&str])] = &[
             "INSERT INTO users (country) VALUES (7)",
             "INSERT INTO users (user_id, country) VALUES (1, 7) ON DUPLICATE KEY UPDATE country = 8",
             "REPLACE INTO users (user_id, country) VALUES (1, 7)",
+            "INSERT INTO users (user_id, country) VALUES (1, 7) ON DUPLICATE KEY UPDATE user_id = 3",
             "INSERT INTO users SELECT * FROM users",
+            "INSERT INTO users (user_id) VALUES (UUID())",
             "UPDATE users SET country = 8 WHERE user_id = 1",
             "UPDATE users SET country = 8",
+            "UPDATE users SET country = 8 WHERE country = 7 LIMIT 1",
+            "UPDATE users SET country = (SELECT COUNT(*) FROM orders WHERE customer_id = user_id)",
+            "UPDATE users SET country = (SELECT COUNT(*) FROM orders)",
             "UPDATE users SET user_id = 3 WHERE user_id = 1",
+            "UPDATE users SET user_id = user_id + 1",
+            "UPDATE users u JOIN orders o ON u.user_id = o.customer_id SET u.country = 8",
+            "UPDATE users u JOIN orders o ON u.country = o.id SET u.country = 8",
             "DELETE FROM users WHERE user_id IN (1, 2)",
             "DELETE FROM users WHERE country = 7",
+            "DELETE o FROM users u JOIN orders o ON u.user_id = o.customer_id WHERE u.country = 7",
             "INSERT INTO currencies VALUES (1, 0.5)",
+            "INSERT INTO currencies SELECT country, COUNT(*) FROM users GROUP BY country",
+            "UPDATE currencies SET rate = RAND()",
             "INSERT INTO plain VALUES (1)",
         ],
     ),
@@ -72,6 +83,9 @@ const STATEMENTS: &[(&str, &[&str])] = &[
             "CREATE TABLE later (k BIGINT PRIMARY KEY)",
             "ALTER TABLE users ADD COLUMN age INT",
             "CREATE INDEX by_country ON users (country)",
+            "CREATE UNIQUE INDEX by_name ON users (name)",
+            "CREATE TABLE later (k BIGINT, v INT, FOREIGN KEY (v) REFERENCES users (user_id))",
+            "CREATE VIEW named AS SELECT user_id, name FROM users",
             "DROP TABLE users",
             "CREATE TABLE copied AS SELECT * FROM users",
             "TRUNCATE TABLE users",
@@ -80,7 +94,7 @@ const STATEMENTS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "Sessions, accounts and files",
+        "Sessions (with X-Session-Id they work), accounts and files",
         &[
             "BEGIN",
             "SET autocommit = 0",
@@ -106,6 +120,7 @@ fn answer(topology: &Topology, text: &str) -> String {
         Some(route) if is_route(route) && planned.ends_with(" shards") => "on every shard".to_owned(),
         Some(route) if is_route(route) => route.to_owned(),
         Some("gather") => "gather".to_owned(),
+        Some("refill") => "read, then inserted".to_owned(),
         _ => {
             let reason = planned.strip_prefix("refused: ").unwrap_or(&planned).replace(" is not supported here", "");
             format!("**refused**: {}", reason.replace('|', "\\|"))
@@ -125,6 +140,8 @@ fn document() -> String {
          - `gather`: the rows that matter are copied to temporary tables on the home shard, and the statement runs there. \
          Its\n  meaning is the server's own; it costs the copying. `limits.max_held_rows` bounds the rows, and conditions \
          on one\n  table spare those that they exclude.\n\
+         - A write for several shards is one transaction ([transactions.md](transactions.md)): all of it happens or \
+         nothing.\n  What INSERT … SELECT selects is read first and then inserted where it belongs.\n\
          - **refused**: with 422 `unsupported` or 403 `not_allowed`, and nothing was done. `POST /explain` tells all of\n  \
          this of any statement.\n",
     );
