@@ -40,6 +40,8 @@ pub struct Table {
     pub has_triggers: bool,
     /// Foreign keys lead from it or to it.
     pub has_references: bool,
+    /// Whether what is written to it can be undone.
+    pub has_transactions: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,10 +25,13 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the services of one cluster are reached.
+#[derive(Clone)]
 pub struct Admin {
     client: Client,
     scaler: String,
     router: String,
+    /// The session that its statements belong to.
+    session: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -96,6 +99,7 @@ impl Admin {
             client: client.expect("a client without certificates or proxies of its own can always be built"),
             scaler: format!("http://{}", reachable(config.scaler_listen)),
             router: format!("http://{}", reachable(config.router_listen)),
+            session: None,
         }
     }
 
@@ -105,6 +109,11 @@ impl Admin {
 
     pub fn with_router(self, url: Option<&str>) -> Admin {
         Admin { router: url.map_or(self.router, base_url), ..self }
+    }
+
+    /// The same, with all statements in one session of the router.
+    pub fn in_session(&self, name: &str) -> Admin {
+        Admin { session: Some(name.to_owned()), ..self.clone() }
     }
 
     /// The address of a service, without a slash at its end.
@@ -160,6 +169,9 @@ impl Admin {
             false => AdminError::NoAnswer { service, url: base.to_owned(), source: source.without_url() },
         };
         let mut request = self.client.request(method, format!("{base}{path}"));
+        if let Some(session) = &self.session {
+            request = request.header("X-Session-Id", session);
+        }
         if let Some(body) = body {
             request = request.json(body);
         }

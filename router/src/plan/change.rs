@@ -112,6 +112,7 @@ impl Planner<'_> {
         if change.has_limit {
             return refuse("LIMIT in a change");
         }
+        can_be_undone(table)?;
         let is_alone = change.scopes.len() == 1 && change.scopes[0].tables.len() == 1;
         if !is_alone {
             self.check_together(sql, several)?;
@@ -241,6 +242,7 @@ impl Planner<'_> {
                 format!("{}(), another one on each shard, in a write to a reference table", function.to_uppercase());
             return Err(Unsupported::with_hint(construct, "send its value as a literal").into());
         }
+        can_be_undone(table)?;
         let mut holders: BTreeSet<&ShardId> = self.topology.owning_shards().iter().map(|shard| &shard.id).collect();
         holders.insert(self.home());
         let part = |shard: ShardId| WritePart {
@@ -392,6 +394,17 @@ pub(super) fn key_change(key: &str, table: &Table, why: &str) -> Refusal {
         hint,
     )
     .into()
+}
+
+/// Refuses to write to several shards what one of them could not take back.
+pub(super) fn can_be_undone(table: &Table) -> Result<(), Refusal> {
+    match table.has_transactions {
+        true => Ok(()),
+        false => {
+            let construct = format!("a write to several shards of {}, whose engine has no transactions,", table.name);
+            Err(Unsupported::with_hint(construct, format!("ALTER TABLE {} ENGINE=InnoDB", table.name)).into())
+        }
+    }
 }
 
 pub(super) fn unusable(table: &Table, reason: &str) -> Refusal {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::change::{key_change, unusable};
+use super::change::{can_be_undone, key_change, unusable};
 use super::place::Place;
 use super::unique::Value;
 use super::{Node, Part, Plan, Planner, Refill, Refusal, Route, WriteNode, WritePart};
@@ -95,6 +95,9 @@ impl Planner<'_> {
         let shards: Vec<ShardId> = rows_of.keys().map(|&index| self.topology.shards()[index].id.clone()).collect();
         for shard in &shards {
             self.reads_stay_on(&insert.scopes, shard)?;
+        }
+        if shards.len() > 1 {
+            can_be_undone(table)?;
         }
         let text = insert_text(sql).ok_or_else(|| Unsupported::new("this form of INSERT over several shards"))?;
         let columns = match (&text.columns, &text.source) {

@@ -46,6 +46,7 @@ fn table(name: &str, kind: TableKind, columns: &[&str]) -> Table {
         columns,
         has_triggers: false,
         has_references: false,
+        has_transactions: true,
     }
 }
 

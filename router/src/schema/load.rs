@@ -8,7 +8,8 @@ use sqlx::{Executor, Row};
 use super::{Layout, Schema, Table, TableColumn, TableKind, UniqueIndex};
 use crate::keys::{KeyColumn, KeyType};
 
-const TABLES: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(TABLE_TYPE AS CHAR) FROM information_schema.TABLES \
+const TABLES: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(TABLE_TYPE AS CHAR), \
+     COALESCE(CAST(ENGINE AS CHAR), '') FROM information_schema.TABLES \
      WHERE TABLE_SCHEMA = DATABASE()";
 
 const COLUMNS: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(COLUMN_NAME AS CHAR), CAST(DATA_TYPE AS CHAR), \
@@ -85,7 +86,7 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
     }
     let mut tables: Vec<Table> = Vec::new();
     for row in connection.fetch_all(sqlx::raw_sql(TABLES)).await? {
-        let (name, table_type) = (text(&row, 0)?, text(&row, 1)?);
+        let (name, table_type, engine) = (text(&row, 0)?, text(&row, 1)?, text(&row, 2)?);
         if let Some(twin) = tables.iter().find(|other| other.name.to_lowercase() == name.to_lowercase()) {
             return Err(SchemaError::CaseOnly(twin.name.clone(), name));
         }
@@ -102,6 +103,7 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
             primary_key: primary.map(|index| index.columns.clone()).unwrap_or_default(),
             has_triggers: triggering.contains(&name),
             has_references: referring.contains(&name),
+            has_transactions: ["InnoDB", "ROCKSDB"].iter().any(|name| engine.eq_ignore_ascii_case(name)),
             unique_indexes,
             name,
         });

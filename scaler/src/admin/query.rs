@@ -23,6 +23,8 @@ pub async fn run(
         let parameters: Vec<Value> = query.param.iter().map(|text| parameter(text)).collect();
         return execute(admin, sql, parameters, query.format, out, notes).await;
     }
+    // One session, so that transactions and variables work from one statement to the next.
+    let admin = admin.in_session(&format!("query-{:016x}", rand::random::<u64>()));
     let mut splitter = Splitter::default();
     let mut line = String::new();
     loop {
@@ -31,7 +33,7 @@ pub async fn run(
         let statement = if at_end { splitter.finish() } else { splitter.push(&line) };
         if let Some(statement) = statement {
             let failed = |source| AdminError::Statement { line: statement.line, source: Box::new(source) };
-            execute(admin, &statement.sql, Vec::new(), query.format, out, notes).await.map_err(failed)?;
+            execute(&admin, &statement.sql, Vec::new(), query.format, out, notes).await.map_err(failed)?;
         }
         if at_end {
             return Ok(());

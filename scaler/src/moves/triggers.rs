@@ -240,6 +240,7 @@ mod tests {
             unique_indexes: Vec::new(),
             has_triggers: false,
             has_references: false,
+            has_transactions: true,
         };
         let schema = Schema::new("app", &Layout::default(), true, vec![table]);
         MovedTable::of(schema.table("orders").unwrap(), 3).unwrap()

@@ -108,6 +108,7 @@ fn large_tables_are_estimated_unless_only_part_of_their_rows_is_owned() {
         unique_indexes: Vec::new(),
         has_triggers: false,
         has_references: false,
+        has_transactions: true,
     };
     let tables = vec![
         table("orders", TableKind::Sharded { key: "user_id".to_owned(), key_type }),

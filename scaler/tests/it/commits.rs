@@ -17,9 +17,8 @@ use router::schema::Layout;
 use router::service::Limits;
 use serde_json::{Value, json};
 
-use crate::differential::cluster::Flavor;
 use crate::front::Front;
-use crate::servers::{DATABASE, Server, free_port, number, rows, run, wait_until};
+use crate::servers::{DATABASE, Flavor, Server, free_port, number, rows, run, wait_until};
 
 const ACCOUNTS: i64 = 24;
 const CLIENTS: u64 = 4;
@@ -43,16 +42,6 @@ fn layout() -> Layout {
 
 fn limits() -> Limits {
     Limits { in_doubt_timeout: Duration::from_millis(500), ..Limits::default() }
-}
-
-async fn servers(flavor: Flavor, count: usize) -> Option<Vec<Server>> {
-    let started = (0..count).map(|_| async {
-        match flavor {
-            Flavor::MariaDb => Server::start().await,
-            Flavor::MySql => Server::start_mysql().await,
-        }
-    });
-    futures_util::future::join_all(started).await.into_iter().collect()
 }
 
 async fn fill(front: &Front) {
@@ -267,7 +256,7 @@ impl Drop for Process {
 
 /// The router dies at each point of the protocol in turn.
 async fn routers_are_killed(flavor: Flavor, default_rounds: u32) {
-    let Some(servers) = servers(flavor, 3).await else { return };
+    let Some(servers) = Server::start_all(flavor, 3).await else { return };
     let front = Front::start(&servers, layout(), limits()).await;
     fill(&front).await;
     drop(front);
@@ -319,7 +308,7 @@ fn report(what: &str, flavor: Flavor, tally: &Tally, endings: &[(u64, Ending)]) 
 
 /// A server dies while the router is at a point of the protocol, and comes back.
 async fn servers_are_killed(flavor: Flavor, default_rounds: u32) {
-    let Some(mut servers) = servers(flavor, 3).await else { return };
+    let Some(mut servers) = Server::start_all(flavor, 3).await else { return };
     let front = Front::start(&servers, layout(), limits()).await;
     fill(&front).await;
     drop(front);
@@ -388,7 +377,7 @@ async fn a_killed_mysql_leaves_nothing_by_half() {
 /// What a read over several shards may see of transfers that go on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_read_sees_half_a_transaction() {
-    let Some(servers) = servers(Flavor::MariaDb, 3).await else { return };
+    let Some(servers) = Server::start_all(Flavor::MariaDb, 3).await else { return };
     // Longer than usual between the decision and the other branches' commits.
     let faults = Faults::hook(|point| match point {
         Point::Decided => Box::pin(tokio::time::sleep(Duration::from_millis(2))),
@@ -447,7 +436,7 @@ async fn no_read_sees_half_a_transaction() {
 /// A shard that cannot write, for what reason ever, and when ever it says so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shard_that_cannot_write_leaves_nothing() {
-    let Some(servers) = servers(Flavor::MariaDb, 3).await else { return };
+    let Some(servers) = Server::start_all(Flavor::MariaDb, 3).await else { return };
     let front = Front::start(&servers, layout(), limits()).await;
     fill(&front).await;
     let client = Client::new(&front.url, 1);
@@ -473,7 +462,7 @@ async fn a_shard_that_cannot_write_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_only_shard_leaves_nothing() {
-    let Some(servers) = servers(Flavor::MySql, 2).await else { return };
+    let Some(servers) = Server::start_all(Flavor::MySql, 2).await else { return };
     let front = Front::start(&servers, layout(), limits()).await;
     fill(&front).await;
     let client = Client::new(&front.url, 1);
@@ -489,7 +478,7 @@ async fn a_read_only_shard_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_rows_are_all_there_or_none() {
-    let Some(servers) = servers(Flavor::MariaDb, 3).await else { return };
+    let Some(servers) = Server::start_all(Flavor::MariaDb, 3).await else { return };
     let front = Front::start(&servers, layout(), limits()).await;
     fill(&front).await;
     let client = Client::new(&front.url, 1);

@@ -7,7 +7,7 @@ use router::service::Limits;
 use serde_json::{Value, json};
 
 use crate::front::Front;
-use crate::servers::{Server, number, rows, run, wait_until};
+use crate::servers::{Flavor, Server, number, rows, run, wait_until};
 
 struct Fixture {
     front: Front,
@@ -24,10 +24,7 @@ fn layout() -> Layout {
 
 impl Fixture {
     async fn start() -> Option<Fixture> {
-        let mut servers = Vec::new();
-        for _ in 0..3 {
-            servers.push(Server::start().await?);
-        }
+        let servers = Server::start_all(Flavor::MariaDb, 3).await?;
         let front = Front::start(&servers, layout(), Limits::default()).await;
         let fixture = Fixture { front, servers };
         fixture.ok("CREATE TABLE users (id BIGINT PRIMARY KEY, name VARCHAR(20), v INT)").await;

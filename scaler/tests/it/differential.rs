@@ -16,14 +16,15 @@ use futures_util::stream;
 
 use crate::docs::check_kept;
 
-use self::cluster::{Answer, Cluster, Flavor, Outcome, compare};
+use self::cluster::{Answer, Cluster, Outcome, compare};
+use crate::servers::Flavor;
 
 /// What each class came to.
 #[derive(Default)]
-struct Counts {
-    equal: usize,
-    failed_alike: usize,
-    refused: usize,
+pub struct Counts {
+    pub equal: usize,
+    pub failed_alike: usize,
+    pub refused: usize,
 }
 
 struct Statement {
@@ -80,7 +81,7 @@ async fn run_all(
     (different, refused, counts)
 }
 
-fn table(counts: &BTreeMap<String, Counts>) -> String {
+pub fn table(counts: &BTreeMap<String, Counts>) -> String {
     let mut table = format!("{:<14} {:>6} {:>13} {:>8}\n", "class", "equal", "failed alike", "refused");
     let mut total = Counts::default();
     for (class, counts) in counts {

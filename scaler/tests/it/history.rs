@@ -17,7 +17,7 @@ use router::service::Limits;
 use serde_json::{Value, json};
 
 use crate::front::Front;
-use crate::servers::Server;
+use crate::servers::{Flavor, Server};
 
 const LISTS: u64 = 12;
 const WRITERS: u64 = 5;
@@ -108,11 +108,7 @@ fn list_of(row: &Value) -> (u64, Vec<u64>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn histories_are_read_atomic() {
-    let mut servers = Vec::new();
-    for _ in 0..3 {
-        let Some(server) = Server::start().await else { return };
-        servers.push(server);
-    }
+    let Some(servers) = Server::start_all(Flavor::MariaDb, 3).await else { return };
     let layout = Layout { shard_keys: [("lists".to_owned(), "id".to_owned())].into(), ..Layout::default() };
     let front = Front::start(&servers, layout, Limits::default()).await;
     let admin = Client { front: &front, session: None };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use router::endpoint::Endpoint;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
@@ -12,6 +13,13 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 pub const DATABASE: &str = "shop";
+
+/// Whose server it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    MariaDb,
+    MySql,
+}
 
 /// One running server with an empty database `shop`.
 pub struct Server {
@@ -59,6 +67,17 @@ impl Server {
         let mut server = Server { child, command, port, user: "app", password: "se:cr@t", data };
         server.wait_until_ready().await;
         Some(server)
+    }
+
+    /// Several of one flavor, started together.
+    pub async fn start_all(flavor: Flavor, count: usize) -> Option<Vec<Server>> {
+        let started = (0..count).map(|_| async {
+            match flavor {
+                Flavor::MariaDb => Server::start().await,
+                Flavor::MySql => Server::start_mysql().await,
+            }
+        });
+        join_all(started).await.into_iter().collect()
     }
 
     /// A MySQL 9.7 from the tree that the project keeps for tests.

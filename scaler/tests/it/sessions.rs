@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::differential::cluster::Flavor;
 use crate::front::Front;
-use crate::servers::{Server, number, rows, run, wait_until};
+use crate::servers::{Flavor, Server, number, rows, run, wait_until};
 
 const TABLES: [&str; 3] = [
     "CREATE TABLE accounts (id BIGINT PRIMARY KEY, v INT NOT NULL)",
@@ -179,13 +178,7 @@ struct Sharded {
 
 impl Sharded {
     async fn start(flavor: Flavor, shards: usize, limits: Limits) -> Option<Sharded> {
-        let mut servers = Vec::new();
-        for _ in 0..shards {
-            servers.push(match flavor {
-                Flavor::MariaDb => Server::start().await?,
-                Flavor::MySql => Server::start_mysql().await?,
-            });
-        }
+        let servers = Server::start_all(flavor, shards).await?;
         let layout = Layout {
             shard_keys: [("accounts", "id"), ("notes", "account")].map(|(t, k)| (t.to_owned(), k.to_owned())).into(),
             reference_tables: ["rates".to_owned()].into(),
@@ -261,11 +254,12 @@ async fn say(connection: &mut MySqlConnection, sql: &str) -> String {
 }
 
 async fn scripts_end_alike(flavor: Flavor) {
-    let plain = match flavor {
-        Flavor::MariaDb => Server::start().await,
-        Flavor::MySql => Server::start_mysql().await,
+    let (Some(plain), Some(sharded)) =
+        (Server::start_all(flavor, 1).await, Sharded::start(flavor, 3, Limits::default()).await)
+    else {
+        return;
     };
-    let (Some(plain), Some(sharded)) = (plain, Sharded::start(flavor, 3, Limits::default()).await) else { return };
+    let plain = &plain[0];
     let mut setup = plain.connect().await;
     for table in TABLES {
         run(&mut setup, table).await;
@@ -305,6 +299,22 @@ async fn scripts_end_as_on_one_mariadb() {
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_end_as_on_one_mysql() {
     scripts_end_alike(Flavor::MySql).await;
+}
+
+/// `query` without a statement reads a script: its statements are one session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_of_the_command_line_is_one_session() {
+    let Some(sharded) = Sharded::start(Flavor::MariaDb, 2, Limits::default()).await else { return };
+    sharded.fill().await;
+    let config = scaler::config::Config::from_json("{}", std::path::Path::new(""), &|_| None).unwrap();
+    let admin = scaler::admin::Admin::new(&config).with_router(Some(&sharded.front.url));
+    let script = "SET @a = 3;\nBEGIN;\nUPDATE accounts SET v = @a;\nSELECT SUM(v) s FROM accounts;\nROLLBACK;\n";
+    let query = scaler::cli::Query { sql: None, param: Vec::new(), format: scaler::cli::Format::Csv, url: None };
+    let (mut out, mut notes) = (Vec::new(), Vec::new());
+    let mut input = std::io::Cursor::new(script);
+    scaler::admin::query::run(&admin, query, &mut input, &mut out, &mut notes).await.unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), "s\r\n30\r\n");
+    assert_eq!(sharded.say(None, "SELECT SUM(v) FROM accounts").await, "500");
 }
 
 #[tokio::test(flavor = "multi_thread")]

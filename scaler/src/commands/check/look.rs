@@ -85,6 +85,14 @@ async fn check_table(
     if table.primary_key.is_empty() {
         findings.push(Finding::new(Severity::Warning, &place, "has no primary key", "add one: its rows cannot move"));
     }
+    if table.has_triggers {
+        findings.push(Finding::new(
+            Severity::Note,
+            &place,
+            "has triggers of yours: with several shards, what they read and write is on the row's own shard",
+            "let them touch rows of the same sharding key only; drop them for the time of a move",
+        ));
+    }
     let lacks_key = |index: &&UniqueIndex| !index.columns.iter().any(|column| column.eq_ignore_ascii_case(key));
     for index in table.unique_indexes.iter().filter(lacks_key) {
         let (problem, remedy) =

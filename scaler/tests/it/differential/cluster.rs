@@ -9,18 +9,12 @@ use serde_json::{Value, json};
 
 use super::folder;
 use crate::front::Front;
-use crate::servers::Server;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavor {
-    MariaDb,
-    MySql,
-}
+use crate::servers::{Flavor, Server};
 
 pub struct Cluster {
     front: Front,
     layout: Layout,
-    servers: Vec<Server>,
+    _servers: Vec<Server>,
 }
 
 /// Rows with the columns' names and types.
@@ -48,14 +42,7 @@ pub fn lines(file: &Path) -> Vec<String> {
 
 impl Cluster {
     pub async fn start(flavor: Flavor, shards: usize) -> Option<Cluster> {
-        let started = (0..shards).map(|_| async {
-            match flavor {
-                Flavor::MariaDb => Server::start().await,
-                Flavor::MySql => Server::start_mysql().await,
-            }
-        });
-        let servers: Vec<Server> =
-            futures_util::future::join_all(started).await.into_iter().collect::<Option<Vec<Server>>>()?;
+        let servers = Server::start_all(flavor, shards).await?;
         let keys = [
             ("users", "user_id"),
             ("orders", "customer_id"),
@@ -70,7 +57,7 @@ impl Cluster {
             ..Layout::default()
         };
         let front = Front::start(&servers, layout.clone(), Limits::default()).await;
-        let cluster = Cluster { front, layout, servers };
+        let cluster = Cluster { front, layout, _servers: servers };
         cluster.fill(flavor).await;
         Some(cluster)
     }
@@ -81,23 +68,13 @@ impl Cluster {
             self.write(&definition.replace("{ai}", accents)).await;
         }
         for row in lines(&folder().join("rows.sql")) {
-            // Several shards at once are written to for reference tables, which a router does not do yet.
-            match row.starts_with("INSERT INTO products") {
-                true => self.write_everywhere(&row).await,
-                false => self.write(&row).await,
-            }
+            self.write(&row).await;
         }
     }
 
     async fn write(&self, sql: &str) {
         let (status, answer) = self.post(sql).await;
         assert_eq!(status, 200, "{sql}: {answer}");
-    }
-
-    async fn write_everywhere(&self, sql: &str) {
-        for server in &self.servers {
-            crate::servers::run(&mut server.connect().await, sql).await;
-        }
     }
 
     async fn post(&self, sql: &str) -> (u16, Value) {
