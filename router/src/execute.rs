@@ -23,7 +23,7 @@ use crate::merge::compare::{Compare, OrderKey, Pad, compare_for, compare_rows};
 use crate::merge::decimal::Division;
 use crate::merge::order::{KWay, Window};
 use crate::metrics::Metrics;
-use crate::plan::{self, Combine, Grouping, Merge, MergeKey, Part, Position, ReadNode};
+use crate::plan::{self, Combine, Grouping, Merge, MergeKey, Position, ReadNode};
 use crate::session;
 use crate::shards::Lease;
 use crate::topology::watch::View;
@@ -63,6 +63,13 @@ pub struct Execution<'a> {
     pub timeout: Duration,
 }
 
+/// Whether any shard had a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Rows,
+    Nothing,
+}
+
 type Rows<'a> = BoxStream<'a, Result<MySqlRow, sqlx::Error>>;
 
 impl Execution<'_> {
@@ -74,11 +81,14 @@ impl Execution<'_> {
         let in_snapshots = self.is_atomic && self.transaction.is_none() && node.parts.len() > 1;
         let started = Instant::now();
         let read = async {
-            if in_snapshots {
-                let shards = node.parts.iter().map(|part| &part.shard);
-                self.begin_snapshots(&mut shards.zip(&mut leases).collect::<Vec<_>>()).await?;
+            let found = match in_snapshots {
+                true => self.read_in_snapshots(node, &mut leases, sink).await?,
+                false => self.read_parts(node, &mut leases, sink).await?,
+            };
+            match found {
+                Found::Rows => Ok(()),
+                Found::Nothing => self.empty(node, &mut leases, sink).await,
             }
-            self.read_rows(node, &mut leases, in_snapshots, sink).await
         };
         let outcome = match tokio::time::timeout_at(self.deadline.into(), read).await {
             Ok(outcome) => outcome,
@@ -101,23 +111,24 @@ impl Execution<'_> {
         outcome
     }
 
-    async fn read_rows(
+    /// Each shard's part as it is.
+    async fn read_parts(
         &self,
         node: &ReadNode,
         leases: &mut [Lease],
-        in_snapshots: bool,
         sink: &mut impl RowSink,
-    ) -> Result<(), QueryError> {
-        let text = |part: &Part| match in_snapshots {
-            // The statement may end in a comment.
-            true => format!("{}\n; COMMIT", part.sql),
-            false => part.sql.clone(),
-        };
-        let mut inputs: Vec<Rows> = leases
-            .iter_mut()
-            .zip(&node.parts)
-            .map(|(lease, part)| sqlx::raw_sql(AssertSqlSafe(text(part))).fetch(lease.begin()))
-            .collect();
+    ) -> Result<Found, QueryError> {
+        let inputs = leases.iter_mut().zip(&node.parts);
+        let inputs = inputs.map(|(lease, part)| sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch(lease.begin()));
+        self.merge(node, inputs.collect(), sink).await
+    }
+
+    async fn merge(
+        &self,
+        node: &ReadNode,
+        mut inputs: Vec<Rows<'_>>,
+        sink: &mut impl RowSink,
+    ) -> Result<Found, QueryError> {
         // All shards work at once: each is asked for its first row before any is read on.
         let heads = join_all(inputs.iter_mut().map(StreamExt::next)).await;
         let mut firsts = Vec::new();
@@ -125,10 +136,7 @@ impl Execution<'_> {
             firsts.push(head.transpose().map_err(|error| QueryError::of_shard(&part.shard, error))?);
         }
         let is_json = |table: &str, column: &str| self.view.schema.is_json(table, column);
-        let Some(first) = firsts.iter().flatten().next() else {
-            drop(inputs);
-            return self.empty(node, leases, sink).await;
-        };
+        let Some(first) = firsts.iter().flatten().next() else { return Ok(Found::Nothing) };
         if firsts.iter().flatten().any(|other| !has_same_columns(first, other)) {
             return Err(QueryError::SchemaChanging);
         }
@@ -139,21 +147,22 @@ impl Execution<'_> {
         match &node.merge {
             Merge::Concatenate(window) => {
                 sink.columns(&columns)?;
-                sources.concatenate(*window, sink).await
+                sources.concatenate(*window, sink).await?;
             }
             Merge::Ordered { keys, hidden, window } => {
                 let visible = columns.len() - hidden;
                 let keys = order_keys(keys, &columns)?;
                 sink.columns(&columns[..visible])?;
-                sources.merge_ordered(keys, visible, *window, sink).await
+                sources.merge_ordered(keys, visible, *window, sink).await?;
             }
             Merge::Grouped(grouping) => {
                 let visible = columns.len() - grouping.hidden;
                 sink.columns(&columns[..visible])?;
                 let division = if self.is_mariadb() { Division::MARIADB } else { Division::MYSQL };
-                sources.merge_grouped(grouping, &columns, division, self.max_held_rows, sink).await
+                sources.merge_grouped(grouping, &columns, division, self.max_held_rows, sink).await?;
             }
         }
+        Ok(Found::Rows)
     }
 
     fn is_mariadb(&self) -> bool {

@@ -202,11 +202,21 @@ impl Router {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         });
+        // Often, so that reads over several shards find few rows of transactions that are over.
+        let settling = Arc::downgrade(&router);
+        tokio::spawn(async move {
+            while let Some(router) = settling.upgrade() {
+                if let Some(topology) = router.topology() {
+                    router.coordinator.delete_settled(&topology).await;
+                }
+                drop(router);
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        });
         router
     }
 
-    /// What is to be done once in a while: transactions that were left behind, rows of those that are settled, sessions
-    /// that nobody uses.
+    /// What is to be done once in a while: transactions and changes that were left behind, sessions that nobody uses.
     async fn tend(&self, recovery: &mut Recovery) {
         if let Some(topology) = self.topology() {
             let round = recovery.round(&topology).await;
@@ -219,7 +229,6 @@ impl Router {
                 }
                 Err(error) => tracing::debug!(%error, "changes of the schema stay half done for now"),
             }
-            self.coordinator.delete_settled(&topology).await;
         }
         self.sessions.end_idle(&self.coordinator).await;
     }

@@ -65,6 +65,7 @@ struct Branch {
     /// Set for all but the first.
     xid: Option<Xid>,
     wrote: bool,
+    is_prepared: bool,
     /// Holds the fence of moves from here until it ends.
     fenced: bool,
     /// What begins it, to be sent with its first statement.
@@ -138,9 +139,11 @@ impl Coordinator {
         let marker = markers::insert(&number, &written);
         let prepares = transaction.branches.iter().filter(|branch| branch.wrote).filter_map(|branch| {
             let xid = branch.xid.as_ref()?;
-            let prepare = format!("{marker}; XA END {xid}; XA PREPARE {xid}");
+            let prepare = prepare(&marker, xid);
             Some(async move {
-                branch.run(&prepare).await?;
+                if !branch.is_prepared {
+                    branch.run(&prepare).await?;
+                }
                 self.metrics.branch("prepared");
                 self.faults.reach(Point::BranchPrepared).await;
                 Ok::<(), QueryError>(())
@@ -273,6 +276,11 @@ impl Coordinator {
     }
 }
 
+/// What a branch prepares with.
+fn prepare(marker: &str, xid: &Xid) -> String {
+    format!("{marker}; XA END {xid}; XA PREPARE {xid}")
+}
+
 /// What went wrong before the decision: whatever it was, nothing happened.
 fn given_up(error: QueryError) -> QueryError {
     match error {
@@ -316,7 +324,15 @@ impl Transaction {
         let savepoints = self.savepoints.iter().map(|name| format!("SAVEPOINT {name}"));
         let opening = Some([begin].into_iter().chain(savepoints).collect());
         let keeper = lease.keep();
-        self.branches.push(Branch { shard: shard.clone(), keeper, xid, wrote: false, fenced: false, opening });
+        self.branches.push(Branch {
+            shard: shard.clone(),
+            keeper,
+            xid,
+            wrote: false,
+            is_prepared: false,
+            fenced: false,
+            opening,
+        });
     }
 
     /// The connection of a shard that takes part, and what must be sent before the next statement on it.
@@ -333,6 +349,19 @@ impl Transaction {
     /// Notes that a shard has written, or may have.
     pub fn wrote(&mut self, shard: &ShardId) {
         self.branches.iter_mut().filter(|branch| branch.shard == *shard).for_each(|branch| branch.wrote = true);
+    }
+
+    /// What a shard's last statement is followed by, so that its branch is prepared with it, when `all` are those that
+    /// write; `None` for the shard that decides.
+    pub fn seal(&self, shard: &ShardId, all: &[ShardId]) -> Option<String> {
+        let branch = self.branches.iter().find(|branch| branch.shard == *shard)?;
+        Some(prepare(&markers::insert(&self.number, all), branch.xid.as_ref()?))
+    }
+
+    /// Notes that it was.
+    pub fn sealed(&mut self, shard: &ShardId) {
+        let branches = self.branches.iter_mut().filter(|branch| branch.shard == *shard && branch.xid.is_some());
+        branches.for_each(|branch| branch.is_prepared = true);
     }
 
     /// Whether a shard already holds the fence; it does from now on.

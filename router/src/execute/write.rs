@@ -98,8 +98,12 @@ impl Execution<'_> {
     ) -> Result<Written, QueryError> {
         let mut written = Written::default();
         let mut returned = Returned::default();
+        // The last branch of a statement by itself prepares in the same round trip; nothing is waited for after that.
+        let is_whole = self.transaction.is_none() && node.uniqueness.is_none() && node.relocation.is_none();
+        let all: Vec<ShardId> = node.parts.iter().map(|part| part.part.shard.clone()).collect();
         for (index, part) in node.parts.iter().enumerate() {
-            let own = self.write_part(node, part, transaction, &mut returned).await?;
+            let sealed = (is_whole && index > 0 && index + 1 == node.parts.len()).then_some(&all[..]);
+            let own = self.write_part(node, part, transaction, sealed, &mut returned).await?;
             match (node.copies, index) {
                 (false, _) => written.rows_affected += own.rows_affected,
                 (true, 0) => written.rows_affected = own.rows_affected,
@@ -129,6 +133,7 @@ impl Execution<'_> {
         node: &WriteNode,
         WritePart { part, fenced, rows }: &WritePart,
         transaction: &mut Transaction,
+        sealed: Option<&[ShardId]>,
         returned: &mut Returned,
     ) -> Result<Written, QueryError> {
         let (mut lease, mut prefix) = self.enlisted(&part.shard, transaction).await?;
@@ -140,15 +145,19 @@ impl Execution<'_> {
         }
         transaction.wrote(&part.shard);
         prefix.extend(node.clock.as_ref().map(|clock| format!("SET timestamp = {clock}")));
-        let suffix = node.clock.as_ref().map(|_| REAL_CLOCK);
+        let mut suffix: Vec<String> = node.clock.iter().map(|_| REAL_CLOCK.to_owned()).collect();
+        suffix.extend(sealed.and_then(|all| transaction.seal(&part.shard, all)));
         let started = Instant::now();
         let collector = if node.copies && returned.is_given { None } else { Some(&mut *returned) };
         let is_json = |table: &str, column: &str| self.view.schema.is_json(table, column);
         let outcome =
-            run_collecting(&mut lease, part, &prefix, suffix, collector.map(|c| (c, &rows[..])), &is_json).await;
+            run_collecting(&mut lease, part, &prefix, &suffix, collector.map(|c| (c, &rows[..])), &is_json).await;
         self.metrics().asked_shard(&part.shard, started.elapsed(), outcome.as_ref().err().map(reason));
         if matches!(outcome, Ok(_) | Err(QueryError::Database { .. } | QueryError::Moved(_))) {
             lease.done();
+        }
+        if outcome.is_ok() && sealed.is_some() {
+            transaction.sealed(&part.shard);
         }
         match outcome {
             Err(QueryError::Database { errno: ER_CHECK_MARIADB, .. }) if node.forgives_checks && rows.len() == 1 => {
@@ -346,7 +355,7 @@ impl Execution<'_> {
     ) -> Result<Written, QueryError> {
         let is_json = |table: &str, column: &str| self.view.schema.is_json(table, column);
         let mut first = true;
-        run_write(connection, part, &[], None, |row| {
+        run_write(connection, part, &[], &[], |row| {
             if std::mem::take(&mut first) {
                 sink.columns(&columns_of(&row, is_json))?;
             }
@@ -423,7 +432,7 @@ async fn run_collecting(
     lease: &mut Lease,
     part: &Part,
     prefix: &[String],
-    suffix: Option<&str>,
+    suffix: &[String],
     collector: Option<(&mut Returned, &[usize])>,
     is_json: &(dyn Fn(&str, &str) -> bool + Sync),
 ) -> Result<Written, QueryError> {
@@ -450,7 +459,7 @@ async fn run_write(
     connection: &mut MySqlConnection,
     part: &Part,
     prefix: &[String],
-    suffix: Option<&str>,
+    suffix: &[String],
     mut take: impl FnMut(MySqlRow) -> Result<(), QueryError> + Send,
 ) -> Result<Written, QueryError> {
     let mut text = String::with_capacity(part.sql.len() + 64);
@@ -459,10 +468,10 @@ async fn run_write(
         text.push_str("; ");
     }
     text.push_str(&part.sql);
-    if let Some(suffix) = suffix {
-        // The statement may end in a comment.
+    for statement in suffix {
+        // The statement before may end in a comment.
         text.push_str("\n; ");
-        text.push_str(suffix);
+        text.push_str(statement);
     }
     let mut written = Written::default();
     let mut results = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(connection);

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use super::literals::{Counting, Scalar};
-use super::{Answer, Attempt, Reading, Request, Router};
+use super::{Answer, Attempt, Reading, Router};
 use crate::error::QueryError;
 use crate::execute::{RowSink, Written};
 use crate::sql::command::{Command, SessionValues, Setting, command, with_session_values};
 use crate::sql::statement::{Statement, Unsupported};
-use crate::sql::{self, Param, Sql};
+use crate::sql::{self, Sql};
 use crate::topology::Topology;
 use crate::transaction::{Coordinator, Transaction};
 
@@ -221,17 +221,14 @@ impl Router {
         attempt: &Attempt<'_>,
         sink: &mut impl RowSink,
     ) -> Result<Answer, QueryError> {
-        let text = with_session_values(&sql, session)?;
-        let reading = match &text {
-            Some(text) => Reading::of(text, &[])?,
-            None => Reading::of(&sql.text, &[] as &[Param])?,
+        let sql = match with_session_values(&sql, session)? {
+            Some(text) => sql::read(&text, &[])?,
+            None => sql,
         };
-        let Reading::Full(full) = &reading else {
-            return Err(QueryError::Internal("a statement that was read in part".to_owned()));
-        };
-        let is_definition = matches!(full.1, Statement::Define(_));
-        let is_read = matches!(full.1, Statement::Read(_) | Statement::Inspect);
-        if let Statement::Opaque(opaque) = &full.1
+        let statement = sql::analyse(&sql)?;
+        let is_definition = matches!(statement, Statement::Define(_));
+        let is_read = matches!(statement, Statement::Read(_) | Statement::Inspect);
+        if let Statement::Opaque(opaque) = &statement
             && opaque.writes
             && session.transaction.is_some()
         {
@@ -243,8 +240,9 @@ impl Router {
         } else if session.transaction.is_none() && !session.autocommit {
             session.transaction = Some(self.open(false));
         }
-        let draws = self.draws_ids(&full.1);
-        let locks = full.0.lock_in_share_mode || full.0.names_any(&["FOR"]) && full.0.names_any(&["UPDATE", "SHARE"]);
+        let draws = self.draws_ids(&statement);
+        let locks = sql.lock_in_share_mode || sql.names_any(&["FOR"]) && sql.names_any(&["UPDATE", "SHARE"]);
+        let reading = Reading::Full(Box::new((sql, statement)));
         let mut counting = Counting { sink, rows: 0 };
         let outcome = match &mut session.transaction {
             Some(open) if !is_definition => {
@@ -255,14 +253,10 @@ impl Router {
                     self.roll_back(session).await;
                     return Err(QueryError::TransactionLost(why));
                 }
-                let request = Request { sql: full.0.text.clone(), params: Vec::new(), ..attempt.request.clone() };
-                let attempt = Attempt { request: &request, transaction: Some(&open.transaction), locks, ..*attempt };
+                let attempt = Attempt { transaction: Some(&open.transaction), locks, ..*attempt };
                 self.answer(reading, &attempt, &mut counting).await
             }
-            _ => {
-                let request = Request { sql: full.0.text.clone(), params: Vec::new(), ..attempt.request.clone() };
-                self.answer(reading, &Attempt { request: &request, ..*attempt }, &mut counting).await
-            }
+            _ => self.answer(reading, attempt, &mut counting).await,
         };
         let rows = counting.rows;
         match outcome {

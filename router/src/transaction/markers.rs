@@ -5,7 +5,7 @@
 //! every participant has committed, a row is of no use to reads that begin from then on; it is deleted when reads that
 //! began before are over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,10 @@ use sqlx::{AssertSqlSafe, Executor};
 use super::Coordinator;
 use crate::topology::{ShardId, Topology};
 
-/// How long rows stay when all participants have committed. The snapshots of one read must not be further apart.
-pub const SETTLING: Duration = Duration::from_secs(2);
+/// The snapshots of one read must not be further apart than this.
+pub const SETTLING: Duration = Duration::from_millis(750);
+/// How long rows stay when all participants have committed.
+const RETENTION: Duration = Duration::from_millis(1_000);
 
 pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS _autoscaler.commits (
     xid VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
@@ -54,8 +56,8 @@ pub(super) fn deletion(numbers: &[String]) -> String {
     format!("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN; {deletes}COMMIT")
 }
 
-/// Transactions, with their participants, that one snapshot holds.
-pub type Markers = BTreeMap<String, Vec<String>>;
+/// Transactions that one snapshot holds, each with its participants between commas.
+pub type Markers = HashMap<String, String>;
 
 /// The transactions that some of the snapshots hold and others, of shards that took part, do not.
 pub fn torn<'a>(snapshots: &[(&ShardId, &'a Markers)]) -> BTreeSet<&'a str> {
@@ -63,7 +65,7 @@ pub fn torn<'a>(snapshots: &[(&ShardId, &'a Markers)]) -> BTreeSet<&'a str> {
     for (_, markers) in snapshots {
         for (number, participants) in *markers {
             let lacks = |(shard, others): &(&ShardId, &Markers)| {
-                participants.iter().any(|participant| participant == shard.as_str()) && !others.contains_key(number)
+                !others.contains_key(number) && participants.split(',').any(|participant| participant == shard.as_str())
             };
             if snapshots.iter().any(lacks) {
                 torn.insert(number.as_str());
@@ -78,7 +80,7 @@ impl Coordinator {
     pub async fn delete_settled(self: &Arc<Self>, topology: &Topology) {
         let due: Vec<Settled> = {
             let mut settled = self.settled.lock().expect("no holder of this lock panics");
-            settled.extract_if(.., |settled| settled.at.elapsed() >= SETTLING).collect()
+            settled.extract_if(.., |settled| settled.at.elapsed() >= RETENTION).collect()
         };
         let mut by_shard: BTreeMap<&ShardId, Vec<String>> = BTreeMap::new();
         for settled in &due {
@@ -111,10 +113,7 @@ mod tests {
     use super::*;
 
     fn markers(entries: &[(&str, &[&str])]) -> Markers {
-        let entry = |(number, participants): &(&str, &[&str])| {
-            (number.to_string(), participants.iter().map(|p| p.to_string()).collect())
-        };
-        entries.iter().map(entry).collect()
+        entries.iter().map(|(number, participants)| (number.to_string(), participants.join(","))).collect()
     }
 
     #[test]
