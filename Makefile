@@ -8,7 +8,7 @@ CARGO := cargo --locked
 CARGO_DENY := 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build check test bench fuzz corpus fmt deny clean image packages mysql deny-installed rust-tests
+.PHONY: help demo build check test bench fuzz kills corpus fmt deny clean image packages mysql deny-installed rust-tests
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ bench: ## Print the figures that the README names (2 minutes after the build)
 fuzz: packages ## Compare random SELECTs over shards with one server: COUNT=20000 SEED=1, FUZZ_MYSQL=1 for MySQL
 	FUZZ_STATEMENTS=$(or $(COUNT),20000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(CARGO) test --package scaler --test it differential::random -- --nocapture
+
+kills: packages ## Kill routers and servers in the middle of transactions: COUNT=100 SEED=1 (rounds of each of four tests)
+	COMMIT_KILLS=$(or $(COUNT),100) COMMIT_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(CARGO) test --package scaler --test it commits::a_killed -- --nocapture --test-threads 1
 
 corpus: ## Read and plan every statement of MariaDB's own tests (fetches 20 MB from Debian)
 	@mkdir -p target/corpus

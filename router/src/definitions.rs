@@ -16,7 +16,7 @@ use crate::plan::DefineNode;
 use crate::schema::quote;
 use crate::sequences;
 use crate::session;
-use crate::shards::Lease;
+use crate::shards::{Lease, Shards};
 use crate::sql::quote_text;
 use crate::topology::{ShardId, Topology, store};
 use crate::transaction::Coordinator;
@@ -69,47 +69,52 @@ impl Coordinator {
             stopped: None,
         };
         let (coordinator, inverse) = (self.clone(), node.inverse.clone());
-        let task = tokio::spawn(async move { coordinator.define_here(change, inverse, &topology).await });
+        let task = tokio::spawn(async move {
+            Definitions { shards: &coordinator.shards, topology: &topology }.define(change, inverse).await
+        });
         task.await.unwrap_or_else(|error| Err(QueryError::Internal(format!("a change broke off: {error}"))))
     }
+}
 
-    async fn define_here(
-        &self,
-        mut change: Change,
-        inverse: Option<String>,
-        topology: &Topology,
-    ) -> Result<(), QueryError> {
-        let mut home = self.lock(topology, WAIT_SECONDS).await?.ok_or(QueryError::SchemaChanging)?;
+/// What changing the schema takes.
+struct Definitions<'a> {
+    shards: &'a Shards,
+    topology: &'a Topology,
+}
+
+impl Definitions<'_> {
+    async fn define(&self, mut change: Change, inverse: Option<String>) -> Result<(), QueryError> {
+        let mut home = self.lock(WAIT_SECONDS).await?.ok_or(QueryError::SchemaChanging)?;
         let mut again = Again::No;
-        match self.journalled(topology, &mut home).await? {
+        match self.journalled(&mut home).await? {
             Some(found) if found.stopped.is_some() && found.sql == change.sql => {
                 again = Again::Yes;
                 change = Change { stopped: None, ..found };
             }
             // A change that its router left half done comes first; one that stopped gives way.
-            Some(found) if found.stopped.is_none() => self.finish_change(found, topology, &mut home).await?,
+            Some(found) if found.stopped.is_none() => self.finish(found, &mut home).await?,
             _ => {}
         }
         if change.before.is_empty() {
-            self.look_at_tables(&mut change, topology).await?;
+            self.look_at_tables(&mut change).await?;
         }
-        self.write_journal(&change, topology, &mut home).await?;
-        let outcome = self.carry_out(&mut change, again, topology, &mut home).await;
+        self.write_journal(&change, &mut home).await?;
+        let outcome = self.carry_out(&mut change, again, &mut home).await;
         if let (Err(QueryError::Database { .. }), Some(inverse)) = (&outcome, inverse) {
-            self.take_back(&mut change, &inverse, topology).await?;
+            self.take_back(&mut change, &inverse).await?;
         }
         let is_at_end = outcome.is_ok() || change.done.is_empty();
         match is_at_end {
-            true => self.clear_journal(topology, &mut home).await?,
-            false => self.write_journal(&change, topology, &mut home).await?,
+            true => self.clear_journal(&mut home).await?,
+            false => self.write_journal(&change, &mut home).await?,
         }
-        self.unlock(home, topology).await?;
+        self.unlock(home).await?;
         outcome
     }
 
     /// The right to change the schema, and the connection that holds it; `None` if somebody else has it.
-    async fn lock(&self, topology: &Topology, wait_seconds: u32) -> Result<Option<Lease>, QueryError> {
-        let home = topology.home();
+    async fn lock(&self, wait_seconds: u32) -> Result<Option<Lease>, QueryError> {
+        let home = self.topology.home();
         let mut lease = self.shards.lease(home).await?;
         let lock = format!("SELECT GET_LOCK('{LOCK}', {wait_seconds})");
         let row = lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(lock))).await;
@@ -123,31 +128,31 @@ impl Coordinator {
         }
     }
 
-    async fn unlock(&self, mut home: Lease, topology: &Topology) -> Result<(), QueryError> {
-        execute(&topology.home().id, home.begin(), &format!("DO RELEASE_LOCK('{LOCK}')")).await?;
+    async fn unlock(&self, mut home: Lease) -> Result<(), QueryError> {
+        home.run(&format!("DO RELEASE_LOCK('{LOCK}')")).await?;
         home.done();
         Ok(())
     }
 
-    async fn journalled(&self, topology: &Topology, home: &mut Lease) -> Result<Option<Change>, QueryError> {
-        read_journal(home.begin()).await.map_err(|error| QueryError::of_shard(&topology.home().id, error))
+    async fn journalled(&self, home: &mut Lease) -> Result<Option<Change>, QueryError> {
+        read_journal(home.begin()).await.map_err(|error| QueryError::of_shard(&self.topology.home().id, error))
     }
 
-    async fn write_journal(&self, change: &Change, topology: &Topology, home: &mut Lease) -> Result<(), QueryError> {
+    async fn write_journal(&self, change: &Change, home: &mut Lease) -> Result<(), QueryError> {
         let doc = serde_json::to_string(change).map_err(|error| QueryError::Internal(error.to_string()))?;
         let write = format!("REPLACE INTO _autoscaler.definitions (id, doc) VALUES (1, {})", quote_text(&doc));
-        execute(&topology.home().id, home.begin(), &write).await
+        home.run(&write).await
     }
 
-    async fn clear_journal(&self, topology: &Topology, home: &mut Lease) -> Result<(), QueryError> {
-        execute(&topology.home().id, home.begin(), "DELETE FROM _autoscaler.definitions").await
+    async fn clear_journal(&self, home: &mut Lease) -> Result<(), QueryError> {
+        home.run("DELETE FROM _autoscaler.definitions").await
     }
 
     /// Every shard answers, and has the tables as the home shard has them.
-    async fn look_at_tables(&self, change: &mut Change, topology: &Topology) -> Result<(), QueryError> {
+    async fn look_at_tables(&self, change: &mut Change) -> Result<(), QueryError> {
         let mut definitions: Option<Vec<String>> = None;
         for shard in &change.shards {
-            let Some(known) = topology.shard(shard) else { continue };
+            let Some(known) = self.topology.shard(shard) else { continue };
             let mut lease = self.shards.lease(known).await?;
             let looks = async {
                 let seen = store::look(lease.begin()).await.map_err(|error| error.to_string())?;
@@ -174,20 +179,14 @@ impl Coordinator {
     }
 
     /// Runs the statement where it did not run yet.
-    async fn carry_out(
-        &self,
-        change: &mut Change,
-        again: Again,
-        topology: &Topology,
-        home: &mut Lease,
-    ) -> Result<(), QueryError> {
+    async fn carry_out(&self, change: &mut Change, again: Again, home: &mut Lease) -> Result<(), QueryError> {
         for shard in change.shards.clone() {
             if change.done.contains(&shard) {
                 continue;
             }
-            let Some(known) = topology.shard(&shard) else { continue };
+            let Some(known) = self.topology.shard(&shard) else { continue };
             let mut lease = self.shards.lease(known).await?;
-            let outcome = execute(&shard, lease.begin(), &change.sql).await;
+            let outcome = lease.run(&change.sql).await;
             match outcome {
                 Ok(()) => {}
                 Err(QueryError::Database { errno, .. }) if again == Again::Yes && SAYS_DONE.contains(&errno) => {}
@@ -212,23 +211,23 @@ impl Coordinator {
             bumped.map_err(|error| QueryError::Internal(error.to_string()))?;
             lease.done();
             change.done.push(shard);
-            self.write_journal(change, topology, home).await?;
+            self.write_journal(change, home).await?;
         }
         // ALTER TABLE … AUTO_INCREMENT = n makes the next id larger.
         for table in &change.tables {
             sequences::follow(home.begin(), table)
                 .await
-                .map_err(|error| QueryError::of_shard(&topology.home().id, error))?;
+                .map_err(|error| QueryError::of_shard(&self.topology.home().id, error))?;
         }
         Ok(())
     }
 
     /// Undoes on the shards that did what another one refused.
-    async fn take_back(&self, change: &mut Change, inverse: &str, topology: &Topology) -> Result<(), QueryError> {
+    async fn take_back(&self, change: &mut Change, inverse: &str) -> Result<(), QueryError> {
         for shard in std::mem::take(&mut change.done) {
-            let Some(known) = topology.shard(&shard) else { continue };
+            let Some(known) = self.topology.shard(&shard) else { continue };
             let mut lease = self.shards.lease(known).await?;
-            execute(&shard, lease.begin(), inverse).await?;
+            lease.run(inverse).await?;
             let bumped = store::bump_schema_version(lease.begin()).await;
             bumped.map_err(|error| QueryError::Internal(error.to_string()))?;
             lease.done();
@@ -237,12 +236,12 @@ impl Coordinator {
     }
 
     /// Brings a change to its end that was left half done.
-    async fn finish_change(&self, mut change: Change, topology: &Topology, home: &mut Lease) -> Result<(), QueryError> {
+    async fn finish(&self, mut change: Change, home: &mut Lease) -> Result<(), QueryError> {
         for shard in change.shards.clone() {
             if change.done.contains(&shard) {
                 continue;
             }
-            let Some(known) = topology.shard(&shard) else { continue };
+            let Some(known) = self.topology.shard(&shard) else { continue };
             let mut lease = self.shards.lease(known).await?;
             let looks = looks_of(lease.begin(), &change.tables).await;
             let (_, marks) = looks.map_err(|error| QueryError::of_shard(&shard, error))?;
@@ -253,15 +252,15 @@ impl Coordinator {
             }
         }
         let nothing_done = change.done.is_empty();
-        match self.carry_out(&mut change, Again::Yes, topology, home).await {
-            Ok(()) => self.clear_journal(topology, home).await,
+        match self.carry_out(&mut change, Again::Yes, home).await {
+            Ok(()) => self.clear_journal(home).await,
             // The statement was wrong, and the first shard would have said so.
             Err(QueryError::Database { .. }) if nothing_done && change.done.is_empty() => {
-                self.clear_journal(topology, home).await
+                self.clear_journal(home).await
             }
             Err(QueryError::Database { message, .. }) => {
                 change.stopped.get_or_insert(message);
-                self.write_journal(&change, topology, home).await
+                self.write_journal(&change, home).await
             }
             Err(error) => Err(error),
         }
@@ -270,22 +269,22 @@ impl Coordinator {
 
 /// Finishes what a router left half done; returns how many changes that were.
 pub async fn resume(coordinator: &Coordinator, topology: &Topology) -> Result<usize, QueryError> {
-    let home = topology.home();
-    let mut lease = coordinator.shards.lease(home).await?;
-    let found = read_journal(lease.begin()).await.map_err(|error| QueryError::of_shard(&home.id, error))?;
+    let definitions = Definitions { shards: &coordinator.shards, topology };
+    let mut lease = coordinator.shards.lease(topology.home()).await?;
+    let found = definitions.journalled(&mut lease).await?;
     lease.done();
     drop(lease);
     if found.is_none_or(|change| change.stopped.is_some()) {
         return Ok(0);
     }
     // Held as long as the router lives that is at it.
-    let Some(mut home) = coordinator.lock(topology, 0).await? else { return Ok(0) };
-    let found = coordinator.journalled(topology, &mut home).await?.filter(|change| change.stopped.is_none());
+    let Some(mut home) = definitions.lock(0).await? else { return Ok(0) };
+    let found = definitions.journalled(&mut home).await?.filter(|change| change.stopped.is_none());
     let resumed = usize::from(found.is_some());
     if let Some(change) = found {
-        coordinator.finish_change(change, topology, &mut home).await?;
+        definitions.finish(change, &mut home).await?;
     }
-    coordinator.unlock(home, topology).await?;
+    definitions.unlock(home).await?;
     Ok(resumed)
 }
 
@@ -329,11 +328,6 @@ pub fn without_auto_increment(definition: &str) -> String {
     };
     let rest = &definition[start + " AUTO_INCREMENT=".len()..];
     format!("{}{}", &definition[..start], rest.trim_start_matches(|c: char| c.is_ascii_digit()))
-}
-
-async fn execute(shard: &ShardId, connection: &mut MySqlConnection, sql: &str) -> Result<(), QueryError> {
-    let outcome = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
-    outcome.map(drop).map_err(|error| QueryError::of_shard(shard, error))
 }
 
 #[cfg(test)]

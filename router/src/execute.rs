@@ -229,7 +229,7 @@ impl Execution<'_> {
         let Some(transaction) = self.transaction else { return self.pooled(shard).await };
         let (mut lease, opening) = self.enlisted(shard, &mut *transaction.lock().await).await?;
         for statement in opening {
-            write::execute(&mut lease, shard, &statement).await?;
+            lease.run(&statement).await?;
         }
         let is_source = self.view.topology.moves().iter().any(|slot_move| slot_move.source == *shard);
         if self.locks && is_source && transaction.lock().await.takes_fence(shard) {

@@ -16,6 +16,36 @@ pub struct Layout {
     pub local_unique_tables: BTreeSet<String>,
 }
 
+/// Where the configuration puts a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lie<'a> {
+    ByKey(&'a str),
+    Everywhere,
+    Home,
+}
+
+impl Layout {
+    fn lie_of(&self, table: &str) -> Lie<'_> {
+        match self.shard_keys.iter().find(|(name, _)| name.eq_ignore_ascii_case(table)) {
+            Some((_, key)) => Lie::ByKey(key),
+            None if self.reference_tables.iter().any(|name| name.eq_ignore_ascii_case(table)) => Lie::Everywhere,
+            None => Lie::Home,
+        }
+    }
+
+    /// Whether a row finds on its own shard the row of `referred` that it names by `pairs` of columns, its own and the
+    /// other's: what a foreign key needs.
+    pub fn keeps_together(&self, table: &str, referred: &str, pairs: &[(String, String)]) -> bool {
+        match (self.lie_of(table), self.lie_of(referred)) {
+            (_, Lie::Everywhere) | (Lie::Home, Lie::Home) => true,
+            (Lie::ByKey(own), Lie::ByKey(other)) => {
+                pairs.iter().any(|(one, two)| one.eq_ignore_ascii_case(own) && two.eq_ignore_ascii_case(other))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// All tables of one database, as one shard shows them. Every shard has the same.
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
@@ -113,6 +143,10 @@ impl Schema {
         self.mariadb
     }
 
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// The sharding key that the configuration gives a table, whether the table exists yet or not.
     pub fn layout_key(&self, table: &str) -> Option<&str> {
         let named = self.layout.shard_keys.iter().find(|(name, _)| name.eq_ignore_ascii_case(table));
@@ -171,4 +205,32 @@ impl TableColumn {
 /// `name` as a quoted identifier.
 pub fn quote(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_kept_together_by_their_keys() {
+        let layout = Layout {
+            shard_keys: [("users", "id"), ("orders", "user")].map(|(t, k)| (t.to_owned(), k.to_owned())).into(),
+            reference_tables: ["rates".to_owned()].into(),
+            ..Layout::default()
+        };
+        let check = |table: &str, column: &str, referred: &str, other: &str| {
+            layout.keeps_together(
+                table,
+                referred,
+                &[("x".to_owned(), "y".to_owned()), (column.to_owned(), other.to_owned())],
+            )
+        };
+        assert!(check("orders", "user", "users", "id"));
+        assert!(check("Orders", "rate", "rates", "code"));
+        assert!(check("plain", "a", "other", "b"));
+        assert!(!check("orders", "seller", "users", "id"));
+        assert!(!check("orders", "user", "plain", "id"));
+        assert!(!check("plain", "user", "users", "id"));
+        assert!(!check("rates", "user", "users", "id"));
+    }
 }

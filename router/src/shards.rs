@@ -80,7 +80,13 @@ impl Shards {
             PoolError::Timeout(_) => unavailable("no answer within 3 s".to_owned()),
             other => unavailable(other.to_string()),
         })?;
-        Ok(Lease { object: Some(object), busy: false, endpoint: shard.endpoint.clone(), keeper: None })
+        Ok(Lease {
+            shard: shard.id.clone(),
+            object: Some(object),
+            busy: false,
+            endpoint: shard.endpoint.clone(),
+            keeper: None,
+        })
     }
 
     /// Drops every idle connection to a shard: its server went away, and so did its sessions.
@@ -126,6 +132,7 @@ impl Shards {
 /// A connection taken from its pool. It goes back only if nothing was left half done on it: dropping a lease during
 /// a statement closes the connection and ends the statement on the server.
 pub struct Lease {
+    shard: ShardId,
     object: Option<Object<Opener>>,
     busy: bool,
     endpoint: Endpoint,
@@ -138,6 +145,12 @@ impl Lease {
     pub fn begin(&mut self) -> &mut MySqlConnection {
         self.busy = true;
         &mut self.object.as_mut().expect("the object leaves in drop only").connection
+    }
+
+    /// Runs statements without answers. The lease stays busy.
+    pub async fn run(&mut self, sql: &str) -> Result<(), QueryError> {
+        let outcome = self.begin().execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
+        outcome.map(drop).map_err(|error| QueryError::of_shard(&self.shard, error))
     }
 
     /// Every answer was read and no transaction is open, or its owner goes on with it: the next user may have the
@@ -154,7 +167,8 @@ impl Lease {
     /// Keeps the connection, with its open transaction, for one statement after another.
     pub fn keep(mut self) -> Keeper {
         let kept = Kept { object: self.object.take(), lost: false };
-        let keeper = Keeper { kept: Arc::new(Mutex::new(kept)), endpoint: self.endpoint.clone() };
+        let kept = Arc::new(Mutex::new(kept));
+        let keeper = Keeper { shard: self.shard.clone(), kept, endpoint: self.endpoint.clone() };
         self.busy = false;
         keeper
     }
@@ -188,6 +202,7 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) {
 
 /// A connection that a transaction holds. Dropping it closes the connection, and what was not committed is undone.
 pub struct Keeper {
+    shard: ShardId,
     kept: Arc<Mutex<Kept>>,
     endpoint: Endpoint,
 }
@@ -203,7 +218,8 @@ impl Keeper {
     pub fn borrow(&self) -> Option<Lease> {
         let object = self.kept.lock().expect("no holder of this lock panics").object.take()?;
         let keeper = Some(self.kept.clone());
-        Some(Lease { object: Some(object), busy: false, endpoint: self.endpoint.clone(), keeper })
+        let (shard, endpoint) = (self.shard.clone(), self.endpoint.clone());
+        Some(Lease { shard, object: Some(object), busy: false, endpoint, keeper })
     }
 
     pub fn is_lost(&self) -> bool {

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use router::topology::bootstrap::{self, BootstrapError};
 use router::topology::watch::chain;
 use router::topology::{Shard, ShardId};
-use router::transaction::recovery::{PATIENCE, Recovery};
+use router::transaction::recovery::Recovery;
 use tokio::task::JoinHandle;
 
 use crate::catalogue::{Catalogue, CatalogueError};
@@ -110,6 +110,7 @@ impl Scaler {
         })?;
         let (min, max) = (usize::from(config.min_shards), usize::from(config.max_shards));
         let policy = Policy::new(config.mode, min, max, config.cooldown, config.monitoring_interval)?;
+        let recovery = Recovery::new(config.limits.in_doubt_timeout);
         let metrics = Metrics::of_cluster(&parts.owner);
         metrics.shard_limits(min, max);
         metrics.set_leader(true);
@@ -131,7 +132,7 @@ impl Scaler {
             rules,
             policy,
             lease: tokio::sync::Mutex::new(Some(lease)),
-            recovery: tokio::sync::Mutex::new(Recovery::new(PATIENCE)),
+            recovery: tokio::sync::Mutex::new(recovery),
             state: Mutex::new(State {
                 policy: remembered,
                 unready: Some("the first round is not over yet".to_owned()),

@@ -32,7 +32,6 @@ const LOOSE: &str = "SET sql_mode = REPLACE(@@sql_mode, 'ONLY_FULL_GROUP_BY', ''
 
 /// Where rows go to, from several shards at once.
 struct Target<'a> {
-    shard: &'a ShardId,
     workshop: Mutex<&'a mut Lease>,
     held_rows: AtomicUsize,
 }
@@ -40,7 +39,7 @@ struct Target<'a> {
 impl Target<'_> {
     async fn insert(&self, batch: Vec<u8>) -> Result<(), QueryError> {
         let text = String::from_utf8(batch).map_err(|_| QueryError::Internal("a literal is not UTF-8".to_owned()))?;
-        execute(self.shard, self.workshop.lock().await.begin(), &text).await
+        self.workshop.lock().await.run(&text).await
     }
 }
 
@@ -83,7 +82,7 @@ impl Execution<'_> {
             let mut leases: Vec<_> = sources.iter_mut().map(|(shard, _, lease)| (*shard, lease)).collect();
             self.begin_snapshots(&mut leases).await?;
         }
-        let target = Target { shard: &node.at, workshop: Mutex::new(&mut workshop), held_rows: AtomicUsize::new(0) };
+        let target = Target { workshop: Mutex::new(&mut workshop), held_rows: AtomicUsize::new(0) };
         let ends = self.transaction.is_none() && !is_one_statement;
         let copies = sources.into_iter().map(|(shard, parts, source)| async {
             let started = Instant::now();
@@ -95,14 +94,14 @@ impl Execution<'_> {
         let held_rows = target.held_rows.into_inner();
         self.metrics().gathered(held_rows);
         let started = Instant::now();
-        execute(&node.at, workshop.begin(), AS_BEFORE).await?;
+        workshop.run(AS_BEFORE).await?;
         let mut outcome = self.run_gathered(node, &mut workshop, sink).await;
         if matches!(outcome, Err(QueryError::Database { errno: 1055 | 1140, .. }))
             && session::prepare(workshop.begin(), &node.original).await.is_ok()
         {
-            execute(&node.at, workshop.begin(), LOOSE).await?;
+            workshop.run(LOOSE).await?;
             outcome = self.run_gathered(node, &mut workshop, sink).await;
-            execute(&node.at, workshop.begin(), AS_BEFORE).await?;
+            workshop.run(AS_BEFORE).await?;
         }
         self.metrics().asked_shard(&node.at, started.elapsed(), outcome.as_ref().err().map(reason));
         let outcome = outcome.map_err(refuse_reopened);
@@ -110,7 +109,7 @@ impl Execution<'_> {
         if matches!(outcome, Ok(()) | Err(QueryError::Database { .. })) {
             let names: Vec<String> = node.inputs.iter().map(|input| quote(&input.scratch)).collect();
             let dropped = format!("DROP TEMPORARY TABLE {}", names.join(", "));
-            execute(&node.at, workshop.begin(), &dropped).await?;
+            workshop.run(&dropped).await?;
             workshop.done();
         }
         outcome
@@ -126,9 +125,9 @@ impl Execution<'_> {
 
     async fn prepare(&self, node: &Gather, workshop: &mut Lease) -> Result<(), QueryError> {
         // First, as a definition may repeat a default that a strict mode refuses.
-        execute(&node.at, workshop.begin(), LENIENT).await?;
+        workshop.run(LENIENT).await?;
         for input in &node.inputs {
-            execute(&node.at, workshop.begin(), &input.definition).await.map_err(|error| match error {
+            workshop.run(&input.definition).await.map_err(|error| match error {
                 // Access denied: to the database, to the table.
                 QueryError::Database { errno: 1044 | 1142, shard, .. } => QueryError::MayNotGather(shard),
                 QueryError::Database { errno: 4091, .. } => no_tables_in_xa(),
@@ -152,7 +151,7 @@ impl Execution<'_> {
             self.copy(scratch, part, source.begin(), target).await?;
         }
         if ends {
-            execute(shard, source.begin(), "COMMIT").await?;
+            source.run("COMMIT").await?;
         }
         if recheck {
             self.recheck_shard(shard, &mut source).await?;
@@ -185,7 +184,7 @@ impl Execution<'_> {
                 }
                 let text = String::from_utf8(batch);
                 let text = text.map_err(|_| QueryError::Internal("a literal is not UTF-8".to_owned()))?;
-                execute(shard, workshop.begin(), &text).await?;
+                workshop.run(&text).await?;
             }
         }
         Ok(())
@@ -300,9 +299,4 @@ fn write_row(batch: &mut Vec<u8>, columns: &[Column], row: &impl Row) -> Result<
     }
     batch.push(b')');
     Ok(())
-}
-
-async fn execute(shard: &ShardId, connection: &mut MySqlConnection, sql: &str) -> Result<(), QueryError> {
-    let outcome = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
-    outcome.map(drop).map_err(|error| QueryError::of_shard(shard, error))
 }

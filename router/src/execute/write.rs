@@ -139,7 +139,7 @@ impl Execution<'_> {
         let (mut lease, mut prefix) = self.enlisted(&part.shard, transaction).await?;
         if *fenced && transaction.takes_fence(&part.shard) {
             for statement in prefix.drain(..) {
-                execute(&mut lease, &part.shard, &statement).await?;
+                lease.run(&statement).await?;
             }
             take_fence(&mut lease, &part.shard).await?;
         }
@@ -161,7 +161,7 @@ impl Execution<'_> {
         }
         match outcome {
             Err(QueryError::Database { errno: ER_CHECK_MARIADB, .. }) if node.forgives_checks && rows.len() == 1 => {
-                execute(&mut lease, &part.shard, REAL_CLOCK).await?;
+                lease.run(REAL_CLOCK).await?;
                 lease.done();
                 Ok(Written::default())
             }
@@ -179,7 +179,7 @@ impl Execution<'_> {
         let tried = async {
             for (row, part) in (1u32..).zip(&node.rows) {
                 let mut lease = self.begun(&part.shard, &mut transaction).await?;
-                let outcome = execute(&mut lease, &part.shard, &part.sql).await;
+                let outcome = lease.run(&part.sql).await;
                 if matches!(outcome, Ok(()) | Err(QueryError::Database { .. })) {
                     lease.done();
                 }
@@ -215,7 +215,7 @@ impl Execution<'_> {
     async fn begun(&self, shard: &ShardId, transaction: &mut Transaction) -> Result<Lease, QueryError> {
         let (mut lease, opening) = self.enlisted(shard, transaction).await?;
         for statement in opening {
-            execute(&mut lease, shard, &statement).await?;
+            lease.run(&statement).await?;
         }
         lease.done();
         Ok(lease)
@@ -249,7 +249,7 @@ impl Execution<'_> {
                     write_cells(batch, &described, row);
                     batch.push(b')');
                 }
-                execute(&mut lease, source, &format!("DELETE FROM {table} WHERE {condition}")).await?;
+                lease.run(&format!("DELETE FROM {table} WHERE {condition}")).await?;
             }
             lease.done();
         }
@@ -258,18 +258,18 @@ impl Execution<'_> {
         }
         let mut lease = self.begun(target, transaction).await?;
         transaction.wrote(target);
-        execute(&mut lease, target, LENIENT).await?;
+        lease.run(LENIENT).await?;
         for batch in batches {
             let text =
                 String::from_utf8(batch).map_err(|_| QueryError::Internal("a literal is not UTF-8".to_owned()))?;
-            let inserted = execute(&mut lease, target, &text).await;
+            let inserted = lease.run(&text).await;
             if let Err(error) = inserted {
-                execute(&mut lease, target, AS_BEFORE).await?;
+                lease.run(AS_BEFORE).await?;
                 lease.done();
                 return Err(error);
             }
         }
-        execute(&mut lease, target, AS_BEFORE).await?;
+        lease.run(AS_BEFORE).await?;
         lease.done();
         Ok(())
     }
@@ -371,10 +371,10 @@ impl Execution<'_> {
         lease: &mut Lease,
         sink: &mut impl RowSink,
     ) -> Result<Written, QueryError> {
-        execute(lease, &part.shard, "BEGIN").await?;
+        lease.run("BEGIN").await?;
         take_fence(lease, &part.shard).await?;
         let written = self.write_plain(part, lease.begin(), sink).await?;
-        execute(lease, &part.shard, "COMMIT").await.map_err(|error| match error {
+        lease.run("COMMIT").await.map_err(|error| match error {
             QueryError::ShardUnavailable { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
             other => other,
         })?;
@@ -391,12 +391,6 @@ pub(super) async fn take_fence(lease: &mut Lease, shard: &ShardId) -> Result<(),
         true => Err(QueryError::Moved(shard.clone())),
         false => Ok(()),
     }
-}
-
-/// Runs statements without answers. The lease stays busy.
-pub(super) async fn execute(lease: &mut Lease, shard: &ShardId, sql: &str) -> Result<(), QueryError> {
-    let outcome = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
-    outcome.map(drop).map_err(|error| QueryError::of_shard(shard, error))
 }
 
 /// Nothing of a transaction has happened before it is decided.

@@ -1,17 +1,9 @@
 //! DDL: to every shard, or refused with the reason.
 
 use super::{DefineNode, Node, Plan, Planner, Refusal, Route};
-use crate::schema::{TableKind, quote};
+use crate::schema::quote;
 use crate::sql::Sql;
 use crate::sql::statement::{Define, DefineKind, ForeignKey, Unsupported};
-
-/// Where the rows of a table lie, also of one that is only being made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lie<'a> {
-    ByKey(&'a str),
-    Everywhere,
-    Home,
-}
 
 impl Planner<'_> {
     pub(super) fn plan_define(&self, sql: &Sql, define: &Define) -> Result<Plan, Refusal> {
@@ -90,7 +82,7 @@ impl Planner<'_> {
 
     /// Rows that several shards have already may hold a value twice, of which no shard would know.
     fn check_unique_indexes(&self, define: &Define, table: &str) -> Result<(), Refusal> {
-        let Lie::ByKey(key) = self.lie_of(table) else { return Ok(()) };
+        let Some(key) = self.schema.layout_key(table) else { return Ok(()) };
         let lacks_key = |columns: &&Vec<String>| !columns.iter().any(|column| column.eq_ignore_ascii_case(key));
         let is_new = define.kind == DefineKind::CreateTable;
         match define.unique_indexes.iter().find(lacks_key) {
@@ -107,14 +99,9 @@ impl Planner<'_> {
 
     /// A server looks for the referred row among its own.
     fn check_foreign_keys(&self, define: &Define, table: &str) -> Result<(), Refusal> {
-        let own = self.lie_of(table);
-        let crosses = |key: &&ForeignKey| match (own, self.lie_of(&key.table)) {
-            (_, Lie::Everywhere) | (Lie::Home, Lie::Home) => false,
-            (Lie::ByKey(own), Lie::ByKey(other)) => {
-                let pairs = key.columns.iter().zip(&key.referred);
-                !pairs.into_iter().any(|(one, two)| one.eq_ignore_ascii_case(own) && two.eq_ignore_ascii_case(other))
-            }
-            _ => true,
+        let crosses = |key: &&ForeignKey| {
+            let pairs: Vec<(String, String)> = key.columns.iter().cloned().zip(key.referred.iter().cloned()).collect();
+            !self.schema.layout().keeps_together(table, &key.table, &pairs)
         };
         match define.foreign_keys.iter().find(crosses) {
             Some(key) => {
@@ -123,17 +110,6 @@ impl Planner<'_> {
                 Err(Unsupported::with_hint(construct, "refer by the sharding keys, or to a reference table").into())
             }
             None => Ok(()),
-        }
-    }
-
-    fn lie_of(&self, table: &str) -> Lie<'_> {
-        match (self.schema.layout_key(table), self.schema.layout_reference(table)) {
-            (Some(key), _) => Lie::ByKey(key),
-            (None, true) => Lie::Everywhere,
-            (None, false) => match self.schema.table(table).map(|table| &table.kind) {
-                Some(TableKind::Reference) => Lie::Everywhere,
-                _ => Lie::Home,
-            },
         }
     }
 }
