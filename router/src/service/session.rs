@@ -228,12 +228,6 @@ impl Router {
         let statement = sql::analyse(&sql)?;
         let is_definition = matches!(statement, Statement::Define(_));
         let is_read = matches!(statement, Statement::Read(_) | Statement::Inspect);
-        if let Statement::Opaque(opaque) = &statement
-            && opaque.writes
-            && session.transaction.is_some()
-        {
-            return Err(opaque.why.clone().into());
-        }
         if is_definition {
             // As on a server, it ends the transaction.
             self.commit(session).await?;
