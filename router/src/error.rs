@@ -103,6 +103,18 @@ impl QueryError {
         )
     }
 
+    /// Whether the connection cannot be used any more, or may be in the middle of something.
+    pub fn is_of_connection(&self) -> bool {
+        matches!(
+            self,
+            QueryError::ShardUnavailable { .. }
+                | QueryError::OutcomeUnknown { .. }
+                | QueryError::Timeout { .. }
+                | QueryError::Overloaded(_)
+                | QueryError::Internal(_)
+        )
+    }
+
     pub fn hint(&self) -> Option<String> {
         match self {
             QueryError::Sql(SqlError::NotAllowed { hint, .. }) => Some(hint.clone()),

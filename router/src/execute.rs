@@ -101,6 +101,11 @@ impl Execution<'_> {
             Ok(()) => {}
             // The server answered, so the connections are at rest; a scatter may have others half read.
             Err(QueryError::Database { .. } | QueryError::Moved(_)) if leases.len() == 1 => leases[0].done(),
+            // A session's transaction lives on: what was not read is read before its next statement.
+            Err(error) if self.transaction.is_some() && !error.is_of_connection() => {
+                leases.iter_mut().for_each(Lease::done);
+                return outcome;
+            }
             Err(_) => return outcome,
         }
         if node.recheck {

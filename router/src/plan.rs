@@ -142,6 +142,8 @@ pub struct WriteNode {
     pub parts: Vec<WritePart>,
     /// Every part writes the same rows: what one did, all did.
     pub copies: bool,
+    /// Every part is expected to change rows.
+    pub all_write: bool,
     /// The part with the statement's last row: its insert id is the statement's.
     pub last_row_in: usize,
     pub uniqueness: Option<Uniqueness>,
@@ -446,6 +448,7 @@ impl Planner<'_> {
             node: Node::Write(WriteNode {
                 parts: vec![WritePart { part: Part { shard, sql }, fenced, rows: Vec::new() }],
                 copies: false,
+                all_write: true,
                 last_row_in: 0,
                 uniqueness: None,
                 relocation: None,

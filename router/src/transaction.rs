@@ -134,8 +134,7 @@ impl Coordinator {
 
     async fn commit_several(&self, mut transaction: Transaction, topology: &Topology) -> Result<(), QueryError> {
         let number = transaction.number.clone();
-        let written: Vec<ShardId> =
-            transaction.branches.iter().filter(|branch| branch.wrote).map(|branch| branch.shard.clone()).collect();
+        let written = transaction.writers();
         let marker = markers::insert(&number, &written);
         let prepares = transaction.branches.iter().filter(|branch| branch.wrote).filter_map(|branch| {
             let xid = branch.xid.as_ref()?;
@@ -178,13 +177,19 @@ impl Coordinator {
             }
         }
         self.faults.reach(Point::Decided).await;
-        transaction.branches.remove(0).keeper.release();
+        // The deciding shard has a marker whether it wrote anything else or not.
+        let mut marked = written;
+        let decider = transaction.branches.remove(0);
+        if !marked.contains(&decider.shard) {
+            marked.push(decider.shard.clone());
+        }
+        decider.keeper.release();
         let (writers, readers): (Vec<Branch>, Vec<Branch>) =
             transaction.branches.drain(..).partition(|branch| branch.wrote);
         let finished = join_all(writers.into_iter().map(|branch| self.finish(branch, topology))).await;
         self.end(Transaction { branches: readers, ..transaction }).await;
         if finished.into_iter().all(|finished| finished) {
-            self.settled.lock().expect("no holder of this lock panics").push(Settled::new(number, written));
+            self.settled.lock().expect("no holder of this lock panics").push(Settled::new(number, marked));
         }
         self.metrics.transaction("committed");
         self.faults.reach(Point::Finished).await;
@@ -346,16 +351,22 @@ impl Transaction {
         Ok((lease, branch.opening.take().unwrap_or_default()))
     }
 
-    /// Notes that a shard has written, or may have.
+    /// Notes that a shard has written.
     pub fn wrote(&mut self, shard: &ShardId) {
         self.branches.iter_mut().filter(|branch| branch.shard == *shard).for_each(|branch| branch.wrote = true);
     }
 
-    /// What a shard's last statement is followed by, so that its branch is prepared with it, when `all` are those that
-    /// write; `None` for the shard that decides.
-    pub fn seal(&self, shard: &ShardId, all: &[ShardId]) -> Option<String> {
+    /// The shards that have written.
+    fn writers(&self) -> Vec<ShardId> {
+        self.branches.iter().filter(|branch| branch.wrote).map(|branch| branch.shard.clone()).collect()
+    }
+
+    /// What the last statement of all, which runs on `shard`, is followed by, so that its branch is prepared with it;
+    /// `None` for the shard that decides.
+    pub fn seal(&mut self, shard: &ShardId) -> Option<String> {
+        self.wrote(shard);
         let branch = self.branches.iter().find(|branch| branch.shard == *shard)?;
-        Some(prepare(&markers::insert(&self.number, all), branch.xid.as_ref()?))
+        Some(prepare(&markers::insert(&self.number, &self.writers()), branch.xid.as_ref()?))
     }
 
     /// Notes that it was.

@@ -99,11 +99,11 @@ impl Execution<'_> {
         let mut written = Written::default();
         let mut returned = Returned::default();
         // The last branch of a statement by itself prepares in the same round trip; nothing is waited for after that.
-        let is_whole = self.transaction.is_none() && node.uniqueness.is_none() && node.relocation.is_none();
-        let all: Vec<ShardId> = node.parts.iter().map(|part| part.part.shard.clone()).collect();
+        let is_whole =
+            self.transaction.is_none() && node.all_write && node.uniqueness.is_none() && node.relocation.is_none();
         for (index, part) in node.parts.iter().enumerate() {
-            let sealed = (is_whole && index > 0 && index + 1 == node.parts.len()).then_some(&all[..]);
-            let own = self.write_part(node, part, transaction, sealed, &mut returned).await?;
+            let seals = is_whole && index + 1 == node.parts.len() && transaction.has_written();
+            let own = self.write_part(node, part, transaction, seals, &mut returned).await?;
             match (node.copies, index) {
                 (false, _) => written.rows_affected += own.rows_affected,
                 (true, 0) => written.rows_affected = own.rows_affected,
@@ -133,7 +133,7 @@ impl Execution<'_> {
         node: &WriteNode,
         WritePart { part, fenced, rows }: &WritePart,
         transaction: &mut Transaction,
-        sealed: Option<&[ShardId]>,
+        seals: bool,
         returned: &mut Returned,
     ) -> Result<Written, QueryError> {
         let (mut lease, mut prefix) = self.enlisted(&part.shard, transaction).await?;
@@ -143,11 +143,12 @@ impl Execution<'_> {
             }
             take_fence(&mut lease, &part.shard).await?;
         }
-        transaction.wrote(&part.shard);
         prefix.extend(node.clock.as_ref().map(|clock| format!("SET timestamp = {clock}")));
         let mut suffix: Vec<String> = node.clock.iter().map(|_| REAL_CLOCK.to_owned()).collect();
-        suffix.extend(sealed.and_then(|all| transaction.seal(&part.shard, all)));
-        let started = Instant::now();
+        if seals {
+            suffix.extend(transaction.seal(&part.shard));
+        }
+        let (started, before) = (Instant::now(), returned.rows.len());
         let collector = if node.copies && returned.is_given { None } else { Some(&mut *returned) };
         let is_json = |table: &str, column: &str| self.view.schema.is_json(table, column);
         let outcome =
@@ -156,8 +157,14 @@ impl Execution<'_> {
         if matches!(outcome, Ok(_) | Err(QueryError::Database { .. } | QueryError::Moved(_))) {
             lease.done();
         }
-        if outcome.is_ok() && sealed.is_some() {
-            transaction.sealed(&part.shard);
+        // What found no row has nothing to commit.
+        match &outcome {
+            Ok(_) if seals => transaction.sealed(&part.shard),
+            // With RETURNING the rows count, not their number.
+            Ok(written) if node.copies || written.rows_affected > 0 || returned.rows.len() > before => {
+                transaction.wrote(&part.shard);
+            }
+            _ => {}
         }
         match outcome {
             Err(QueryError::Database { errno: ER_CHECK_MARIADB, .. }) if node.forgives_checks && rows.len() == 1 => {

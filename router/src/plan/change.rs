@@ -140,6 +140,7 @@ impl Planner<'_> {
         let node = WriteNode {
             parts,
             copies: false,
+            all_write: several.route == Route::Multi,
             last_row_in: 0,
             uniqueness: self.uniqueness_of_change(change, table)?,
             relocation: self.relocation(change, table, new_slot, &several.shards)?,
@@ -253,6 +254,7 @@ impl Planner<'_> {
         let node = WriteNode {
             parts: self.shards_where(|shard| holders.contains(shard)).into_iter().map(part).collect(),
             copies: true,
+            all_write: true,
             last_row_in: 0,
             uniqueness: None,
             relocation: None,

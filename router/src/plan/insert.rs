@@ -126,6 +126,7 @@ impl Planner<'_> {
         let node = WriteNode {
             parts,
             copies: false,
+            all_write: true,
             last_row_in,
             uniqueness,
             relocation: None,

@@ -26,16 +26,16 @@ pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS _autoscaler.commits (
     at DATETIME NOT NULL
  ) ENGINE=InnoDB";
 
-/// A transaction of which every branch is committed.
+/// A transaction of which every branch is committed, and the shards that have its marker.
 pub(super) struct Settled {
     number: String,
-    participants: Vec<ShardId>,
+    shards: Vec<ShardId>,
     at: Instant,
 }
 
 impl Settled {
-    pub fn new(number: String, participants: Vec<ShardId>) -> Settled {
-        Settled { number, participants, at: Instant::now() }
+    pub fn new(number: String, shards: Vec<ShardId>) -> Settled {
+        Settled { number, shards, at: Instant::now() }
     }
 }
 
@@ -84,7 +84,7 @@ impl Coordinator {
         };
         let mut by_shard: BTreeMap<&ShardId, Vec<String>> = BTreeMap::new();
         for settled in &due {
-            for shard in &settled.participants {
+            for shard in &settled.shards {
                 by_shard.entry(shard).or_default().push(settled.number.clone());
             }
         }

@@ -518,3 +518,53 @@ async fn ten_thousand_rows_are_all_there_or_none() {
     assert_eq!((status, answer["error"]["mysql"]["errno"].as_u64()), (400, Some(1062)), "{answer}");
     assert_eq!(count().await, json!(10_000));
 }
+
+/// Only shards whose rows changed commit with each other; one that only decides keeps nothing either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shards_without_changes_have_nothing_to_commit() {
+    let Some(servers) = Server::start_all(Flavor::MariaDb, 3).await else { return };
+    let front = Front::start(&servers, layout(), limits()).await;
+    fill(&front).await;
+    let client = Client::new(&front.url, 1);
+    let prepared = async || {
+        let metrics = client.http.get(format!("{}/metrics", front.url)).send().await.unwrap().text().await.unwrap();
+        let line = metrics.lines().find(|line| line.contains("branches_total{event=\"prepared\"}")).unwrap().to_owned();
+        line.rsplit(' ').next().unwrap().parse::<u32>().unwrap()
+    };
+    let mut by_shard: BTreeMap<String, i64> = BTreeMap::new();
+    for id in 1..=ACCOUNTS {
+        let (_, answer) = client.post(None, &format!("SELECT v FROM accounts WHERE id = {id}")).await.unwrap();
+        by_shard.entry(answer["shard"].as_str().unwrap().to_owned()).or_insert(id);
+    }
+    let [one, two, three] = by_shard.values().copied().collect::<Vec<_>>()[..] else { panic!("{by_shard:?}") };
+    let before = prepared().await;
+    for id in [one, two, three] {
+        let sql = format!("UPDATE accounts SET v = v + 1 WHERE id + 0 = {id}");
+        let (status, answer) = client.post(None, &sql).await.unwrap();
+        assert_eq!((status, &answer["rows_affected"]), (200, &json!(1)), "{answer}");
+    }
+    assert_eq!(client.post(None, "UPDATE accounts SET v = 0 WHERE v > 1000000").await.unwrap().0, 200);
+    assert_eq!(prepared().await, before);
+    // The first of them decides although it only read.
+    for sql in [
+        "BEGIN".to_owned(),
+        format!("SELECT v FROM accounts WHERE id = {one}"),
+        format!("UPDATE accounts SET v = v - 7 WHERE id = {two}"),
+        format!("UPDATE accounts SET v = v + 7 WHERE id = {three}"),
+        "COMMIT".to_owned(),
+    ] {
+        assert_eq!(client.post(Some("s"), &sql).await.unwrap().0, 200, "{sql}");
+    }
+    assert_eq!(prepared().await, before + 2);
+    let (_, answer) = client.post(None, "SELECT SUM(v) s FROM accounts").await.unwrap();
+    assert_eq!(answer["data"][0]["s"], json!(ACCOUNTS * 1000 + 3));
+    wait_until("the markers are gone", || async {
+        for server in &servers {
+            if number(&mut server.connect().await, "SELECT COUNT(*) FROM _autoscaler.commits").await > 0 {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
+}

@@ -61,15 +61,20 @@ impl Client<'_> {
     }
 
     /// One transaction; `None` if it never got as far as to write.
-    async fn transact(&self, elements: &AtomicU64, rng: &mut StdRng) -> (Wrote, Vec<(Seen, Vec<(u64, u64)>)>) {
+    async fn transact(
+        &self,
+        elements: &AtomicU64,
+        in_circles: f64,
+        rng: &mut StdRng,
+    ) -> (Wrote, Vec<(Seen, Vec<(u64, u64)>)>) {
         let mut wrote = Wrote { appended: Vec::new(), ending: Ending::RolledBack };
         let mut seen = Vec::new();
         if self.post("BEGIN").await.0 != 200 {
             return (wrote, seen);
         }
         let mut lists: Vec<u64> = (1..=LISTS).collect::<Vec<u64>>().choose_multiple(rng, 3).copied().collect();
-        // Most in one order, so that there are not only deadlocks.
-        if rng.random_bool(0.97) {
+        // Else they wait for each other in a circle, until the end of waiting.
+        if !rng.random_bool(in_circles) {
             lists.sort_unstable();
         }
         for list in lists {
@@ -117,6 +122,7 @@ async fn histories_are_read_atomic() {
     assert_eq!(admin.post(&format!("INSERT INTO lists VALUES {}", rows.join(", "))).await.0, 200);
 
     let seconds = std::env::var("HISTORY_SECONDS").map_or(5, |text| text.parse().unwrap());
+    let in_circles = if seconds > 20 { 0.01 } else { 0.0 };
     let (stop, elements) = (AtomicBool::new(false), AtomicU64::new(1));
     let writers = (0..WRITERS).map(|number| {
         let (front, stop, elements) = (&front, &stop, &elements);
@@ -125,7 +131,7 @@ async fn histories_are_read_atomic() {
             let mut rng = StdRng::seed_from_u64(number);
             let (mut wrote, mut seen) = (Vec::new(), Vec::new());
             while !stop.load(Ordering::Relaxed) {
-                let (transaction, reads) = client.transact(elements, &mut rng).await;
+                let (transaction, reads) = client.transact(elements, in_circles, &mut rng).await;
                 wrote.push(transaction);
                 seen.extend(reads);
             }
