@@ -372,6 +372,12 @@ fn rows_go_to_the_owners_of_their_keys() {
         "single shard-2",
     );
     check_plan("INSERT INTO orders (customer_id, id) VALUES (5, 1)", "single shard-2");
+    check_plan(
+        "INSERT INTO users (user_id, country) VALUES (5, 1), (3, 2) AS new ON DUPLICATE KEY UPDATE country = new.country",
+        "multi shard-1\n  INSERT INTO users (user_id, country) VALUES (3, 2) AS new ON DUPLICATE KEY UPDATE country = \
+         new.country shard-2\n  INSERT INTO users (user_id, country) VALUES (5, 1) AS new ON DUPLICATE KEY UPDATE \
+         country = new.country",
+    );
     check_plan("INSERT INTO plain VALUES (1)", "home shard-1");
     check_plan("INSERT INTO plain SELECT country FROM users WHERE user_id = 3", "home shard-1");
     check_plan("INSERT INTO plain SELECT country FROM users WHERE user_id = 5", "refill from single");

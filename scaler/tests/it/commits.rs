@@ -15,9 +15,12 @@ use rand::{Rng, SeedableRng};
 use router::faults::{Faults, Point};
 use router::schema::Layout;
 use router::service::Limits;
+use router::slots;
+use router::topology::{Shard, ShardId, Transfer};
 use serde_json::{Value, json};
 
-use crate::front::Front;
+use crate::front::{Front, cluster_of, quick_moves};
+use crate::moves::bench::silent;
 use crate::servers::{DATABASE, Flavor, Server, free_port, number, rows, run, wait_until};
 
 const ACCOUNTS: i64 = 24;
@@ -567,4 +570,53 @@ async fn shards_without_changes_have_nothing_to_commit() {
         true
     })
     .await;
+}
+
+/// A shard that joins gets the reference tables while they are written; no write is lost, none is there twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_shard_gets_reference_tables_while_they_are_written() {
+    let Some(servers) = Server::start_all(Flavor::MariaDb, 2).await else { return };
+    let layout = Layout { reference_tables: ["rates".to_owned()].into(), ..layout() };
+    let front = Front::start(&servers[..1], layout.clone(), limits()).await;
+    fill(&front).await;
+    let client = Client::new(&front.url, 1);
+    for sql in ["CREATE TABLE rates (code VARCHAR(9) PRIMARY KEY, rate INT)", "INSERT INTO rates VALUES ('EUR', 0)"] {
+        assert_eq!(client.post(None, sql).await.unwrap().0, 200, "{sql}");
+    }
+    let cluster = cluster_of(&front.router);
+    let (home, newcomer) = (cluster.topology().home().id.clone(), ShardId::new("shard-2").unwrap());
+    let joined = Shard { id: newcomer.clone(), endpoint: servers[1].endpoint(DATABASE) };
+    cluster.publish(cluster.topology().with_shard(joined), &home).await.unwrap();
+    let slots = slots::plan_half(&cluster.topology().owned(&home));
+    let transfer = Transfer { source: home, target: newcomer, slots };
+    let stop = AtomicBool::new(false);
+    let moving = async {
+        scaler::moves::execute(&cluster, &layout, &[transfer], &quick_moves(), &silent()).await.unwrap();
+        stop.store(true, Ordering::Relaxed);
+    };
+    let writing = async {
+        let mut count = 0;
+        while !stop.load(Ordering::Relaxed) {
+            for sql in [
+                "UPDATE rates SET rate = rate + 1 WHERE code = 'EUR'".to_owned(),
+                format!("INSERT INTO rates VALUES ('n{count}', {count})"),
+            ] {
+                let (status, answer) = client.post(None, &sql).await.unwrap();
+                assert_eq!(status, 200, "{sql}: {answer}");
+            }
+            count += 1;
+        }
+        count
+    };
+    let ((), count) = tokio::join!(moving, writing);
+    assert_eq!(cluster.topology().owning_shard_count(), 2);
+    for server in &servers {
+        let mut connection = server.connect().await;
+        let found = rows(
+            &mut connection,
+            "SELECT COUNT(*), SUM(code = 'EUR' AND rate = (SELECT COUNT(*) - 1 FROM rates)) FROM rates",
+        )
+        .await;
+        assert_eq!(found, [[(count + 1).to_string(), "1".to_owned()]]);
+    }
 }

@@ -9,6 +9,7 @@ use router::schema::Layout;
 use router::service::{Limits, Router, RouterConfig};
 use router::slots::{self, SlotSet};
 use router::topology::{Shard, ShardId, Transfer};
+use scaler::cluster::Cluster;
 use scaler::moves::MoveSettings;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -21,7 +22,7 @@ pub struct Front {
     pub url: String,
     pub client: reqwest::Client,
     pub router: Arc<Router>,
-    pub _stop: oneshot::Sender<()>,
+    _stop: oneshot::Sender<()>,
 }
 
 impl Front {
@@ -46,30 +47,38 @@ impl Front {
         wait_until("every shard serves", || async { router.is_ready().is_ok_and(|away| away.is_empty()) }).await;
         Front { url, client: reqwest::Client::new(), router, _stop: stop }
     }
+}
 
-    /// Moves half of shard-1's slots to shard-2 and as many back until told to stop; counts the moves that ended.
-    pub async fn move_back_and_forth(&self, layout: &Layout, stop: &AtomicBool, ended: &AtomicUsize) {
-        let topology = self.router.topology().unwrap();
-        let ids: Vec<ShardId> = topology.shards().iter().map(|shard| shard.id.clone()).collect();
-        let router = self.router.clone();
-        let nudge = Arc::new(move || {
-            let router = router.clone();
-            tokio::spawn(async move { router.refresh().await });
-        });
-        let cluster = scaler::cluster::Cluster::new((*topology).clone(), nudge);
-        let settings = MoveSettings {
-            confirmation_wait: Duration::from_millis(1200),
-            cleanup_delay: Duration::from_millis(500),
-            ..MoveSettings::default()
-        };
-        let mut moves = 0;
-        while !stop.load(Ordering::Relaxed) {
-            let (source, target) = (ids[moves % 2].clone(), ids[(moves + 1) % 2].clone());
-            let slots: SlotSet = slots::plan_half(&cluster.topology().owned(&source));
-            let transfer = Transfer { source, target, slots };
-            scaler::moves::execute(&cluster, layout, &[transfer], &settings, &silent()).await.unwrap();
-            moves += 1;
-            ended.store(moves, Ordering::Relaxed);
-        }
+/// A scaler's handle on the shards of a router, which it tells of new topologies.
+pub fn cluster_of(router: &Arc<Router>) -> Cluster {
+    let nudged = router.clone();
+    let nudge = Arc::new(move || {
+        let router = nudged.clone();
+        tokio::spawn(async move { router.refresh().await });
+    });
+    Cluster::new((*router.topology().unwrap()).clone(), nudge)
+}
+
+/// Moves that are over soon: the only router hears of them at once.
+pub fn quick_moves() -> MoveSettings {
+    MoveSettings {
+        confirmation_wait: Duration::from_millis(1200),
+        cleanup_delay: Duration::from_millis(500),
+        ..MoveSettings::default()
+    }
+}
+
+/// Moves half of shard-1's slots to shard-2 and as many back until told to stop; counts the moves that ended.
+pub async fn move_back_and_forth(router: &Arc<Router>, layout: &Layout, stop: &AtomicBool, ended: &AtomicUsize) {
+    let cluster = cluster_of(router);
+    let ids: Vec<ShardId> = cluster.topology().shards().iter().map(|shard| shard.id.clone()).collect();
+    let mut moves = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let (source, target) = (ids[moves % 2].clone(), ids[(moves + 1) % 2].clone());
+        let slots: SlotSet = slots::plan_half(&cluster.topology().owned(&source));
+        let transfer = Transfer { source, target, slots };
+        scaler::moves::execute(&cluster, layout, &[transfer], &quick_moves(), &silent()).await.unwrap();
+        moves += 1;
+        ended.store(moves, Ordering::Relaxed);
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::front::Front;
+use crate::front::{Front, move_back_and_forth};
 use crate::servers::{Flavor, Server, number, rows, run, wait_until};
 
 const TABLES: [&str; 3] = [
@@ -397,5 +397,5 @@ async fn moving_rows_end_a_transaction_with_a_conflict() {
         assert!(answer["error"]["message"].as_str().unwrap().contains("rolled back"), "{answer}");
         assert_eq!(sharded.say(Some("s"), "SELECT SUM(v) FROM accounts").await, "500");
     };
-    tokio::join!(sharded.front.move_back_and_forth(&layout, &stop, &ended), client);
+    tokio::join!(move_back_and_forth(&sharded.front.router, &layout, &stop, &ended), client);
 }

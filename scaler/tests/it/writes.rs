@@ -17,7 +17,7 @@ use sqlx::mysql::MySqlConnection;
 use crate::differential::cluster::lines;
 use crate::differential::{Counts, table};
 use crate::docs::check_kept;
-use crate::front::Front;
+use crate::front::{Front, move_back_and_forth};
 use crate::servers::{Flavor, Server, rows, run};
 
 /// Tables with their sharding keys' places among the columns.
@@ -267,15 +267,9 @@ async fn writes_do_the_same_while_rows_move() {
         }
         tokio::join!(plain.reset(), sharded.reset());
         let router = sharded.front.router.clone();
-        let mover = Front {
-            url: String::new(),
-            client: reqwest::Client::new(),
-            router,
-            _stop: tokio::sync::oneshot::channel().0,
-        };
         let (stop, ended) = (AtomicBool::new(false), AtomicUsize::new(0));
         let layout = layout();
-        let moving = mover.move_back_and_forth(&layout, &stop, &ended);
+        let moving = move_back_and_forth(&router, &layout, &stop, &ended);
         let writing = async {
             let mut of_file = Counts::default();
             for sql in lines(&file) {

@@ -8,7 +8,7 @@ use router::service::Limits;
 use serde_json::{Value, json};
 
 use super::folder;
-use crate::front::Front;
+use crate::front::{self, Front};
 use crate::servers::{Flavor, Server};
 
 pub struct Cluster {
@@ -115,9 +115,9 @@ impl Cluster {
         }
     }
 
-    /// See [`Front::move_back_and_forth`].
+    /// See [`front::move_back_and_forth`].
     pub async fn move_back_and_forth(&self, stop: &AtomicBool, ended: &AtomicUsize) {
-        self.front.move_back_and_forth(&self.layout, stop, ended).await;
+        front::move_back_and_forth(&self.front.router, &self.layout, stop, ended).await;
     }
 }
 
