@@ -210,7 +210,7 @@ impl Router {
                     router.coordinator.delete_settled(&topology).await;
                 }
                 drop(router);
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         });
         router

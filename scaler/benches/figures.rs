@@ -331,6 +331,8 @@ async fn across_shards(four: Endpoint, five: Endpoint) -> Outcome<()> {
         millis(apart),
         millis(together) / millis(apart)
     ));
+    // The rows of those transactions are of no use any more, and gone by then.
+    tokio::time::sleep(Duration::from_secs(2)).await;
     for is_written in [false, true] {
         let stop = Arc::new(AtomicBool::new(!is_written));
         let writer = tokio::spawn(transfer(address.clone(), pairs.clone(), stop.clone()));

@@ -15,9 +15,9 @@ use super::Coordinator;
 use crate::topology::{ShardId, Topology};
 
 /// The snapshots of one read must not be further apart than this.
-pub const SETTLING: Duration = Duration::from_millis(750);
+pub const SETTLING: Duration = Duration::from_millis(400);
 /// How long rows stay when all participants have committed.
-const RETENTION: Duration = Duration::from_millis(1_000);
+const RETENTION: Duration = Duration::from_millis(500);
 
 pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS _autoscaler.commits (
     xid VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
