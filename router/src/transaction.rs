@@ -287,9 +287,17 @@ fn prepare(marker: &str, xid: &Xid) -> String {
 }
 
 /// What went wrong before the decision: whatever it was, nothing happened.
-fn given_up(error: QueryError) -> QueryError {
+pub fn before_decision(error: QueryError) -> QueryError {
     match error {
         QueryError::OutcomeUnknown { shard, cause } => QueryError::ShardUnavailable { shard, cause },
+        other => other,
+    }
+}
+
+/// As [`before_decision`], of a statement that writes a marker: one that is there already was written by who gave the
+/// transaction up.
+fn given_up(error: QueryError) -> QueryError {
+    match before_decision(error) {
         QueryError::Database { shard, errno: 1062, .. } => QueryError::GivenUp(shard),
         other => other,
     }
@@ -306,7 +314,15 @@ impl Transaction {
     }
 
     pub fn takes_part(&self, shard: &ShardId) -> bool {
-        self.shards().any(|other| other == shard)
+        self.branch(shard).is_some()
+    }
+
+    fn branch(&self, shard: &ShardId) -> Option<&Branch> {
+        self.branches.iter().find(|branch| branch.shard == *shard)
+    }
+
+    fn branch_mut(&mut self, shard: &ShardId) -> Option<&mut Branch> {
+        self.branches.iter_mut().find(|branch| branch.shard == *shard)
     }
 
     pub fn has_written(&self) -> bool {
@@ -319,7 +335,7 @@ impl Transaction {
     }
 
     pub fn has_written_on(&self, shard: &ShardId) -> bool {
-        self.branches.iter().any(|branch| branch.shard == *shard && branch.wrote)
+        self.branch(shard).is_some_and(|branch| branch.wrote)
     }
 
     /// Adds a shard, on a connection without a transaction.
@@ -342,7 +358,7 @@ impl Transaction {
 
     /// The connection of a shard that takes part, and what must be sent before the next statement on it.
     pub fn connection(&mut self, shard: &ShardId) -> Result<(Lease, Vec<String>), QueryError> {
-        let branch = self.branches.iter_mut().find(|branch| branch.shard == *shard);
+        let branch = self.branch_mut(shard);
         let branch = branch.ok_or_else(|| QueryError::Internal(format!("{shard} takes no part")))?;
         let lease = branch.keeper.borrow().ok_or_else(|| QueryError::ShardUnavailable {
             shard: shard.clone(),
@@ -353,7 +369,9 @@ impl Transaction {
 
     /// Notes that a shard has written.
     pub fn wrote(&mut self, shard: &ShardId) {
-        self.branches.iter_mut().filter(|branch| branch.shard == *shard).for_each(|branch| branch.wrote = true);
+        if let Some(branch) = self.branch_mut(shard) {
+            branch.wrote = true;
+        }
     }
 
     /// The shards that have written.
@@ -365,20 +383,20 @@ impl Transaction {
     /// `None` for the shard that decides.
     pub fn seal(&mut self, shard: &ShardId) -> Option<String> {
         self.wrote(shard);
-        let branch = self.branches.iter().find(|branch| branch.shard == *shard)?;
-        Some(prepare(&markers::insert(&self.number, &self.writers()), branch.xid.as_ref()?))
+        let xid = self.branch(shard)?.xid.as_ref()?;
+        Some(prepare(&markers::insert(&self.number, &self.writers()), xid))
     }
 
     /// Notes that it was.
     pub fn sealed(&mut self, shard: &ShardId) {
-        let branches = self.branches.iter_mut().filter(|branch| branch.shard == *shard && branch.xid.is_some());
-        branches.for_each(|branch| branch.is_prepared = true);
+        if let Some(branch) = self.branch_mut(shard) {
+            branch.is_prepared = branch.xid.is_some();
+        }
     }
 
     /// Whether a shard already holds the fence; it does from now on.
     pub fn takes_fence(&mut self, shard: &ShardId) -> bool {
-        let branch = self.branches.iter_mut().find(|branch| branch.shard == *shard);
-        branch.is_some_and(|branch| !std::mem::replace(&mut branch.fenced, true))
+        self.branch_mut(shard).is_some_and(|branch| !std::mem::replace(&mut branch.fenced, true))
     }
 
     /// Runs a statement without an answer on every shard that has begun.

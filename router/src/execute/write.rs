@@ -16,7 +16,7 @@ use crate::schema::quote;
 use crate::shards::Lease;
 use crate::sql::statement::Unsupported;
 use crate::topology::ShardId;
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, before_decision};
 
 /// Ends what [`WriteNode::clock`] begins.
 pub const REAL_CLOCK: &str = "SET timestamp = DEFAULT";
@@ -397,14 +397,6 @@ pub(super) async fn take_fence(lease: &mut Lease, shard: &ShardId) -> Result<(),
     match fenced.is_some_and(|row| row.try_get_unchecked::<i64, _>(0).unwrap_or(1) != 0) {
         true => Err(QueryError::Moved(shard.clone())),
         false => Ok(()),
-    }
-}
-
-/// Nothing of a transaction has happened before it is decided.
-fn before_decision(error: QueryError) -> QueryError {
-    match error {
-        QueryError::OutcomeUnknown { shard, cause } => QueryError::ShardUnavailable { shard, cause },
-        other => other,
     }
 }
 

@@ -6,7 +6,7 @@ use super::place::{Place, Several};
 use super::question::Question;
 use super::unique::Value;
 use super::{Node, Part, Plan, Planner, Refusal, Relocation, Route, WriteNode, WritePart};
-use crate::keys::{KeyLiteral, KeyType};
+use crate::keys::KeyLiteral;
 use crate::schema::{Table, TableKind, quote};
 use crate::slots::Slot;
 use crate::sql::conditions::change_text;
@@ -324,13 +324,13 @@ impl Planner<'_> {
         new_slot: Option<Slot>,
         shards: &[ShardId],
     ) -> Result<Option<Relocation>, Refusal> {
-        let (Some(slot), Some((key, key_type))) = (new_slot, table.shard_key()) else { return Ok(None) };
+        let (Some(slot), Some((key, _))) = (new_slot, table.shard_key()) else { return Ok(None) };
         let target = self.topology.owner(slot).id.clone();
         if shards.iter().all(|shard| *shard == target) {
             return Ok(None);
         }
         let literal = assigned_key(change, table, key).cloned().unwrap_or(KeyLiteral::Other);
-        let written = key_text(&literal, key_type).ok_or_else(|| key_change(key, table, "to a value of this form"))?;
+        let written = key_text(&literal).ok_or_else(|| key_change(key, table, "to a value of this form"))?;
         let stored = || table.columns.iter().filter(|column| !column.generated);
         let exact = stored().map(|column| match column.exact_type() {
             Some(exact) => format!("CAST({} AS {exact})", quote(&column.name)),
@@ -378,14 +378,14 @@ fn assigned_key<'a>(change: &'a Change, table: &Table, key: &str) -> Option<&'a 
 }
 
 /// A key as SQL that means the same wherever it stands.
-fn key_text(literal: &KeyLiteral, key_type: KeyType) -> Option<String> {
-    match (literal, key_type) {
-        (KeyLiteral::Integer(digits), _) => Some(digits.clone()),
-        (KeyLiteral::Text(text), _) => Some(crate::sql::quote_text(text)),
-        (KeyLiteral::Bytes(bytes), _) => {
+fn key_text(literal: &KeyLiteral) -> Option<String> {
+    match literal {
+        KeyLiteral::Integer(digits) => Some(digits.clone()),
+        KeyLiteral::Text(text) => Some(crate::sql::quote_text(text)),
+        KeyLiteral::Bytes(bytes) => {
             Some(format!("x'{}'", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
         }
-        (KeyLiteral::Null | KeyLiteral::Other, _) => None,
+        KeyLiteral::Null | KeyLiteral::Other => None,
     }
 }
 

@@ -338,6 +338,9 @@ impl Planner<'_> {
         text: &InsertText,
     ) -> Result<Option<super::unique::Uniqueness>, Refusal> {
         let InsertRows::Values(rows) = &insert.rows else { return Ok(None) };
+        if self.local_indexes(table).next().is_none() {
+            return Ok(None);
+        }
         let mut values: Vec<BTreeMap<String, Value>> = Vec::new();
         for (index, row) in rows.iter().enumerate() {
             let mut of_row = BTreeMap::new();
