@@ -236,9 +236,9 @@ impl Execution<'_> {
         for statement in opening {
             lease.run(&statement).await?;
         }
-        let is_source = self.view.topology.moves().iter().any(|slot_move| slot_move.source == *shard);
-        if self.locks && is_source && transaction.lock().await.takes_fence(shard) {
-            write::take_fence(&mut lease, shard).await?;
+        let is_leaving = !self.view.topology.fences_of(shard).is_empty();
+        if self.locks && is_leaving && transaction.lock().await.takes_fence(shard) {
+            self.take_fences(&mut lease, shard).await?;
         }
         lease.done();
         Ok(lease)

@@ -135,7 +135,18 @@ pub struct SlotMove {
     pub target: ShardId,
     pub slots: SlotSet,
     pub phase: MovePhase,
+    /// The row of the source's `_autoscaler.fence` that stops its writers; its own among the moves of that source.
+    #[serde(default = "first_fence")]
+    pub fence: u8,
 }
+
+/// Topologies of earlier versions know one move for each source.
+fn first_fence() -> u8 {
+    1
+}
+
+/// So many moves may leave one shard at a time.
+pub const MOST_FENCES: u8 = 64;
 
 /// One version of who owns what. Every slot has exactly one owner, by construction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -327,9 +338,21 @@ impl Topology {
                 target: transfer.target.clone(),
                 slots: transfer.slots.clone(),
                 phase: MovePhase::Announced,
+                fence: next.free_fence(&transfer.source)?,
             });
         }
         Ok(next)
+    }
+
+    fn free_fence(&self, source: &ShardId) -> Result<u8, TopologyError> {
+        let is_free = |fence: &u8| !self.moves.iter().any(|known| known.source == *source && known.fence == *fence);
+        (1..=MOST_FENCES).find(is_free).ok_or_else(|| TopologyError::NotMovable(source.clone()))
+    }
+
+    /// The fences that hold writers of a shard off while slots leave it, in no order. Empty if none are leaving.
+    pub fn fences_of(&self, source: &ShardId) -> Vec<u8> {
+        let is_leaving = |known: &&SlotMove| known.source == *source && known.phase == MovePhase::Announced;
+        self.moves.iter().filter(is_leaving).map(|known| known.fence).collect()
     }
 
     /// The next topology, in which a move's target owns its slots.

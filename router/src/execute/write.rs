@@ -141,7 +141,7 @@ impl Execution<'_> {
             for statement in prefix.drain(..) {
                 lease.run(&statement).await?;
             }
-            take_fence(&mut lease, &part.shard).await?;
+            self.take_fences(&mut lease, &part.shard).await?;
         }
         prefix.extend(node.clock.as_ref().map(|clock| format!("SET timestamp = {clock}")));
         let mut suffix: Vec<String> = node.clock.iter().map(|_| REAL_CLOCK.to_owned()).collect();
@@ -379,7 +379,7 @@ impl Execution<'_> {
         sink: &mut impl RowSink,
     ) -> Result<Written, QueryError> {
         lease.run("BEGIN").await?;
-        take_fence(lease, &part.shard).await?;
+        self.take_fences(lease, &part.shard).await?;
         let written = self.write_plain(part, lease.begin(), sink).await?;
         lease.run("COMMIT").await.map_err(|error| match error {
             QueryError::ShardUnavailable { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
@@ -387,16 +387,22 @@ impl Execution<'_> {
         })?;
         Ok(written)
     }
-}
 
-/// Holds the cutover off until the transaction ends; fails if it is over.
-pub(super) async fn take_fence(lease: &mut Lease, shard: &ShardId) -> Result<(), QueryError> {
-    let fence = "SELECT fenced FROM _autoscaler.fence WHERE id = 1 LOCK IN SHARE MODE";
-    let fenced = lease.begin().fetch_optional(sqlx::raw_sql(fence)).await;
-    let fenced = fenced.map_err(|error| QueryError::of_shard(shard, error))?;
-    match fenced.is_some_and(|row| row.try_get_unchecked::<i64, _>(0).unwrap_or(1) != 0) {
-        true => Err(QueryError::Moved(shard.clone())),
-        false => Ok(()),
+    /// Holds the cutovers of everything that is leaving the shard off until the transaction ends; fails if one is over.
+    pub(super) async fn take_fences(&self, lease: &mut Lease, shard: &ShardId) -> Result<(), QueryError> {
+        let fences = self.view.topology.fences_of(shard);
+        if fences.is_empty() {
+            return Ok(());
+        }
+        let ids = fences.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+        let look = format!("SELECT fenced FROM _autoscaler.fence WHERE id IN ({ids}) LOCK IN SHARE MODE");
+        let rows = lease.begin().fetch_all(sqlx::raw_sql(AssertSqlSafe(look))).await;
+        let rows = rows.map_err(|error| QueryError::of_shard(shard, error))?;
+        let is_open = |row: &MySqlRow| row.try_get_unchecked::<i64, _>(0).is_ok_and(|fenced| fenced == 0);
+        match rows.len() == fences.len() && rows.iter().all(is_open) {
+            true => Ok(()),
+            false => Err(QueryError::Moved(shard.clone())),
+        }
     }
 }
 

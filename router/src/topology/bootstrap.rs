@@ -6,7 +6,7 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::store::{self, StoreError};
-use super::{Shard, ShardId, Topology, TopologyError};
+use super::{MovePhase, Shard, ShardId, Topology, TopologyError};
 use crate::endpoint::Endpoint;
 use crate::schema::load::{self, SchemaError};
 use crate::schema::{Layout, Schema, quote};
@@ -80,6 +80,7 @@ async fn follow_moved(topology: Topology, carriers: &[&Shard]) -> Result<Topolog
     if moved.is_empty() {
         return Ok(topology);
     }
+    let topology = decide_moves(topology, &moved).await?;
     let next = topology.with_endpoints(&moved)?;
     let home = next.home();
     let mut connection = session::connect(&home.endpoint)
@@ -92,6 +93,25 @@ async fn follow_moved(topology: Topology, carriers: &[&Shard]) -> Result<Topolog
         // Another router or scaler was first.
         false => Ok(store::read(&mut connection).await.map_err(|source| at(home, source))?.unwrap_or(topology)),
     }
+}
+
+/// The newest topology once no move can switch any more that has not yet.
+///
+/// A switch is committed on its source first: whoever published another change without having asked there could give
+/// one epoch to two topologies. A move that is under way is undone by this; its shards changed their addresses.
+async fn decide_moves(topology: Topology, moved: &[Shard]) -> Result<Topology, BootstrapError> {
+    let mut newest = topology.clone();
+    for slot_move in topology.moves().iter().filter(|slot_move| slot_move.phase == MovePhase::Announced) {
+        let is_source = |shard: &&Shard| shard.id == slot_move.source;
+        let source = moved.iter().find(is_source).or_else(|| topology.shards().iter().find(is_source));
+        let source = source.ok_or_else(|| TopologyError::UnknownShard(slot_move.source.clone()))?;
+        let mut connection = session::connect(&source.endpoint)
+            .await
+            .map_err(|error| BootstrapError::Unreachable { shard: source.id.clone(), source: error })?;
+        let carried = store::forbid_switch(&mut connection, &slot_move.id).await.map_err(|error| at(source, error))?;
+        newest = carried.filter(|carried| carried.epoch() > newest.epoch()).unwrap_or(newest);
+    }
+    Ok(newest)
 }
 
 async fn answers(endpoint: &Endpoint) -> bool {

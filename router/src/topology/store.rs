@@ -4,9 +4,9 @@
 //! Only compare-and-set on the epoch ever writes the document.
 
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Executor, Row};
+use sqlx::{AssertSqlSafe, Executor, Row};
 
-use super::{Epoch, Topology};
+use super::{Epoch, MOST_FENCES, MoveId, Topology};
 use crate::session::errno;
 
 /// The schema that holds everything of ours on a shard.
@@ -47,10 +47,41 @@ pub async fn create_schema(connection: &mut MySqlConnection) -> Result<(), Store
         crate::transaction::markers::TABLE,
         crate::sequences::TABLE,
         crate::definitions::TABLE,
+        // The journal of moves away from this shard, and of those towards it.
+        "CREATE TABLE IF NOT EXISTS _autoscaler.moves (id VARCHAR(64) NOT NULL PRIMARY KEY, \
+         state VARCHAR(16) NOT NULL, doc LONGTEXT NOT NULL) ENGINE=InnoDB CHARACTER SET utf8mb4",
+        "CREATE TABLE IF NOT EXISTS _autoscaler.incoming_moves (id VARCHAR(64) NOT NULL PRIMARY KEY, \
+         state VARCHAR(16) NOT NULL, doc LONGTEXT NOT NULL) ENGINE=InnoDB CHARACTER SET utf8mb4",
+        "CREATE TABLE IF NOT EXISTS _autoscaler.move_positions (id VARCHAR(64) NOT NULL, \
+         table_name VARCHAR(64) NOT NULL, last_key LONGTEXT NOT NULL, done TINYINT NOT NULL, \
+         PRIMARY KEY (id, table_name)) ENGINE=InnoDB CHARACTER SET utf8mb4",
+        "CREATE TABLE IF NOT EXISTS _autoscaler.fence (id TINYINT PRIMARY KEY, fenced TINYINT NOT NULL) ENGINE=InnoDB",
     ] {
         connection.execute(sqlx::raw_sql(statement)).await?;
     }
+    // Fences are made once and stay for ever: on newer MariaDBs a transaction with an older snapshot than a fence
+    // fails there.
+    let fences: Vec<String> = (1..=MOST_FENCES).map(|fence| format!("({fence},0)")).collect();
+    let statement = format!("INSERT IGNORE INTO _autoscaler.fence (id,fenced) VALUES {}", fences.join(","));
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await?;
     Ok(())
+}
+
+/// State of a move in its source's journal once it is to be undone: it cannot switch any more.
+pub const UNDOING: &str = "Undoing";
+
+/// Makes sure that a move never switches unless it has already, and returns the topology that its source carries then.
+///
+/// The cutover sets the same row in the transaction that writes the switch, so one of the two comes first. Waits for
+/// a cutover whose commit is under way.
+pub async fn forbid_switch(connection: &mut MySqlConnection, id: &MoveId) -> Result<Option<Topology>, StoreError> {
+    let statement = "UPDATE _autoscaler.moves SET state = ? WHERE id = ? AND state NOT IN ('Switched', 'CleaningUp')";
+    match sqlx::query(statement).bind(UNDOING).bind(id.as_str()).execute(&mut *connection).await {
+        Err(error) if is_absent(&error) => {}
+        Err(error) => return Err(error.into()),
+        Ok(_) => {}
+    }
+    read(connection).await
 }
 
 /// Epoch and schema version of a shard; `None` if it carries no topology yet.

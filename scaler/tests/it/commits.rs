@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use router::faults::{Faults, Point};
+use router::faults::{FaultPoint, Faults, Point};
 use router::schema::Layout;
 use router::service::Limits;
 use router::slots;
