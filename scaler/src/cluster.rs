@@ -1,15 +1,16 @@
 //! The scaler's handle on the shards: connections to them, and the topology as the scaler last decided it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use router::endpoint::Endpoint;
 use router::session;
-use router::topology::{Epoch, Shard, ShardId, Topology, store};
+use router::topology::{Epoch, MoveId, MovePhase, Shard, ShardId, SlotMove, Topology, TopologyError, store};
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Executor, Row};
+use sqlx::{AssertSqlSafe, Executor, Row};
 use tokio::sync::watch;
 
 /// Long enough for a busy server to answer, short enough to notice one that is gone.
@@ -23,6 +24,14 @@ pub struct Cluster {
 
 struct Shared {
     topology: watch::Sender<Arc<Topology>>,
+    /// Whoever makes the next topology holds it: two made from the same one would share an epoch.
+    turn: tokio::sync::Mutex<()>,
+    /// Something that this process or an earlier one published may not have arrived on the home shard yet.
+    unsure: AtomicBool,
+    /// Announced moves that cannot switch without this process knowing.
+    settled: Mutex<BTreeSet<MoveId>>,
+    /// Where shards answer that the topology has elsewhere.
+    found_at: Mutex<BTreeMap<ShardId, Endpoint>>,
     nudge: Arc<dyn Fn() + Send + Sync>,
     /// Shards that did not answer when they were asked last.
     unreachable: Mutex<BTreeSet<ShardId>>,
@@ -31,6 +40,14 @@ struct Shared {
 impl Shared {
     fn unreachable(&self) -> MutexGuard<'_, BTreeSet<ShardId>> {
         self.unreachable.lock().expect("no holder of this lock panics")
+    }
+
+    fn settled(&self) -> MutexGuard<'_, BTreeSet<MoveId>> {
+        self.settled.lock().expect("no holder of this lock panics")
+    }
+
+    fn found_at(&self) -> MutexGuard<'_, BTreeMap<ShardId, Endpoint>> {
+        self.found_at.lock().expect("no holder of this lock panics")
     }
 }
 
@@ -46,8 +63,14 @@ pub enum ClusterError {
     Store { shard: ShardId, source: store::StoreError },
     #[error("shard `{0}` already carries another topology")]
     Superseded(ShardId),
+    #[error("move {id} of an earlier scaler may have switched on shard `{source_shard}`, which has to be asked first")]
+    Unsettled { id: MoveId, source_shard: ShardId },
     #[error("another scaler holds the lease (connection {holder} on the home shard)")]
     Leased { holder: u64 },
+    #[error("shard `{0}` did not answer within {STEP_TIMEOUT:?}")]
+    Silent(ShardId),
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
     #[error("the lease could not be asked for")]
     Lease(#[source] sqlx::Error),
 }
@@ -56,7 +79,17 @@ impl Cluster {
     /// `nudge` tells routers to look for a new topology; it must not block.
     pub fn new(topology: Topology, nudge: Arc<dyn Fn() + Send + Sync>) -> Cluster {
         let topology = watch::Sender::new(Arc::new(topology));
-        Cluster { shared: Arc::new(Shared { topology, nudge, unreachable: Mutex::default() }) }
+        Cluster {
+            shared: Arc::new(Shared {
+                topology,
+                turn: tokio::sync::Mutex::default(),
+                unsure: AtomicBool::new(true),
+                settled: Mutex::default(),
+                found_at: Mutex::default(),
+                nudge,
+                unreachable: Mutex::default(),
+            }),
+        }
     }
 
     pub fn topology(&self) -> Arc<Topology> {
@@ -70,7 +103,15 @@ impl Cluster {
     pub async fn connect(&self, id: &ShardId) -> Result<MySqlConnection, ClusterError> {
         let topology = self.topology();
         let shard = topology.shard(id).ok_or_else(|| ClusterError::UnknownShard(id.clone()))?;
-        connect(id, &shard.endpoint).await
+        let found_at = self.shared.found_at().get(id).cloned();
+        connect(id, found_at.as_ref().unwrap_or(&shard.endpoint)).await
+    }
+
+    /// A shard is reached elsewhere from now on. Publishes that; until then this process knows already.
+    pub async fn relocate(&self, shard: Shard) -> Result<(), ClusterError> {
+        self.shared.found_at().insert(shard.id.clone(), shard.endpoint.clone());
+        let moved = [shard];
+        self.change(|topology| Ok(topology.with_endpoints(&moved)?)).await
     }
 
     /// Learns the highest epoch that any reachable shard carries and brings the others up to it.
@@ -111,23 +152,43 @@ impl Cluster {
         Ok(())
     }
 
-    /// Makes `next` the topology: compare-and-set on shard `first`, then on all others, then in memory.
+    /// Makes the topology that `change` gives the next one: by compare-and-set on the home shard, then on all others.
     ///
-    /// Once the first shard carries it the topology is decided; shards that miss it are repaired by
-    /// [`Cluster::refresh`].
-    pub async fn publish(&self, next: Topology, first: &ShardId) -> Result<(), ClusterError> {
-        // Where it is from now on, if that is what changes.
-        let shard = next.shard(first).ok_or_else(|| ClusterError::UnknownShard(first.clone()))?;
-        let mut connection = connect(first, &shard.endpoint).await?;
-        let failed = |source| ClusterError::Store { shard: first.clone(), source };
-        // A shard that missed the last epoch would refuse the next one.
-        store::catch_up(&mut connection, &self.topology()).await.map_err(failed)?;
-        if !store::replace(&mut connection, &next).await.map_err(failed)? {
-            return Err(ClusterError::Superseded(first.clone()));
-        }
-        self.adopt(next);
-        self.spread().await;
+    /// Once the home shard carries it the topology is decided; shards that miss it are repaired by
+    /// [`Cluster::refresh`]. Only a switch of owners begins on another shard, its source, and that under
+    /// [`Cluster::publication`]; so the newest epoch lies on the home shard or on the source of an announced move, and
+    /// all of these are known before another one is made.
+    ///
+    /// After an error the home shard may carry the change all the same, if it is away.
+    pub async fn change<E>(&self, change: impl FnOnce(&Topology) -> Result<Topology, E>) -> Result<(), E>
+    where
+        E: From<ClusterError>,
+    {
+        let publication = self.publication().await?;
+        let next = change(&self.topology())?;
+        publication.publish(next).await?;
         Ok(())
+    }
+
+    /// The right to make the next topology, which also a cutover needs. Held until what was made is known.
+    pub async fn publication(&self) -> Result<Publication<'_>, ClusterError> {
+        let turn = self.shared.turn.lock().await;
+        let publication = Publication { cluster: self, _turn: turn };
+        if self.shared.unsure.load(Ordering::Relaxed) {
+            let home = self.topology().home().clone();
+            in_time(&home.id, publication.make_sure()).await?;
+        }
+        Ok(publication)
+    }
+
+    /// An announced move is this process's own, or cannot switch any more.
+    pub(crate) fn settle(&self, id: &MoveId) {
+        self.shared.settled().insert(id.clone());
+    }
+
+    /// An announced move may switch without this process knowing: whoever carried it out was stopped.
+    pub(crate) fn unsettle(&self, id: &MoveId) {
+        self.shared.settled().remove(id);
     }
 
     /// Takes a topology that a shard carries already. Never goes backwards.
@@ -158,7 +219,8 @@ impl Cluster {
                     .await
                     .map_err(|source| ClusterError::Store { shard: shard.id.clone(), source })
             };
-            self.note_reach(&shard.id, write.await.err().as_ref());
+            // One that arrives late does no harm: it never goes backwards.
+            self.note_reach(&shard.id, in_time(&shard.id, write).await.err().as_ref());
         });
         if !join_all(writes).await.is_empty() {
             (self.shared.nudge)();
@@ -184,6 +246,82 @@ impl Cluster {
     }
 }
 
+/// One publication at a time, see [`Cluster::change`].
+pub struct Publication<'a> {
+    cluster: &'a Cluster,
+    _turn: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Publication<'_> {
+    /// Makes `next`, which follows the cluster's present topology, the topology.
+    pub async fn publish(&self, next: Topology) -> Result<(), ClusterError> {
+        let shared = &self.cluster.shared;
+        let current = self.cluster.topology();
+        let is_unsettled = |slot_move: &&SlotMove| {
+            slot_move.phase == MovePhase::Announced && !shared.settled().contains(&slot_move.id)
+        };
+        if let Some(SlotMove { id, source, .. }) = current.moves().iter().find(is_unsettled) {
+            return Err(ClusterError::Unsettled { id: id.clone(), source_shard: source.clone() });
+        }
+        let home = next.home().id.clone();
+        let failed = |source| ClusterError::Store { shard: home.clone(), source };
+        let write = async {
+            let mut connection = self.connect_home().await?;
+            // A shard that missed the last epoch would refuse the next one.
+            store::catch_up(&mut connection, &current).await.map_err(failed)?;
+            shared.unsure.store(true, Ordering::Relaxed);
+            let replaced = store::replace(&mut connection, &next).await.map_err(failed)?;
+            shared.unsure.store(false, Ordering::Relaxed);
+            Ok(replaced)
+        };
+        if !in_time(&home, write).await? {
+            return Err(ClusterError::Superseded(home));
+        }
+        self.cluster.adopt(next);
+        self.cluster.spread().await;
+        Ok(())
+    }
+
+    /// Waits until nothing that was published earlier can still arrive on the home shard, and learns what has.
+    async fn make_sure(&self) -> Result<(), ClusterError> {
+        let home = self.cluster.topology().home().id.clone();
+        let mut connection = self.connect_home().await?;
+        let read = store::read(&mut connection).await;
+        let carried = read.map_err(|source| ClusterError::Store { shard: home, source })?;
+        if let Some(carried) = carried {
+            self.cluster.adopt(carried);
+        }
+        self.cluster.shared.unsure.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A connection to the home shard, once no earlier one from which something was published is left: its last
+    /// statement might arrive after ours.
+    async fn connect_home(&self) -> Result<MySqlConnection, ClusterError> {
+        const LOCK: &str = "SELECT GET_LOCK('_autoscaler.publication', 1)";
+        let home = self.cluster.topology().home().id.clone();
+        let mut connection = self.cluster.connect(&home).await?;
+        let failed = |source| ClusterError::Store { shard: home.clone(), source: store::StoreError::Database(source) };
+        // Whoever hangs with it in hand is not waited for by the next one.
+        connection.execute(sqlx::raw_sql("SET SESSION wait_timeout = 10")).await.map_err(failed)?;
+        while ask_number(&mut connection, LOCK).await.map_err(failed)? != Some(1) {
+            let holder = "SELECT IS_USED_LOCK('_autoscaler.publication')";
+            if let Some(holder) = ask_number(&mut connection, holder).await.map_err(failed)? {
+                // It may end by itself meanwhile.
+                let _ = connection.execute(sqlx::raw_sql(AssertSqlSafe(format!("KILL {holder}")))).await;
+            }
+        }
+        Ok(connection)
+    }
+}
+
+/// The longest that one step of publishing a topology may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(10);
+
+async fn in_time<T>(shard: &ShardId, step: impl Future<Output = Result<T, ClusterError>>) -> Result<T, ClusterError> {
+    tokio::time::timeout(STEP_TIMEOUT, step).await.unwrap_or_else(|_| Err(ClusterError::Silent(shard.clone())))
+}
+
 async fn connect(id: &ShardId, endpoint: &Endpoint) -> Result<MySqlConnection, ClusterError> {
     match tokio::time::timeout(CONNECT_TIMEOUT, session::connect(endpoint)).await {
         Ok(connected) => connected.map_err(|source| ClusterError::Connect { shard: id.clone(), source }),
@@ -202,8 +340,8 @@ impl Lease {
     pub async fn acquire(cluster: &Cluster) -> Result<Lease, ClusterError> {
         let home = cluster.topology().home().id.clone();
         let mut connection = cluster.connect(&home).await?;
-        // An idle connection must outlive the server's default of eight hours between two looks.
-        let statement = "SET SESSION wait_timeout = 2147483";
+        // The next scaler need not wait for one that hangs, and the longest time between two looks is far below that.
+        let statement = "SET SESSION wait_timeout = 600";
         connection.execute(sqlx::raw_sql(statement)).await.map_err(ClusterError::Lease)?;
         let statement = "SELECT GET_LOCK('_autoscaler.scaler', 0)";
         if number(&mut connection, statement).await? == Some(1) {
@@ -222,7 +360,11 @@ impl Lease {
 }
 
 async fn number(connection: &mut MySqlConnection, statement: &'static str) -> Result<Option<u64>, ClusterError> {
-    let row = connection.fetch_one(sqlx::raw_sql(statement)).await.map_err(ClusterError::Lease)?;
-    let number: Option<i64> = row.try_get_unchecked(0).map_err(ClusterError::Lease)?;
+    ask_number(connection, statement).await.map_err(ClusterError::Lease)
+}
+
+async fn ask_number(connection: &mut MySqlConnection, statement: &'static str) -> Result<Option<u64>, sqlx::Error> {
+    let row = connection.fetch_one(sqlx::raw_sql(statement)).await?;
+    let number: Option<i64> = row.try_get_unchecked(0)?;
     Ok(number.and_then(|number| u64::try_from(number).ok()))
 }

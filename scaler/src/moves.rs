@@ -9,8 +9,12 @@ mod copy;
 mod cutover;
 mod definitions;
 mod ending;
+pub mod faults;
+mod journal;
 mod mover;
+mod pace;
 mod preflight;
+mod progress;
 mod rows;
 mod table;
 mod triggers;
@@ -21,15 +25,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use router::faults::Faults;
 use router::schema::Layout;
 use router::schema::load::SchemaError;
 use router::topology::{MoveId, MovePhase, ShardId, SlotMove, TopologyError, Transfer};
 use serde::Serialize;
 use tokio::time::Instant;
 
+pub use self::pace::{Rest, Throttle};
+pub use self::progress::MoveProgress;
 use crate::cluster::{Cluster, ClusterError};
+use connection::Connection;
 use ending::Undoing;
+use faults::Point;
 use mover::Mover;
+use progress::Reporter;
 
 /// How moves are paced. The defaults suit production.
 #[derive(Clone, Debug)]
@@ -42,8 +52,11 @@ pub struct MoveSettings {
     /// How long writers of moving slots may have to wait at most.
     pub cutover_budget: Duration,
     pub cutover_attempts: u32,
-    /// Rows per copied chunk; wide rows make it smaller.
+    /// Rows of the first copied chunk; the size adapts from there.
     pub chunk_rows: u32,
+    pub throttle: Throttle,
+    /// What tests let happen on the way.
+    pub faults: Faults<Point>,
 }
 
 impl Default for MoveSettings {
@@ -54,6 +67,8 @@ impl Default for MoveSettings {
             cutover_budget: Duration::from_millis(250),
             cutover_attempts: 120,
             chunk_rows: 1_000,
+            throttle: Throttle::default(),
+            faults: Faults::default(),
         }
     }
 }
@@ -62,7 +77,7 @@ impl Default for MoveSettings {
 ///
 /// ```text
 /// Preparing ─▶ Copying ─▶ Verifying ─▶ CatchingUp ─▶ CuttingOver ══▶ Switched ─▶ CleaningUp ─▶ Done
-///     └───────────┴───────────┴────────────┴──────────────┴──▶ Undone
+///     └───────────┴───────────┴────────────┴──────────────┴──▶ Undoing ─▶ Undone
 /// ```
 /// The double line is the point of no return: before it a failure undoes everything, after it the move is
 /// repeated until it is done.
@@ -77,22 +92,23 @@ pub enum MoveState {
     Switched,
     CleaningUp,
     Done,
+    Undoing,
     Undone,
 }
 
-#[derive(Clone, Debug, Serialize)]
-pub struct MoveProgress {
-    pub id: MoveId,
-    pub source: ShardId,
-    pub target: ShardId,
-    pub state: MoveState,
-    pub slots: usize,
-    pub rows_copied: u64,
-    pub changes_replayed: u64,
-    pub cutover_millis: Option<f64>,
-    pub started_at: jiff::Timestamp,
-    /// Why the move waits or failed, if it does.
-    pub message: Option<String>,
+impl MoveState {
+    pub const ALL: [MoveState; 10] = [
+        MoveState::Preparing,
+        MoveState::Copying,
+        MoveState::Verifying,
+        MoveState::CatchingUp,
+        MoveState::CuttingOver,
+        MoveState::Switched,
+        MoveState::CleaningUp,
+        MoveState::Done,
+        MoveState::Undoing,
+        MoveState::Undone,
+    ];
 }
 
 /// Told at each change of state and after each chunk. Must not block.
@@ -127,16 +143,25 @@ pub enum MoveError {
     TableReplaced(ShardId),
     #[error("rows of table `{table}` have unique values that other rows on shard `{target}` have already")]
     Conflict { table: String, target: ShardId, source: sqlx::Error },
-    #[error("{rows} rows of table `{table}` differ after the copy, the first one has the key {first_key}")]
-    RowsDiffer { table: String, rows: usize, first_key: String },
+    #[error(
+        "{rows} rows of table `{table}` differ after the copy, the first one has the key {first_key}; \
+         the target's version of them is kept on the source, in {kept}"
+    )]
+    RowsDiffer { table: String, rows: usize, first_key: String, kept: String },
+    #[error("table `{table}` on shard `{shard}` is in use by a long transaction")]
+    TableInUse { table: String, shard: ShardId },
     #[error("a transaction that was prepared (XA) before the move stays open on shard `{shard}`")]
     PreparedBranch { shard: ShardId },
     #[error("another mover still works at move {id} on shard `{shard}`")]
     Occupied { id: MoveId, shard: ShardId },
     #[error("move {id} found no moment to switch in {attempts} attempts: {reason}")]
     NoCutover { id: MoveId, attempts: u32, reason: &'static str },
-    #[error("shard `{0}` did not answer during the cutover")]
+    #[error("another scaler has taken move {id} over on shard `{shard}`")]
+    TakenOver { id: MoveId, shard: ShardId },
+    #[error("shard `{0}` did not answer in time")]
     Silent(ShardId),
+    #[error("shard `{0}` is away: what moves may have left there is removed when it is back")]
+    Away(ShardId),
     #[error("the cutover took longer than its budget")]
     OverBudget,
     #[error("stopped because another move of the same round failed")]
@@ -153,9 +178,11 @@ pub enum MoveError {
 
 /// Carries out the transfers: all are copied side by side, then switched one after the other.
 ///
-/// Targets are part of the topology and reachable; they may be empty. Each source and each slot is named once.
-/// An error means that what was not switched is undone, and what was switched is finished. Not cancel safe:
-/// after a drop [`recover`] must run.
+/// Targets are part of the topology and reachable; they may be empty. A shard may give to several others, and take
+/// from several, but not both at a time; no slot is named twice. Others may be under way on other shards.
+///
+/// An error means that what was not switched is undone, and what was switched is finished; what could not be undone,
+/// because a shard is away, [`recover`] undoes. Not cancel safe: after a drop [`recover`] must run.
 pub async fn execute(
     cluster: &Cluster,
     layout: &Layout,
@@ -166,21 +193,14 @@ pub async fn execute(
     cluster.refresh().await?;
     check_free(cluster, transfers)?;
     for transfer in transfers {
-        mover::prepare_shards(cluster, layout, transfer).await?;
+        mover::prepare_shards(cluster, layout, transfer, settings).await?;
     }
-    let next = cluster.topology().with_moves(transfers)?;
-    // The next topology holds these moves only: with others in it check_free would have refused.
-    let slot_moves: Vec<SlotMove> = next.moves().to_vec();
-    let Some(first) = slot_moves.first().map(|slot_move| slot_move.source.clone()) else { return Ok(Vec::new()) };
-    for slot_move in &slot_moves {
-        mover::write_journal(cluster, slot_move).await?;
-    }
-    cluster.publish(next, &first).await?;
+    let announcement = announce(cluster, transfers, settings).await?;
     let announced = Instant::now();
 
     let mut movers = Vec::new();
     let mut failure = None;
-    for slot_move in &slot_moves {
+    for slot_move in &announcement.slot_moves {
         match Mover::open(cluster, layout, settings, progress, slot_move).await {
             Ok(mover) => movers.push(mover),
             Err(error) => failure = failure.or(Some(error)),
@@ -200,25 +220,41 @@ pub async fn execute(
             }
         }
     }
-    let endings = movers.into_iter().map(|mover| mover.into_ending()).collect::<Vec<_>>();
+    let switched_at = Instant::now();
+    let endings = movers.into_iter().map(Mover::into_ending).collect::<Vec<_>>();
     if let Some(error) = &failure {
-        let message = error.to_string();
-        for slot_move in slot_moves.iter().filter(|slot_move| !switched.contains(&slot_move.id)) {
-            undo(cluster, layout, slot_move, &message, progress).await;
+        let message = router::topology::watch::chain(error);
+        let mut reporters = Vec::new();
+        for slot_move in announcement.slot_moves.iter().filter(|slot_move| !switched.contains(&slot_move.id)) {
+            reporters.push((slot_move, Reporter::new(slot_move, settings, progress)));
+        }
+        for (slot_move, mut reporter) in reporters {
+            undo(cluster, layout, slot_move, settings, &message, &mut reporter).await;
         }
     }
-    let endings = endings.into_iter().filter(|ending| switched.contains(ending.id()));
     let mut reports = Vec::new();
-    let switched_at = Instant::now();
-    for ending in endings {
+    for (slot_move, mut reporter) in endings.into_iter().filter(|(slot_move, _)| switched.contains(&slot_move.id)) {
         tokio::time::sleep_until(switched_at + settings.cleanup_delay).await;
-        reports.push(ending.clean_up(cluster, layout).await);
+        reporter.enter(MoveState::CleaningUp, None).await;
+        let rows_moved = ending::clean_up_until_done(cluster, layout, &slot_move, settings, &mut reporter).await;
+        reporter.enter(MoveState::Done, None).await;
+        reports.push(MoveReport {
+            id: slot_move.id,
+            source: slot_move.source,
+            target: slot_move.target,
+            rows_copied: reporter.progress.rows_copied,
+            rows_moved,
+            cutover: Duration::from_secs_f64(reporter.progress.cutover_millis.unwrap_or_default() / 1e3),
+            attempts: reporter.progress.cutover_attempts,
+        });
     }
     failure.map_or(Ok(reports), Err)
 }
 
-/// Ends the moves that an earlier scaler left behind: announced ones are undone, switched ones finished.
-/// Returns their names.
+/// Ends the moves that an earlier scaler left behind: announced ones are undone, switched ones finished; and removes
+/// what any move left on the shards. Returns the names of the moves.
+///
+/// Nothing of it may be under way in this process. An error means that something is left: call it again later.
 pub async fn recover(
     cluster: &Cluster,
     layout: &Layout,
@@ -226,48 +262,105 @@ pub async fn recover(
     progress: &ProgressSink,
 ) -> Result<Vec<MoveId>, MoveError> {
     cluster.refresh().await?;
+    // Which of them have switched must be known of all before the first change is published.
+    let is_announced = |slot_move: &&SlotMove| slot_move.phase == MovePhase::Announced;
+    for slot_move in cluster.topology().moves().iter().filter(is_announced) {
+        drop(ending::decide(cluster, slot_move).await?);
+    }
     let slot_moves = cluster.topology().moves().to_vec();
+    let mut switched = Vec::new();
     for slot_move in &slot_moves {
-        let reporter = mover::Reporter::new(slot_move, progress);
+        let mut reporter = Reporter::new(slot_move, settings, progress);
         if slot_move.phase == MovePhase::Announced {
-            match ending::undo(cluster, layout, slot_move).await? {
-                Undoing::Undone => {
-                    reporter.report(MoveState::Undone, Some("left behind by an earlier scaler"));
-                    continue;
-                }
-                // The source was away when the topology was refreshed.
-                Undoing::AlreadySwitched => cluster.spread().await,
+            let undoing = ending::undo(cluster, layout, slot_move, settings, &mut reporter).await?;
+            if undoing == Undoing::Undone {
+                reporter.enter(MoveState::Undone, Some("left behind by an earlier scaler")).await;
+                continue;
             }
         }
-        reporter.report(MoveState::Switched, None);
+        cluster.spread().await;
+        reporter.enter(MoveState::Switched, None).await;
         mover::drop_reference_triggers(cluster, layout, slot_move).await?;
+        switched.push((slot_move, reporter));
+    }
+    if !switched.is_empty() {
         tokio::time::sleep(settings.cleanup_delay).await;
-        reporter.report(MoveState::CleaningUp, None);
-        let progress = || reporter.report_progress(MoveState::CleaningUp);
-        ending::clean_up_until_done(cluster, layout, slot_move, &progress).await;
-        reporter.report(MoveState::Done, None);
     }
-    // A scaler may also stop between the journal and the announcement.
+    for (slot_move, mut reporter) in switched {
+        reporter.enter(MoveState::CleaningUp, None).await;
+        ending::clean_up(cluster, layout, slot_move, settings, &mut reporter).await?;
+        reporter.enter(MoveState::Done, None).await;
+    }
+    // A scaler may also stop before the announcement, or behind its withdrawal.
+    let mut away = None;
     for shard in cluster.topology().shards() {
-        let mut connection = connection::Connection::open(cluster, &shard.id).await?;
-        ending::sweep(cluster, &mut connection).await?;
+        let swept = async {
+            let mut connection = Connection::open(cluster, &shard.id).await?;
+            ending::sweep(cluster, layout, &mut connection, settings).await
+        };
+        match swept.await {
+            Ok(()) => {}
+            Err(error) if connection::is_away(&error) => away = Some(shard.id.clone()),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(slot_moves.into_iter().map(|slot_move| slot_move.id).collect())
+    match away {
+        Some(shard) => Err(MoveError::Away(shard)),
+        None => Ok(slot_moves.into_iter().map(|slot_move| slot_move.id).collect()),
+    }
 }
 
-/// One fence per source: a shard takes part in one round of moves at a time.
+/// A shard that gives slots and takes others at the same time is more than can be told apart when something fails.
 fn check_free(cluster: &Cluster, transfers: &[Transfer]) -> Result<(), MoveError> {
     let topology = cluster.topology();
-    if let Some(slot_move) = topology.moves().first() {
-        return Err(MoveError::Busy(slot_move.source.clone()));
-    }
-    let mut sources = BTreeSet::new();
-    for transfer in transfers {
-        if !sources.insert(&transfer.source) || transfers.iter().any(|other| other.target == transfer.source) {
+    for (place, transfer) in transfers.iter().enumerate() {
+        for shard in [&transfer.source, &transfer.target] {
+            if topology.moves_touching(shard).next().is_some() {
+                return Err(MoveError::Busy(shard.clone()));
+            }
+        }
+        if transfers.iter().any(|other| other.target == transfer.source) {
+            return Err(MoveError::Busy(transfer.source.clone()));
+        }
+        let is_same = |other: &Transfer| other.source == transfer.source && other.target == transfer.target;
+        if transfers[..place].iter().any(is_same) {
             return Err(MoveError::Busy(transfer.source.clone()));
         }
     }
     Ok(())
+}
+
+/// Moves that this process carries out. When it is dropped, they may be anywhere on their way.
+struct Announcement<'a> {
+    cluster: &'a Cluster,
+    slot_moves: Vec<SlotMove>,
+}
+
+impl Drop for Announcement<'_> {
+    fn drop(&mut self) {
+        self.slot_moves.iter().for_each(|slot_move| self.cluster.unsettle(&slot_move.id));
+    }
+}
+
+/// Writes the moves down on their shards, then tells the routers.
+async fn announce<'a>(
+    cluster: &'a Cluster,
+    transfers: &[Transfer],
+    settings: &MoveSettings,
+) -> Result<Announcement<'a>, MoveError> {
+    let publication = cluster.publication().await?;
+    check_free(cluster, transfers)?;
+    let next = cluster.topology().with_moves(transfers)?;
+    let known = cluster.topology();
+    let is_new = |slot_move: &&SlotMove| known.moves().iter().all(|other| other.id != slot_move.id);
+    let slot_moves: Vec<SlotMove> = next.moves().iter().filter(is_new).cloned().collect();
+    let announcement = Announcement { cluster, slot_moves };
+    for slot_move in &announcement.slot_moves {
+        cluster.settle(&slot_move.id);
+        mover::write_journals(cluster, slot_move, settings).await?;
+    }
+    publication.publish(next).await?;
+    Ok(announcement)
 }
 
 /// Copies and verifies all moves side by side, and keeps them caught up until the cutover may begin.
@@ -289,20 +382,24 @@ async fn fill_targets(movers: &mut [Mover<'_>], not_before: Instant) -> Result<(
 }
 
 /// Undoes a move with a few attempts. What stays is undone by [`recover`].
-async fn undo(cluster: &Cluster, layout: &Layout, slot_move: &SlotMove, message: &str, progress: &ProgressSink) {
+async fn undo(
+    cluster: &Cluster,
+    layout: &Layout,
+    slot_move: &SlotMove,
+    settings: &MoveSettings,
+    message: &str,
+    reporter: &mut Reporter,
+) {
     const ATTEMPTS: u32 = 5;
     for attempt in 1..=ATTEMPTS {
-        match ending::undo(cluster, layout, slot_move).await {
-            Ok(Undoing::Undone) => {
-                mover::Reporter::new(slot_move, progress).report(MoveState::Undone, Some(message));
-                return;
-            }
+        match ending::undo(cluster, layout, slot_move, settings, reporter).await {
+            Ok(Undoing::Undone) => return reporter.enter(MoveState::Undone, Some(message)).await,
             Ok(Undoing::AlreadySwitched) => {
                 tracing::error!(r#move = %slot_move.id, "the move had switched; recovery will finish it");
                 return;
             }
             Err(error) => {
-                let error: &dyn std::error::Error = &error;
+                let error = router::topology::watch::chain(&error);
                 tracing::warn!(r#move = %slot_move.id, phase = "undo", attempt, error, "the move is not undone yet");
             }
         }

@@ -148,8 +148,7 @@ async fn run_phases(scaler: &Arc<Scaler>, plan: &Plan, operation: &str, started:
     scaler.catalogue.advance_action(operation, "join", &json!({ "instance": instance.id })).await?;
     scaler.metrics.action_phase("join");
     let shard = Shard { id: plan.shard.clone(), endpoint: endpoint_of(&instance)? };
-    let topology = scaler.cluster.topology();
-    scaler.cluster.publish(topology.with_shard(shard), &topology.home().id).await?;
+    scaler.cluster.change(|topology| Ok::<_, ClusterError>(topology.with_shard(shard))).await?;
 
     scaler.catalogue.advance_action(operation, "move", &json!({ "instance": instance.id })).await?;
     scaler.metrics.action_phase("move");
@@ -190,12 +189,12 @@ async fn undo(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str) -> Result<
         let settings = scaler.move_settings();
         moves::recover(&scaler.cluster, &scaler.config.layout, &settings, &scaler.progress_sink()).await?;
     }
-    let topology = scaler.cluster.topology();
-    if topology.shard(shard).is_some() {
-        match topology.without_shard(shard) {
-            Ok(next) => scaler.cluster.publish(next, &topology.home().id).await?,
+    if scaler.cluster.topology().shard(shard).is_some() {
+        let removed = scaler.cluster.change(|topology| Ok(topology.without_shard(shard)?)).await;
+        match removed {
+            Ok(()) => {}
             // It owns slots already: the switch had happened, and the shard serves.
-            Err(TopologyError::NotMovable(_)) => return Ok(()),
+            Err(ClusterError::Topology(TopologyError::NotMovable(_))) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
     }

@@ -146,10 +146,8 @@ pub(super) async fn keep_running(
 async fn follow(cluster: &Cluster, instance: &Instance) -> Result<(), String> {
     let id = ShardId::new(instance.name.as_str()).map_err(|error| error.to_string())?;
     let moved = Shard { id, endpoint: endpoint_of(instance).map_err(|error| chain(&error))? };
-    let topology = cluster.topology();
-    if topology.shard(&moved.id).is_none_or(|known| known.endpoint == moved.endpoint) {
+    if cluster.topology().shard(&moved.id).is_none_or(|known| known.endpoint == moved.endpoint) {
         return Ok(());
     }
-    let next = topology.with_endpoints(&[moved]).map_err(|error| error.to_string())?;
-    cluster.publish(next, &topology.home().id).await.map_err(|error| chain(&error))
+    cluster.relocate(moved).await.map_err(|error| chain(&error))
 }

@@ -3,41 +3,78 @@
 use std::time::Duration;
 
 use router::session::errno;
-use router::slots::SlotSet;
-use router::topology::{MoveId, ShardId};
+use router::topology::store::{self, Sighting, StoreError, UNDOING};
+use router::topology::{MoveId, ShardId, SlotMove, Topology};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
+use tokio::time::error::Elapsed;
 
 use super::MoveError;
+use super::journal::Side;
 use super::table::SLOTS_VARIABLE;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, ClusterError};
 
 /// One row as raw bytes; `None` is NULL.
 pub(super) type Cells = Vec<Option<Vec<u8>>>;
 
-/// Which end of a move a connection works on.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Side {
-    Source,
-    Target,
+/// What a connection is to do for its move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Bring it to the switch.
+    Advance,
+    /// Undo it or clean up behind it, also after another scaler that hangs.
+    End,
 }
 
 pub(super) struct Connection {
     pub shard: ShardId,
     pub mariadb: bool,
+    /// The server's number of this connection.
+    number: u64,
+    cluster: Cluster,
     inner: MySqlConnection,
+    permit: Option<Permit>,
+    /// How long an answer is waited for.
+    patience: Duration,
+    /// An answer did not come, and may still; nothing more can be asked.
+    is_silent: bool,
 }
 
+/// What every transaction that writes rows for a move looks at first.
+struct Permit {
+    id: MoveId,
+    side: Side,
+    purpose: Purpose,
+}
+
+/// Longer than any statement of a move takes on a server that works: the largest reads 5,000 rows.
+pub(super) const DEFAULT_PATIENCE: Duration = Duration::from_secs(120);
 /// What an abandoned mover's last statement may take to end.
 const PREDECESSOR_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long one that may only hang is waited for before its session is ended.
+const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(5);
+/// A statement was ended by KILL QUERY.
+const ER_QUERY_INTERRUPTED: u16 = 1317;
 
 impl Connection {
     /// A connection that works for no move yet.
     pub async fn open(cluster: &Cluster, shard: &ShardId) -> Result<Connection, MoveError> {
         let inner = cluster.connect(shard).await?;
-        let mut connection = Connection { shard: shard.clone(), mariadb: true, inner };
+        let (shard, cluster) = (shard.clone(), cluster.clone());
+        let mut connection = Connection {
+            shard,
+            mariadb: true,
+            number: 0,
+            cluster,
+            inner,
+            permit: None,
+            patience: DEFAULT_PATIENCE,
+            is_silent: false,
+        };
         let version = connection.fetch_text("SELECT VERSION()").await?.unwrap_or_default();
         connection.mariadb = version.contains("MariaDB");
+        let number = connection.fetch_text("SELECT CONNECTION_ID()").await?;
+        connection.number = number.and_then(|number| number.parse().ok()).unwrap_or_default();
         // Strict mode would refuse zero dates and ENUM index 0 that the rows have; triggers keep the mode in
         // which they are made, so it also decides about the application's writes. Character set NULL sends
         // strings as they are stored.
@@ -56,33 +93,193 @@ impl Connection {
     }
 
     /// A connection for one move and one side of it. Waits until an earlier one, perhaps of a mover that was
-    /// stopped in mid-statement, is gone: its last write must not arrive after ours.
+    /// stopped in mid-statement, is gone: its last statement must not arrive after ours.
     pub async fn open_for(
         cluster: &Cluster,
-        shard: &ShardId,
-        id: &MoveId,
+        slot_move: &SlotMove,
         side: Side,
-        slots: &SlotSet,
+        purpose: Purpose,
     ) -> Result<Connection, MoveError> {
+        let shard = match side {
+            Side::Source => &slot_move.source,
+            Side::Target => &slot_move.target,
+        };
         let mut connection = Connection::open(cluster, shard).await?;
-        let (name, wait) = (format!("_autoscaler.{id}.{side:?}"), PREDECESSOR_TIMEOUT.as_secs());
-        let taken = connection.fetch_text(&format!("SELECT GET_LOCK('{name}',{wait})")).await?;
-        if taken.as_deref() != Some("1") {
-            return Err(MoveError::Occupied { id: id.clone(), shard: shard.clone() });
-        }
-        connection.run(&format!("SET {SLOTS_VARIABLE}=x'{}'", slots.to_hex())).await?;
+        connection.take_over(&slot_move.id, side, purpose).await?;
+        connection.permit = Some(Permit { id: slot_move.id.clone(), side, purpose });
+        // Our triggers let such a session delete moved rows, and triggers of users may spare it.
+        let setup = format!("SET {SLOTS_VARIABLE}=x'{}', @_autoscaler_cleanup=1", slot_move.slots.to_hex());
+        connection.run(&setup).await?;
         Ok(connection)
+    }
+
+    async fn take_over(&mut self, id: &MoveId, side: Side, purpose: Purpose) -> Result<(), MoveError> {
+        let name = format!("_autoscaler.{id}.{side:?}");
+        let patience = match purpose {
+            Purpose::Advance => PREDECESSOR_TIMEOUT,
+            Purpose::End => PREDECESSOR_PATIENCE,
+        };
+        if self.takes_lock(&name, patience).await? {
+            return Ok(());
+        }
+        if purpose == Purpose::End {
+            let holder = self.fetch_text(&format!("SELECT IS_USED_LOCK('{name}')")).await?;
+            if let Some(holder) = holder.and_then(|holder| holder.parse::<u64>().ok()) {
+                tracing::warn!(r#move = %id, shard = %self.shard, holder, "ending the session of a mover that hangs");
+                // It may end by itself meanwhile.
+                let _ = self.run(&format!("KILL {holder}")).await;
+            }
+            if self.takes_lock(&name, PREDECESSOR_TIMEOUT).await? {
+                return Ok(());
+            }
+        }
+        Err(MoveError::Occupied { id: id.clone(), shard: self.shard.clone() })
+    }
+
+    async fn takes_lock(&mut self, name: &str, patience: Duration) -> Result<bool, MoveError> {
+        let taken = self.fetch_text(&format!("SELECT GET_LOCK('{name}',{})", patience.as_secs())).await?;
+        Ok(taken.as_deref() == Some("1"))
+    }
+
+    /// Begins a transaction that writes rows for the move: its journal row stays as it is until the end of it.
+    pub async fn begin(&mut self) -> Result<(), MoveError> {
+        let Some(Permit { id, side, purpose }) = &self.permit else { return self.run("BEGIN").await.map(drop) };
+        let (id, purpose) = (id.clone(), *purpose);
+        let look = format!("BEGIN; SELECT state FROM {} WHERE id='{id}' LOCK IN SHARE MODE", side.journal());
+        match self.fetch_text(&look).await? {
+            Some(state) if state != UNDOING || purpose == Purpose::End => Ok(()),
+            Some(_) | None => {
+                self.run("ROLLBACK").await?;
+                Err(MoveError::TakenOver { id, shard: self.shard.clone() })
+            }
+        }
+    }
+
+    /// Runs a statement with values that are too large for its text.
+    pub async fn run_with(&mut self, sql: String, values: Vec<Vec<u8>>) -> Result<(), MoveError> {
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        for value in values {
+            query = query.bind(value);
+        }
+        self.check_answers()?;
+        let done = tokio::time::timeout(self.patience, query.execute(&mut self.inner)).await;
+        self.answered(done).map(drop)
+    }
+
+    /// The topology that the shard carries.
+    pub async fn topology(&mut self) -> Result<Option<Topology>, MoveError> {
+        self.check_answers()?;
+        let done = tokio::time::timeout(self.patience, store::read(&mut self.inner)).await;
+        self.stored(done)
+    }
+
+    /// The epoch that the shard carries.
+    pub async fn sighting(&mut self) -> Result<Option<Sighting>, MoveError> {
+        self.check_answers()?;
+        let done = tokio::time::timeout(self.patience, store::look(&mut self.inner)).await;
+        self.stored(done)
+    }
+
+    /// Brings the shard up to a topology.
+    pub async fn catch_up(&mut self, topology: &Topology) -> Result<(), MoveError> {
+        self.check_answers()?;
+        let done = tokio::time::timeout(self.patience, store::catch_up(&mut self.inner, topology)).await;
+        self.stored(done)
+    }
+
+    /// [`store::replace`], within the transaction if one is open.
+    pub async fn replace_topology(&mut self, topology: &Topology) -> Result<bool, MoveError> {
+        self.check_answers()?;
+        let done = tokio::time::timeout(self.patience, store::replace(&mut self.inner, topology)).await;
+        self.stored(done)
+    }
+
+    /// [`store::forbid_switch`].
+    pub async fn forbid_switch(&mut self, id: &MoveId) -> Result<Option<Topology>, MoveError> {
+        self.check_answers()?;
+        let done = tokio::time::timeout(self.patience, store::forbid_switch(&mut self.inner, id)).await;
+        self.stored(done)
+    }
+
+    /// [`store::create_schema`].
+    pub async fn create_own_schema(&mut self) -> Result<(), MoveError> {
+        self.check_answers()?;
+        let done = tokio::time::timeout(self.patience, store::create_schema(&mut self.inner)).await;
+        self.stored(done)
+    }
+
+    fn stored<T>(&mut self, outcome: Result<Result<T, StoreError>, Elapsed>) -> Result<T, MoveError> {
+        match outcome {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(source)) => Err(ClusterError::Store { shard: self.shard.clone(), source }.into()),
+            Err(elapsed) => self.answered(Err(elapsed)),
+        }
+    }
+
+    /// How long answers are waited for from now on.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    fn check_answers(&self) -> Result<(), MoveError> {
+        match self.is_silent {
+            true => Err(MoveError::Silent(self.shard.clone())),
+            false => Ok(()),
+        }
+    }
+
+    fn answered<T>(&mut self, outcome: Result<Result<T, sqlx::Error>, Elapsed>) -> Result<T, MoveError> {
+        match outcome {
+            Ok(answer) => answer.map_err(|source| self.failed(source)),
+            Err(_) => {
+                self.is_silent = true;
+                Err(MoveError::Silent(self.shard.clone()))
+            }
+        }
+    }
+
+    /// Runs a statement that may have to wait for a lock, but not for longer than `wait`; `false` if it did not get it.
+    ///
+    /// Servers know such limits in whole seconds only, and whoever comes later waits behind it as well.
+    pub async fn run_within(&mut self, sql: &str, wait: Duration) -> Result<bool, MoveError> {
+        // Opened before it is needed: nobody is to wait for that, too.
+        let mut killer = self.cluster.connect(&self.shard).await?;
+        let number = self.number;
+        let outcome = {
+            let running = self.run(sql);
+            tokio::pin!(running);
+            match tokio::time::timeout(wait, &mut running).await {
+                Ok(outcome) => return outcome.map(|_| true),
+                Err(_) => {
+                    let kill = format!("KILL QUERY {number}");
+                    // If the statement has just ended, there is nothing to end.
+                    let _ = killer.execute(sqlx::raw_sql(AssertSqlSafe(kill))).await;
+                    running.await
+                }
+            }
+        };
+        match outcome {
+            Ok(_) => {
+                // The end meant for it may still come to the next statement.
+                let _ = self.run("DO 0").await;
+                Ok(true)
+            }
+            Err(error) if error_number(&error) == Some(ER_QUERY_INTERRUPTED) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Runs one or more statements and returns the affected rows.
     pub async fn run(&mut self, sql: &str) -> Result<u64, MoveError> {
-        let result = self.inner.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
-        Ok(result.map_err(|source| self.failed(source))?.rows_affected())
+        self.check_answers()?;
+        let done = tokio::time::timeout(self.patience, self.inner.execute(sqlx::raw_sql(AssertSqlSafe(sql)))).await;
+        Ok(self.answered(done)?.rows_affected())
     }
 
     pub async fn fetch(&mut self, sql: &str) -> Result<Vec<Cells>, MoveError> {
-        let rows = self.inner.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql))).await;
-        let rows = rows.map_err(|source| self.failed(source))?;
+        self.check_answers()?;
+        let rows = tokio::time::timeout(self.patience, self.inner.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))).await;
+        let rows = self.answered(rows)?;
         rows.iter()
             .map(|row| {
                 (0..row.len())
@@ -131,6 +328,16 @@ pub(super) fn into_text(bytes: Vec<u8>) -> String {
 /// A string as an SQL literal, whatever is in it.
 pub(super) fn string_literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// The shard could not be reached, or stopped answering.
+pub(super) fn is_away(error: &MoveError) -> bool {
+    match error {
+        MoveError::Database { source, .. } => source.as_database_error().is_none(),
+        MoveError::Silent(_) => true,
+        MoveError::Cluster(ClusterError::Connect { .. } | ClusterError::ConnectTimeout(_)) => true,
+        _ => false,
+    }
 }
 
 /// Another transaction has the lock: MariaDB says 1205, also for NOWAIT, MySQL 3572.

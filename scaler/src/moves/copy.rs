@@ -3,61 +3,82 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use router::faults::Faults;
 use router::schema::quote;
 use router::topology::MoveId;
+use tokio::time::Instant;
 
-use super::MoveError;
-use super::changes::{self, conflict};
-use super::connection::{Cells, Connection, is_duplicate, is_transient, string_literal};
-use super::table::MovedTable;
+use super::changes::{conflict, insert_rows, write_rows};
+use super::connection::{Cells, Connection, into_text, is_duplicate, is_transient, string_literal};
+use super::faults::Point;
+use super::pace::ChunkSize;
+use super::table::{Key, MovedTable};
+use super::{MoveError, pace::Pace};
 
-/// Chunks shrink when rows are wide, so that one chunk stays a short transaction.
-const CHUNK_BYTES: usize = 4 << 20;
+/// Chunks shrink when rows are wide, so that one chunk stays a short transaction and fits into memory.
+pub(super) const CHUNK_BYTES: usize = 4 << 20;
 
 /// How often one chunk may meet a deadlock or a unique value that is not free yet.
 const RETRIES: u32 = 50;
+
+/// What one chunk brought.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Copied {
+    pub rows: u64,
+    pub bytes: u64,
+}
 
 /// The state of one table's copy.
 pub(super) struct Copy<'a> {
     table: &'a MovedTable,
     id: &'a MoveId,
     /// The key of the last row copied.
-    last_key: Option<Vec<String>>,
+    last_key: Option<Key>,
     done: bool,
     /// How often the current chunk could not be written.
     failures: u32,
-    chunk_rows: u32,
-    largest_chunk_rows: u32,
 }
 
 impl<'a> Copy<'a> {
-    pub fn new(table: &'a MovedTable, id: &'a MoveId, chunk_rows: u32) -> Copy<'a> {
-        Copy { table, id, last_key: None, done: false, failures: 0, chunk_rows, largest_chunk_rows: chunk_rows }
+    pub fn new(table: &'a MovedTable, id: &'a MoveId) -> Copy<'a> {
+        Copy { table, id, last_key: None, done: false, failures: 0 }
     }
 
-    /// Copies the next chunk and returns its number of rows; `None` once the table is through. A chunk that
-    /// met a deadlock or a taken unique value counts no rows and comes again.
+    /// Copies the next chunk; `None` once the table is through. A chunk that met a deadlock or a taken unique value
+    /// counts no rows and comes again.
     ///
     /// Must alternate with the replay of changes, never run beside it: the older of two reads could win.
     pub async fn next_chunk(
         &mut self,
         source: &mut Connection,
         target: &mut Connection,
-    ) -> Result<Option<u64>, MoveError> {
+        size: &mut ChunkSize,
+        faults: &Faults<Point>,
+    ) -> Result<Option<Copied>, MoveError> {
         if self.done {
             return Ok(None);
         }
         let table = self.table;
-        let rows =
-            source.fetch(&next_rows(table, &table.row_select(), self.last_key.as_deref(), self.chunk_rows)).await?;
-        let last_key = rows.last().map(|last| table.key_literals(last)).or_else(|| self.last_key.clone());
-        let done = rows.len() < self.chunk_rows as usize;
+        let started = Instant::now();
+        let bound = self.bound(source, size.rows()).await?;
+        let sql = match &bound {
+            Bound::Rows(rows) => next_rows(table, &table.row_select(), self.last_key.as_deref(), *rows),
+            Bound::Key { last, .. } => rows_up_to(table, self.last_key.as_deref(), last),
+        };
+        let rows = source.fetch(&sql).await?;
+        let (last_key, done) = match bound {
+            Bound::Rows(limit) => {
+                let last_key = rows.last().map(|last| table.key_literals(last)).or_else(|| self.last_key.clone());
+                (last_key, rows.len() < limit as usize)
+            }
+            Bound::Key { last, is_end } => (Some(last), is_end),
+        };
         let position = self.position(last_key.as_deref(), done);
-        let mut written = insert(target, table, &rows, &position).await;
+        let mut written = insert(target, table, &rows, &position, faults).await;
         if written.as_ref().is_err_and(is_duplicate) {
             // The replay of changes was here before: what it wrote is replaced by what was read after it.
-            let keys: BTreeSet<Vec<String>> = rows.iter().map(|row| table.key_literals(row)).collect();
-            written = changes::write_rows(target, table, &keys, &rows, Some(&position)).await;
+            let keys: BTreeSet<Key> = rows.iter().map(|row| table.key_literals(row)).collect();
+            written = write_rows(target, table, &keys, &rows, Some(&position)).await;
         }
         match written {
             Ok(()) => self.failures = 0,
@@ -65,25 +86,34 @@ impl<'a> Copy<'a> {
             Err(error) if (is_transient(&error) || is_duplicate(&error)) && self.failures < RETRIES => {
                 self.failures += 1;
                 // Fewer rows meet fewer values that change hands just now.
-                self.chunk_rows = (self.chunk_rows / 2).max(1);
+                size.halve();
                 tokio::time::sleep(Duration::from_millis(20)).await;
-                return Ok(Some(0));
+                return Ok(Some(Copied::default()));
             }
             Err(error) => return Err(conflict(error, table, target)),
         }
         self.last_key = last_key;
-        self.adapt(&rows);
         self.done = done;
-        Ok(Some(rows.len() as u64))
+        let bytes: usize = rows.iter().flatten().flatten().map(Vec::len).sum();
+        size.adapt(rows.len(), bytes, started.elapsed());
+        Ok(Some(Copied { rows: rows.len() as u64, bytes: bytes as u64 }))
     }
 
-    fn adapt(&mut self, rows: &[Cells]) {
-        let bytes: usize = rows.iter().flatten().flatten().map(Vec::len).sum();
-        self.chunk_rows = match bytes > CHUNK_BYTES {
-            true => (self.chunk_rows / 2).max(1),
-            false if bytes < CHUNK_BYTES / 4 => (self.chunk_rows * 2).min(self.largest_chunk_rows),
-            false => self.chunk_rows,
-        };
+    /// How far the next chunk goes: so many rows, or fewer where they are long.
+    async fn bound(&self, source: &mut Connection, rows: u32) -> Result<Bound, MoveError> {
+        let table = self.table;
+        let Some(long_bytes) = table.long_bytes() else { return Ok(Bound::Rows(rows)) };
+        let select = format!("{},{long_bytes}", table.key_select());
+        let looked = source.fetch(&next_rows(table, &select, self.last_key.as_deref(), rows)).await?;
+        let lengths: Vec<usize> = looked.iter().map(length).collect();
+        let fitting = fitting(&lengths);
+        match looked.get(fitting.saturating_sub(1)) {
+            Some(last) => Ok(Bound::Key {
+                last: table.key_literals(last),
+                is_end: fitting == looked.len() && looked.len() < rows as usize,
+            }),
+            None => Ok(Bound::Rows(rows)),
+        }
     }
 
     /// The statement that notes how far the copy is, for the transaction that writes the rows.
@@ -98,6 +128,57 @@ impl<'a> Copy<'a> {
     }
 }
 
+enum Bound {
+    Rows(u32),
+    Key { last: Key, is_end: bool },
+}
+
+/// The bytes of a row's long columns, which come last in it.
+fn length(row: &Cells) -> usize {
+    row.last().cloned().flatten().and_then(|cell| into_text(cell).parse().ok()).unwrap_or_default()
+}
+
+/// How many of the first rows fit into a chunk: at least one, if there is one.
+fn fitting(lengths: &[usize]) -> usize {
+    let mut bytes = 0;
+    let fits = |length: &&usize| {
+        bytes += **length;
+        bytes <= CHUNK_BYTES
+    };
+    lengths.iter().take_while(fits).count().max(usize::from(!lengths.is_empty()))
+}
+
+/// Keys in groups whose rows fit into memory, all of them together.
+pub(super) async fn groups_by_bytes(
+    source: &mut Connection,
+    table: &MovedTable,
+    keys: BTreeSet<Key>,
+) -> Result<Vec<BTreeSet<Key>>, MoveError> {
+    let Some(long_bytes) = table.long_bytes() else { return Ok(vec![keys]) };
+    let sql = format!(
+        "SELECT {},{long_bytes} FROM {} FORCE INDEX(PRIMARY) WHERE {} AND {}",
+        table.key_select(),
+        quote(&table.name),
+        table.key_among(keys.iter()),
+        table.moving_test()
+    );
+    let mut groups: Vec<BTreeSet<Key>> = Vec::new();
+    let mut left: Vec<Cells> = source.fetch(&sql).await?;
+    let mut gone = keys;
+    while !left.is_empty() {
+        let rest = left.split_off(fitting(&left.iter().map(length).collect::<Vec<_>>()));
+        let group: BTreeSet<Key> = left.iter().map(|row| table.key_literals(row)).collect();
+        gone.retain(|key| !group.contains(key));
+        groups.push(group);
+        left = rest;
+    }
+    // Rows that are not there any more need no memory.
+    if !gone.is_empty() {
+        groups.push(gone);
+    }
+    Ok(groups)
+}
+
 /// The next rows of the move in key order, read without locks.
 pub(super) fn next_rows(table: &MovedTable, select: &str, last_key: Option<&[String]>, limit: u32) -> String {
     let after = last_key.map(|key| format!("{} AND ", table.key_after(key))).unwrap_or_default();
@@ -109,13 +190,30 @@ pub(super) fn next_rows(table: &MovedTable, select: &str, last_key: Option<&[Str
     )
 }
 
-async fn insert(target: &mut Connection, table: &MovedTable, rows: &[Cells], position: &str) -> Result<(), MoveError> {
+fn rows_up_to(table: &MovedTable, last_key: Option<&[String]>, last: &[String]) -> String {
+    let after = last_key.map(|key| format!("{} AND ", table.key_after(key))).unwrap_or_default();
+    format!(
+        "SELECT {} FROM {} FORCE INDEX(PRIMARY) WHERE {after}{} AND {} ORDER BY {}",
+        table.row_select(),
+        quote(&table.name),
+        table.key_up_to(last),
+        table.moving_test(),
+        table.order()
+    )
+}
+
+async fn insert(
+    target: &mut Connection,
+    table: &MovedTable,
+    rows: &[Cells],
+    position: &str,
+    faults: &Faults<Point>,
+) -> Result<(), MoveError> {
+    target.begin().await?;
     let inserted = async {
-        target.run("BEGIN").await?;
-        for statement in table.insert_statements(rows) {
-            target.run(&statement).await?;
-        }
+        insert_rows(target, table, rows).await?;
         target.run(position).await?;
+        faults.reach(Point::ChunkWritten).await;
         target.run("COMMIT").await
     };
     let inserted = inserted.await;
@@ -123,36 +221,49 @@ async fn insert(target: &mut Connection, table: &MovedTable, rows: &[Cells], pos
         // As in changes: a connection that cannot roll back is gone, and with it the transaction.
         let _ = target.run("ROLLBACK").await;
     }
-    inserted.map(|_| ())
+    inserted.map(drop)
 }
 
 /// Deletes all rows of the move from one side, by key and in small transactions. Returns how many there were.
+///
+/// `after_batch` is told of each batch.
 pub(super) async fn delete_moving_rows(
     connection: &mut Connection,
     table: &MovedTable,
-    after_batch: &(dyn Fn() + Send + Sync),
+    pace: &mut Pace,
+    faults: Option<&Faults<Point>>,
+    after_batch: &mut (dyn FnMut(u64, &Pace) + Send),
 ) -> Result<u64, MoveError> {
-    const BATCH: u32 = 200;
     let (mut deleted, mut last_key) = (0, None);
+    let mut size = pace.delete_size();
     loop {
-        let keys = connection.fetch(&next_rows(table, &table.key_select(), last_key.as_deref(), BATCH)).await?;
-        let keys: Vec<Vec<String>> = keys.iter().map(|cells| table.key_literals(cells)).collect();
+        let started = Instant::now();
+        let limit = size.rows();
+        let keys = connection.fetch(&next_rows(table, &table.key_select(), last_key.as_deref(), limit)).await?;
+        let keys: Vec<Key> = keys.iter().map(|cells| table.key_literals(cells)).collect();
         if !keys.is_empty() {
-            match connection.run(&format!("BEGIN;{}COMMIT", table.delete_by_keys(keys.iter()))).await {
+            connection.begin().await?;
+            match connection.run(&format!("{}COMMIT", table.delete_by_keys(keys.iter()))).await {
                 Ok(count) => {
                     deleted += count;
-                    after_batch();
+                    after_batch(count, pace);
+                    if let Some(faults) = faults {
+                        faults.reach(Point::BatchDeleted).await;
+                    }
                 }
                 Err(error) if is_transient(&error) => {
                     connection.run("ROLLBACK").await?;
+                    size.halve();
                     continue;
                 }
                 Err(error) => return Err(error),
             }
         }
-        if keys.len() < BATCH as usize {
+        if keys.len() < limit as usize {
             return Ok(deleted);
         }
+        size.adapt(keys.len(), 0, started.elapsed());
         last_key = keys.into_iter().next_back();
+        pace.rest(started.elapsed()).await;
     }
 }

@@ -2,25 +2,44 @@
 //!
 //! Statements, locks and their order are those measured in notes/move-triggers.md §2.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use router::topology::store::{self, StoreError};
+use router::faults::Faults;
 use router::topology::{SlotMove, Topology};
 use tokio::time::Instant;
 
-use super::changes::{Reading, replay_batch};
-use super::connection::{Cells, Connection, Side, error_number, is_duplicate, is_locked};
-use super::ending::switched_topology;
+use super::changes::{Changes, Touched};
+use super::connection::{Cells, Connection, DEFAULT_PATIENCE, Purpose, error_number, is_duplicate, is_locked};
+use super::faults::Point;
+use super::journal::{self, Side};
 use super::table::MovedTable;
+use super::verify::{Difference, verify_touched};
 use super::{MoveError, definitions};
 use crate::cluster::{Cluster, ClusterError};
 
 pub(super) enum Attempt {
     /// The switch is committed: the point of no return.
-    Switched { topology: Topology, took: Duration, replayed: u64 },
+    Switched { took: Duration, replayed: u64 },
     /// Somebody else held a lock, or time ran out. Nothing changed.
     BackedOff(&'static str),
+    /// Rows of one table, given by its place, are not the same although nothing is left to be replayed.
+    Differs { place: usize, difference: Difference },
 }
+
+/// What the work under the fence came to.
+enum Drained {
+    Equal { replayed: u64 },
+    Differs { place: usize, difference: Difference },
+}
+
+/// A mover that stands still must not keep the fence up: the server then ends its session, and the fence is down.
+const SILENCE_UNDER_FENCE: &str = "SET SESSION wait_timeout=3";
+const SILENCE_OTHERWISE: &str = "SET SESSION wait_timeout=86400";
+/// How long an answer is waited for under the fence.
+const PATIENCE_UNDER_FENCE: Duration = Duration::from_secs(2);
+/// So many rows are compared under the fence at most.
+const MOST_COMPARED: usize = 2_000;
 
 /// How the fence is asked for.
 #[derive(Clone, Copy)]
@@ -40,33 +59,59 @@ pub(super) struct Cutover<'a> {
     pub identities: &'a [Cells],
     pub source: &'a mut Connection,
     pub target: &'a mut Connection,
+    pub changes: &'a mut Changes,
     pub budget: Duration,
+    pub faults: &'a Faults<Point>,
 }
 
 impl Cutover<'_> {
     /// Tries to switch once, within the budget.
     pub async fn attempt(&mut self, wait: FenceWait) -> Result<Attempt, MoveError> {
+        if self.changes.touched.as_ref().is_some_and(|touched| compared(touched) > MOST_COMPARED) {
+            return Ok(Attempt::BackedOff("too many rows have changed since they were compared"));
+        }
+        // Nobody else makes a topology until the outcome is known: both would have the same epoch.
+        let _publication = self.cluster.publication().await?;
         let current = self.cluster.topology();
         let next = current.with_switched(&self.slot_move.id)?;
-        // The switch replaces exactly the epoch before it, so the source must have that one.
-        let caught_up = store::catch_up(self.source.inner(), &current).await;
-        caught_up.map_err(|source| self.store_failed(source))?;
+        // The switch replaces exactly the epoch before it, so the source must have that one. And a scaler that was
+        // stopped and knows less than the target must not take the copies for leftovers.
+        for shard in [&mut *self.source, &mut *self.target] {
+            shard.catch_up(&current).await?;
+            shard.set_patience(PATIENCE_UNDER_FENCE);
+        }
+        self.source.run(SILENCE_UNDER_FENCE).await?;
+        let attempted = self.switch(next, wait).await;
+        for shard in [&mut *self.source, &mut *self.target] {
+            shard.set_patience(DEFAULT_PATIENCE);
+        }
+        // One that is gone is found out about by whoever uses it next.
+        let _ = self.source.run(SILENCE_OTHERWISE).await;
+        attempted
+    }
 
+    async fn switch(&mut self, next: Topology, wait: FenceWait) -> Result<Attempt, MoveError> {
         let started = Instant::now();
-        let switched = async {
+        let under_fence = async {
             self.take_fence(started, wait).await?;
-            // A target that stops answering must not keep the fence up: then the move is undone.
-            let silent = MoveError::Silent(self.slot_move.target.clone());
-            let drained = tokio::time::timeout(self.budget * 8, self.drain(started)).await;
-            let replayed = drained.map_err(|_| silent)??;
-            self.write_switch(&next).await?;
+            self.faults.reach(Point::FenceTaken).await;
+            let drained = self.drain(started).await?;
+            self.faults.reach(Point::Drained).await;
+            if let Drained::Equal { .. } = drained {
+                self.write_switch(&next).await?;
+                self.faults.reach(Point::SwitchWritten).await;
+            }
             match started.elapsed() > self.budget {
                 true => Err(MoveError::OverBudget),
-                false => Ok(replayed),
+                false => Ok(drained),
             }
         };
-        let replayed = match switched.await {
-            Ok(replayed) => replayed,
+        let replayed = match under_fence.await {
+            Ok(Drained::Equal { replayed }) => replayed,
+            Ok(Drained::Differs { place, difference }) => {
+                self.source.run("ROLLBACK").await?;
+                return Ok(Attempt::Differs { place, difference });
+            }
             Err(error) => {
                 // A connection that cannot roll back is gone, and its transaction with it.
                 let _ = self.source.run("ROLLBACK").await;
@@ -80,27 +125,28 @@ impl Cutover<'_> {
             Err(error) => {
                 let id = &self.slot_move.id;
                 tracing::warn!(r#move = %id, phase = "cutover", %error, "the commit's outcome is unknown");
-                match self.ask_outcome().await {
+                match self.ask_outcome().await? {
                     Some(topology) => topology,
                     None => return Ok(Attempt::BackedOff("the commit was lost")),
                 }
             }
         };
+        self.cluster.adopt(topology);
         // The switch should be on the source's disk before others act on it; it is committed either way.
         if let Err(error) = self.source.flush_log().await {
             let (id, error): (_, &dyn std::error::Error) = (&self.slot_move.id, &error);
             tracing::warn!(r#move = %id, phase = "cutover", error, "the source's log could not be flushed");
         }
-        Ok(Attempt::Switched { topology, took, replayed })
+        Ok(Attempt::Switched { took, replayed })
     }
 
     /// Begins the transaction and locks the fence: from here on writers of moving rows wait.
     async fn take_fence(&mut self, started: Instant, wait: FenceWait) -> Result<(), MoveError> {
-        const FENCE: &str = "SELECT fenced FROM _autoscaler.fence WHERE id=1 FOR UPDATE";
+        let fence = format!("SELECT fenced FROM _autoscaler.fence WHERE id={} FOR UPDATE", self.slot_move.fence);
         let statement = match (wait, self.source.mariadb) {
-            (FenceWait::Poll, _) => format!("{FENCE} NOWAIT"),
-            (FenceWait::Bounded, true) => format!("SET STATEMENT max_statement_time=0.15 FOR {FENCE}"),
-            (FenceWait::Bounded, false) => FENCE.replacen("SELECT", "SELECT /*+ MAX_EXECUTION_TIME(150) */", 1),
+            (FenceWait::Poll, _) => format!("{fence} NOWAIT"),
+            (FenceWait::Bounded, true) => format!("SET STATEMENT max_statement_time=0.15 FOR {fence}"),
+            (FenceWait::Bounded, false) => fence.replacen("SELECT", "SELECT /*+ MAX_EXECUTION_TIME(150) */", 1),
         };
         let polling_ends = started + self.budget.mul_f32(0.6);
         loop {
@@ -116,18 +162,18 @@ impl Cutover<'_> {
         }
     }
 
-    /// Replays what is left, which nobody adds to any more. Returns how much it was.
-    async fn drain(&mut self, started: Instant) -> Result<u64, MoveError> {
-        let mut replayed = 0;
-        for table in self.tables {
-            loop {
-                if started.elapsed() > self.budget {
-                    return Err(MoveError::OverBudget);
-                }
-                match replay_batch(self.source, self.target, table, Reading::Locked).await? {
-                    0 => break,
-                    count => replayed += count,
-                }
+    /// Replays what is left, which nobody adds to any more, and compares what was replayed last.
+    async fn drain(&mut self, started: Instant) -> Result<Drained, MoveError> {
+        let deadline = started + self.budget;
+        let replayed = self.changes.drain(self.source, self.target, self.tables, deadline).await?;
+        if let Some(touched) = &mut self.changes.touched {
+            if compared(touched) > MOST_COMPARED {
+                return Err(MoveError::OverBudget);
+            }
+            verify_touched(self.source, self.target, self.tables, touched).await?;
+            if let Some((&place, keys)) = touched.first_key_value() {
+                let difference = Difference { keys: keys.iter().cloned().collect() };
+                return Ok(Drained::Differs { place, difference });
             }
         }
         if definitions::identities(self.source, self.tables).await? != self.identities {
@@ -135,13 +181,15 @@ impl Cutover<'_> {
         }
         // What was drained must not be lost by a crash of the target once the source has given it up.
         self.target.flush_log().await?;
-        Ok(replayed)
+        Ok(Drained::Equal { replayed })
     }
 
     async fn write_switch(&mut self, next: &Topology) -> Result<(), MoveError> {
-        self.source.run("UPDATE _autoscaler.fence SET fenced=1 WHERE id=1").await?;
-        let replaced = store::replace(self.source.inner(), next).await;
-        match replaced.map_err(|source| self.store_failed(source))? {
+        let SlotMove { id, fence, .. } = self.slot_move;
+        self.source.run(&format!("UPDATE _autoscaler.fence SET fenced=1 WHERE id={fence}")).await?;
+        // Fails if another scaler is about to undo the move, see `store::forbid_switch`.
+        journal::switch(self.source, id).await?;
+        match self.source.replace_topology(next).await? {
             true => Ok(()),
             false => Err(ClusterError::Superseded(self.source.shard.clone()).into()),
         }
@@ -149,20 +197,22 @@ impl Cutover<'_> {
 
     /// The source's topology if the commit arrived. Asks for as long as it takes: until the source answers
     /// nobody can tell who owns the slots, and both undoing and going on could lose rows.
-    async fn ask_outcome(&mut self) -> Option<Topology> {
-        let SlotMove { id, source, slots, .. } = self.slot_move;
+    async fn ask_outcome(&mut self) -> Result<Option<Topology>, MoveError> {
+        let id = &self.slot_move.id;
         // If it still answers it must not keep the name that its successor waits for.
         let _ = self.source.run("ROLLBACK; DO RELEASE_ALL_LOCKS()").await;
         loop {
             let asked = async {
-                let mut connection = Connection::open_for(self.cluster, source, id, Side::Source, slots).await?;
-                let switched = switched_topology(&mut connection, id).await?;
-                Ok::<_, MoveError>((connection, switched))
+                // Once this is open the session that sent the commit is over.
+                let (side, purpose) = (Side::Source, Purpose::Advance);
+                let mut connection = Connection::open_for(self.cluster, self.slot_move, side, purpose).await?;
+                let carried = connection.topology().await?;
+                Ok::<_, MoveError>((connection, carried))
             };
             match asked.await {
-                Ok((connection, switched)) => {
+                Ok((connection, carried)) => {
                     *self.source = connection;
-                    return switched;
+                    return Ok(carried.filter(|carried| journal::is_switched(carried, id)));
                 }
                 Err(error) => {
                     let error = router::topology::watch::chain(&error);
@@ -172,10 +222,10 @@ impl Cutover<'_> {
             }
         }
     }
+}
 
-    fn store_failed(&self, source: StoreError) -> ClusterError {
-        ClusterError::Store { shard: self.source.shard.clone(), source }
-    }
+fn compared(touched: &Touched) -> usize {
+    touched.values().map(BTreeSet::len).sum()
 }
 
 /// Errors that a later attempt may not meet.

@@ -3,62 +3,96 @@
 use std::time::Duration;
 
 use router::schema::{Layout, load};
-use router::topology::{MoveId, MovePhase, SlotMove, Topology, store};
+use router::topology::{MoveId, SlotMove};
 
-use super::MoveError;
-use super::connection::{Connection, Side};
+use super::connection::{Connection, Purpose, is_away};
 use super::copy::delete_moving_rows;
-use super::table::MovedTable;
-use super::triggers;
+use super::faults::Point;
+use super::journal::{self, Side};
+use super::pace::Pace;
+use super::progress::Reporter;
+use super::table::{MovedTable, SLOTS_VARIABLE};
+use super::{MoveError, MoveSettings, MoveState, triggers};
 use crate::cluster::{Cluster, ClusterError};
 
 /// What became of an attempt to undo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Undoing {
     Undone,
     /// The source says that the move is past its point of no return: nothing was touched.
     AlreadySwitched,
 }
 
+/// Finds out on the source whether a move has switched, and makes sure that it does not any more if it has not.
+///
+/// Until this is known of every move that an earlier scaler announced, no topology can be published.
+pub(super) async fn decide(cluster: &Cluster, slot_move: &SlotMove) -> Result<(Undoing, Connection), MoveError> {
+    let id = &slot_move.id;
+    let mut source = Connection::open_for(cluster, slot_move, Side::Source, Purpose::End).await?;
+    let carried = source.forbid_switch(id).await?;
+    let switched = carried.filter(|carried| journal::is_switched(carried, id));
+    cluster.settle(id);
+    match switched {
+        Some(topology) => {
+            cluster.adopt(topology);
+            Ok((Undoing::AlreadySwitched, source))
+        }
+        None => Ok((Undoing::Undone, source)),
+    }
+}
+
 /// Takes everything back: triggers, copied rows, bookkeeping, the announcement.
 ///
-/// Asks the source itself first, because it alone knows whether a cutover was committed.
-///
-/// A target that is away keeps its copies for now: the next move there clears the slots first, and until then
-/// nobody reads them.
-pub(super) async fn undo(cluster: &Cluster, layout: &Layout, slot_move: &SlotMove) -> Result<Undoing, MoveError> {
-    let SlotMove { id, source, target, slots, .. } = slot_move;
-    let mut connection = Connection::open_for(cluster, source, id, Side::Source, slots).await?;
-    if let Some(topology) = switched_topology(&mut connection, id).await? {
-        cluster.adopt(topology);
-        return Ok(Undoing::AlreadySwitched);
+/// Asks the source itself first, because it alone knows whether a cutover was committed. The copies go before the
+/// announcement does: as long as the topology has the move, no reader looks at them. Only a target that owns nothing
+/// may be away, since nobody reads it at all; its copies go when it is back, or with it.
+pub(super) async fn undo(
+    cluster: &Cluster,
+    layout: &Layout,
+    slot_move: &SlotMove,
+    settings: &MoveSettings,
+    reporter: &mut Reporter,
+) -> Result<Undoing, MoveError> {
+    let id = &slot_move.id;
+    let (undoing, mut source) = decide(cluster, slot_move).await?;
+    if undoing == Undoing::AlreadySwitched {
+        return Ok(undoing);
     }
-    triggers::remove(&mut connection, id).await?;
-    if let Err(error) = clear_target(cluster, layout, slot_move).await {
-        let error = router::topology::watch::chain(&error);
-        tracing::warn!(r#move = %id, shard = %target, error, "the copied rows stay on the target for now");
-    }
-    forget(&mut connection, id).await?;
+    reporter.enter(MoveState::Undoing, None).await;
+    triggers::remove(&mut source, id).await?;
+    settings.faults.reach(Point::UndoTriggersDropped).await;
+    let mut target = match clear_target(cluster, layout, slot_move, settings).await {
+        Ok(target) => Some(target),
+        Err(error) if is_away(&error) && cluster.topology().owned(&slot_move.target).is_empty() => {
+            let error = router::topology::watch::chain(&error);
+            tracing::warn!(r#move = %id, shard = %slot_move.target, error, "the copied rows stay on it for now");
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    settings.faults.reach(Point::UndoCleared).await;
     withdraw(cluster, slot_move).await?;
+    settings.faults.reach(Point::UndoWithdrawn).await;
+    if let Some(target) = &mut target {
+        journal::forget(target, Side::Target, slot_move).await?;
+    }
+    journal::forget(&mut source, Side::Source, slot_move).await?;
     Ok(Undoing::Undone)
 }
 
-/// The source's own topology if the move is switched in it.
-pub(super) async fn switched_topology(source: &mut Connection, id: &MoveId) -> Result<Option<Topology>, MoveError> {
-    let shard = source.shard.clone();
-    let topology = store::read(source.inner()).await.map_err(|source| ClusterError::Store { shard, source })?;
-    let switched = |topology: &Topology| {
-        topology.moves().iter().any(|slot_move| slot_move.id == *id && slot_move.phase == MovePhase::Switched)
-    };
-    Ok(topology.filter(switched))
-}
-
-async fn clear_target(cluster: &Cluster, layout: &Layout, slot_move: &SlotMove) -> Result<(), MoveError> {
-    let SlotMove { id, target, slots, .. } = slot_move;
-    let mut connection = Connection::open_for(cluster, target, id, Side::Target, slots).await?;
-    for table in tables_of(&mut connection, layout, fills_newcomer(cluster, slot_move)).await? {
-        delete_moving_rows(&mut connection, &table, &|| {}).await?;
+async fn clear_target(
+    cluster: &Cluster,
+    layout: &Layout,
+    slot_move: &SlotMove,
+    settings: &MoveSettings,
+) -> Result<Connection, MoveError> {
+    let mut target = Connection::open_for(cluster, slot_move, Side::Target, Purpose::End).await?;
+    journal::forbid_copying(&mut target, &slot_move.id).await?;
+    let mut pace = Pace::new(cluster, &settings.throttle, &[&slot_move.target]);
+    for table in tables_of(&mut target, layout, &slot_move.id, fills_newcomer(cluster, slot_move)).await? {
+        delete_moving_rows(&mut target, &table, &mut pace, None, &mut |_, _| {}).await?;
     }
-    forget_positions(&mut connection, id).await
+    Ok(target)
 }
 
 /// Deletes the moved rows from the source, then everything that the move left there. Returns the rows deleted.
@@ -66,25 +100,37 @@ pub(super) async fn clean_up(
     cluster: &Cluster,
     layout: &Layout,
     slot_move: &SlotMove,
-    after_batch: &(dyn Fn() + Send + Sync),
+    settings: &MoveSettings,
+    reporter: &mut Reporter,
 ) -> Result<u64, MoveError> {
-    let SlotMove { id, source, target, slots, .. } = slot_move;
-    let mut connection = Connection::open_for(cluster, source, id, Side::Source, slots).await?;
-    // The triggers refuse every writer but this one, and stay until the last moved row is gone.
-    connection.run("SET @_autoscaler_cleanup=1").await?;
-    let mut deleted = 0;
-    for table in tables_of(&mut connection, layout, false).await? {
-        deleted += delete_moving_rows(&mut connection, &table, after_batch).await?;
+    let id = &slot_move.id;
+    let mut source = Connection::open_for(cluster, slot_move, Side::Source, Purpose::End).await?;
+    if !cluster.topology().moves().iter().any(|known| known.id == *id) {
+        // Only the journals may be left.
+        sweep(cluster, layout, &mut source, settings).await?;
+        return Ok(0);
     }
-    triggers::remove(&mut connection, id).await?;
-    forget(&mut connection, id).await?;
-    let forgotten = async {
-        let mut connection = Connection::open_for(cluster, target, id, Side::Target, slots).await?;
-        forget_positions(&mut connection, id).await
-    };
-    forgotten.await?;
+    journal::enter(&mut source, id, MoveState::CleaningUp).await?;
+    let before = reporter.progress.rows_deleted;
+    let mut pace = Pace::new(cluster, &settings.throttle, &[&slot_move.source]);
+    for table in tables_of(&mut source, layout, id, false).await? {
+        let mut after_batch = |count: u64, pace: &Pace| {
+            reporter.progress.rows_deleted += count;
+            reporter.rested(&pace.rested);
+            reporter.step();
+        };
+        delete_moving_rows(&mut source, &table, &mut pace, Some(&settings.faults), &mut after_batch).await?;
+    }
+    settings.faults.reach(Point::RowsDeleted).await;
+    // The triggers refuse every writer but this one, and stay until the last moved row is gone.
+    triggers::remove(&mut source, id).await?;
+    settings.faults.reach(Point::TriggersDropped).await;
     withdraw(cluster, slot_move).await?;
-    Ok(deleted)
+    settings.faults.reach(Point::Withdrawn).await;
+    let mut target = Connection::open_for(cluster, slot_move, Side::Target, Purpose::End).await?;
+    journal::forget(&mut target, Side::Target, slot_move).await?;
+    journal::forget(&mut source, Side::Source, slot_move).await?;
+    Ok(reporter.progress.rows_deleted - before)
 }
 
 /// The same with as many attempts as it takes: a switched move can only go forward.
@@ -92,12 +138,13 @@ pub(super) async fn clean_up_until_done(
     cluster: &Cluster,
     layout: &Layout,
     slot_move: &SlotMove,
-    after_batch: &(dyn Fn() + Send + Sync),
+    settings: &MoveSettings,
+    reporter: &mut Reporter,
 ) -> u64 {
     const LONGEST_PAUSE: Duration = Duration::from_secs(30);
     let mut pause = Duration::from_millis(200);
     loop {
-        match clean_up(cluster, layout, slot_move, after_batch).await {
+        match clean_up(cluster, layout, slot_move, settings, reporter).await {
             Ok(deleted) => return deleted,
             Err(error) => {
                 let error = router::topology::watch::chain(&error);
@@ -116,12 +163,13 @@ pub(super) async fn clean_up_until_done(
 pub(super) async fn tables_of(
     connection: &mut Connection,
     layout: &Layout,
+    id: &MoveId,
     with_reference_tables: bool,
 ) -> Result<Vec<MovedTable>, MoveError> {
     let shard = connection.shard.clone();
     let schema = load::load(connection.inner(), layout).await;
     let schema = schema.map_err(|source| MoveError::Schema { shard, source })?;
-    let tables = schema.tables().enumerate().filter_map(|(index, table)| MovedTable::of(table, index));
+    let tables = schema.tables().enumerate().filter_map(|(index, table)| MovedTable::of(table, index, id));
     Ok(tables.filter(|table| with_reference_tables || !table.is_reference()).collect())
 }
 
@@ -132,43 +180,57 @@ pub(super) fn fills_newcomer(cluster: &Cluster, slot_move: &SlotMove) -> bool {
     topology.owned(&slot_move.target).is_empty() && first.is_none_or(|first| first.id == slot_move.id)
 }
 
-/// Removes what is left on a shard of moves that its journal knows and the topology does not.
-pub(super) async fn sweep(cluster: &Cluster, connection: &mut Connection) -> Result<(), MoveError> {
-    let known = cluster.topology();
-    let exists = "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES \
-         WHERE TABLE_SCHEMA='_autoscaler' AND TABLE_NAME='moves'";
-    if connection.fetch_text(exists).await?.is_none() {
-        return Ok(());
+/// Removes what moves left on a shard whose journal knows them and the topology does not.
+///
+/// Only with the newest topology: one that the shard has a newer one than is refused.
+pub(super) async fn sweep(
+    cluster: &Cluster,
+    layout: &Layout,
+    connection: &mut Connection,
+    settings: &MoveSettings,
+) -> Result<(), MoveError> {
+    let topology = cluster.topology();
+    let shard = connection.shard.clone();
+    let carried = connection.sighting().await?;
+    if carried.is_some_and(|carried| carried.epoch > topology.epoch()) {
+        return Err(ClusterError::Superseded(shard).into());
     }
-    for name in connection.fetch_texts("SELECT id FROM _autoscaler.moves").await? {
-        let id: MoveId = serde_json::from_value(serde_json::Value::String(name)).map_err(MoveError::Journal)?;
-        if !known.moves().iter().any(|slot_move| slot_move.id == id) {
-            triggers::remove(connection, &id).await?;
-            forget(connection, &id).await?;
+    for stray in journal::strays(connection, Side::Source, &topology).await? {
+        tracing::info!(r#move = %stray.id, %shard, "removing what a move left on its source");
+        let mut source = Connection::open_for(cluster, &stray, Side::Source, Purpose::End).await?;
+        triggers::remove(&mut source, &stray.id).await?;
+        match topology.moves().iter().any(|known| known.source == shard && known.fence == stray.fence) {
+            // Another move has the fence by now.
+            true => journal::forget_row(&mut source, Side::Source, &stray.id).await?,
+            false => journal::forget(&mut source, Side::Source, &stray).await?,
         }
     }
-    Ok(())
-}
-
-/// The journal row goes last: as long as it is there, a sweep finds the rest.
-async fn forget(source: &mut Connection, id: &MoveId) -> Result<(), MoveError> {
-    source
-        .run(&format!(
-            "UPDATE _autoscaler.fence SET fenced=0 WHERE id=1; DELETE FROM _autoscaler.moves WHERE id='{id}'"
-        ))
-        .await?;
-    Ok(())
-}
-
-async fn forget_positions(target: &mut Connection, id: &MoveId) -> Result<(), MoveError> {
-    target.run(&format!("DELETE FROM _autoscaler.move_positions WHERE id='{id}'")).await?;
+    for stray in journal::strays(connection, Side::Target, &topology).await? {
+        tracing::info!(r#move = %stray.id, %shard, "removing what a move left on its target");
+        let mut target = Connection::open_for(cluster, &stray, Side::Target, Purpose::End).await?;
+        journal::forbid_copying(&mut target, &stray.id).await?;
+        let owned = topology.owned(&shard);
+        let is_arriving = |slot| topology.moves_touching(&shard).any(|known| known.slots.contains(slot));
+        let copies: router::slots::SlotSet =
+            stray.slots.iter().filter(|&slot| !owned.contains(slot) && !is_arriving(slot)).collect();
+        if !copies.is_empty() {
+            target.run(&format!("SET {SLOTS_VARIABLE}=x'{}'", copies.to_hex())).await?;
+            let mut pace = Pace::new(cluster, &settings.throttle, &[&shard]);
+            // Reference tables are whole on every shard that owns something, and else nobody reads them.
+            for table in tables_of(&mut target, layout, &stray.id, false).await? {
+                delete_moving_rows(&mut target, &table, &mut pace, None, &mut |_, _| {}).await?;
+            }
+        }
+        journal::forget(&mut target, Side::Target, &stray).await?;
+    }
     Ok(())
 }
 
 async fn withdraw(cluster: &Cluster, slot_move: &SlotMove) -> Result<(), MoveError> {
-    let topology = cluster.topology();
-    if topology.moves().iter().any(|other| other.id == slot_move.id) {
-        cluster.publish(topology.without_move(&slot_move.id), &slot_move.source).await?;
+    let is_known = || cluster.topology().moves().iter().any(|other| other.id == slot_move.id);
+    if !is_known() {
+        return Ok(());
     }
-    Ok(())
+    let withdrawn = cluster.change(|topology| Ok::<_, ClusterError>(topology.without_move(&slot_move.id))).await;
+    Ok(withdrawn?)
 }

@@ -4,60 +4,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use router::schema::Layout;
-use router::slots::SlotSet;
-use router::topology::{MoveId, SlotMove, Transfer, store};
+use router::topology::{MoveId, SlotMove, Transfer};
 use tokio::time::Instant;
 
-use super::changes::catch_up;
-use super::connection::{Cells, Connection, Side, string_literal};
+use super::changes::{Changes, insert_rows_into, read_rows};
+use super::connection::{Cells, Connection, Purpose, is_away};
 use super::copy::{Copy, delete_moving_rows};
 use super::cutover::{Attempt, Cutover, FenceWait};
+use super::faults::Point;
+use super::journal::{self, Side};
+use super::pace::{ChunkSize, Pace};
+use super::progress::Reporter;
 use super::table::MovedTable;
-use super::verify::verify;
-use super::{
-    MoveError, MoveProgress, MoveReport, MoveSettings, MoveState, ProgressSink, definitions, ending, preflight,
-    triggers,
-};
-use crate::cluster::{Cluster, ClusterError};
-
-/// Tells how far one move is, to the log and to whoever listens.
-pub(super) struct Reporter {
-    progress: MoveProgress,
-    sink: ProgressSink,
-}
-
-impl Reporter {
-    pub fn new(slot_move: &SlotMove, sink: &ProgressSink) -> Reporter {
-        let progress = MoveProgress {
-            id: slot_move.id.clone(),
-            source: slot_move.source.clone(),
-            target: slot_move.target.clone(),
-            state: MoveState::Preparing,
-            slots: slot_move.slots.len(),
-            rows_copied: 0,
-            changes_replayed: 0,
-            cutover_millis: None,
-            started_at: jiff::Timestamp::now(),
-            message: None,
-        };
-        Reporter { progress, sink: sink.clone() }
-    }
-
-    pub fn report(&self, state: MoveState, message: Option<&str>) {
-        let MoveProgress { id, rows_copied, changes_replayed, .. } = &self.progress;
-        tracing::info!(r#move = %id, phase = ?state, rows = rows_copied, changes = changes_replayed, message, "move");
-        self.publish(state, message);
-    }
-
-    /// For the many small steps: told to the listener, not logged.
-    pub fn report_progress(&self, state: MoveState) {
-        self.publish(state, None);
-    }
-
-    fn publish(&self, state: MoveState, message: Option<&str>) {
-        (self.sink)(MoveProgress { state, message: message.map(str::to_owned), ..self.progress.clone() });
-    }
-}
+use super::verify::{Difference, verify, verify_touched};
+use super::{MoveError, MoveSettings, MoveState, ProgressSink, definitions, ending, preflight, triggers};
+use crate::cluster::Cluster;
 
 pub(super) struct Mover<'a> {
     cluster: &'a Cluster,
@@ -68,9 +29,9 @@ pub(super) struct Mover<'a> {
     identities: Vec<Cells>,
     source: Connection,
     target: Connection,
+    changes: Changes,
+    pace: Pace,
     reporter: Reporter,
-    attempts: u32,
-    cutover: Duration,
 }
 
 impl<'a> Mover<'a> {
@@ -81,24 +42,28 @@ impl<'a> Mover<'a> {
         sink: &ProgressSink,
         slot_move: &SlotMove,
     ) -> Result<Mover<'a>, MoveError> {
-        let SlotMove { id, source, target, slots, .. } = slot_move;
-        let mut source = Connection::open_for(cluster, source, id, Side::Source, slots).await?;
-        let target = Connection::open_for(cluster, target, id, Side::Target, slots).await?;
+        let mut reporter = Reporter::new(slot_move, settings, sink);
+        reporter.enter(MoveState::Preparing, None).await;
+        let mut source = Connection::open_for(cluster, slot_move, Side::Source, Purpose::Advance).await?;
+        let target = Connection::open_for(cluster, slot_move, Side::Target, Purpose::Advance).await?;
+        // A scaler that was stopped and knows less than the shard must not take what follows for leftovers.
+        let topology = cluster.topology();
+        source.catch_up(&topology).await?;
         let with_reference_tables = ending::fills_newcomer(cluster, slot_move);
-        let tables = ending::tables_of(&mut source, layout, with_reference_tables).await?;
-        let reporter = Reporter::new(slot_move, sink);
-        reporter.report(MoveState::Preparing, None);
+        let tables = ending::tables_of(&mut source, layout, &slot_move.id, with_reference_tables).await?;
+        let share = slot_move.slots.len() as f64 / cluster.topology().owned(&slot_move.source).len().max(1) as f64;
+        reporter.progress.rows_expected = Some(definitions::expected_rows(&mut source, &tables, share).await?);
         Ok(Mover {
             cluster,
             settings,
+            changes: Changes::new(tables.len(), settings.faults.clone()),
+            pace: Pace::new(cluster, &settings.throttle, &[&slot_move.source, &slot_move.target]),
             slot_move: slot_move.clone(),
             tables,
             identities: Vec::new(),
             source,
             target,
             reporter,
-            attempts: 0,
-            cutover: Duration::ZERO,
         })
     }
 
@@ -108,51 +73,81 @@ impl<'a> Mover<'a> {
 
     /// Brings the target to the source's state and keeps it there until `not_before`.
     pub async fn fill_target(&mut self, stop: &AtomicBool, not_before: Instant) -> Result<(), MoveError> {
+        self.reporter.wait_until(not_before);
         let check_stop = || match stop.load(Ordering::Relaxed) {
             true => Err(MoveError::Stopped),
             false => Ok(()),
         };
         for table in &self.tables {
             check_stop()?;
-            triggers::install(&mut self.source, table, &self.slot_move.id, &self.slot_move.slots).await?;
+            triggers::install(&mut self.source, table, &self.slot_move).await?;
+            self.settings.faults.reach(Point::TableCaptured).await;
         }
         self.identities = definitions::identities(&mut self.source, &self.tables).await?;
         triggers::wait_for_prepared_branches(&mut self.source).await?;
+        self.settings.faults.reach(Point::Captured).await;
         self.enter(MoveState::Copying).await?;
-        for index in 0..self.tables.len() {
-            let table = &self.tables[index];
-            // A move that was undone while the target was away left rows there.
-            let progress = || self.reporter.report_progress(MoveState::Copying);
-            delete_moving_rows(&mut self.target, table, &progress).await?;
-            let mut copy = Copy::new(table, &self.slot_move.id, self.settings.chunk_rows);
-            while let Some(rows) = copy.next_chunk(&mut self.source, &mut self.target).await? {
-                check_stop()?;
-                self.reporter.progress.rows_copied += rows;
-                // Tables that are not copied yet have nothing to correct.
-                let replayed = catch_up(&mut self.source, &mut self.target, &self.tables[..=index]).await?;
-                self.reporter.progress.changes_replayed += replayed;
-                self.reporter.report_progress(MoveState::Copying);
-            }
+        for place in 0..self.tables.len() {
+            self.copy_table(place, &check_stop).await?;
         }
+        // From here on everything that is replayed is compared, too.
+        self.changes.touched = Some(Default::default());
         self.enter(MoveState::Verifying).await?;
-        definitions::compare(&mut self.source, &mut self.target, &self.tables).await?;
-        for table in &self.tables {
+        let names = self.tables.iter().map(|table| table.name.as_str());
+        definitions::compare(&mut self.source, &mut self.target, names).await?;
+        for place in 0..self.tables.len() {
             check_stop()?;
-            self.reporter.progress.changes_replayed +=
-                catch_up(&mut self.source, &mut self.target, &self.tables).await?;
-            verify(&mut self.source, &mut self.target, &self.tables, table).await?;
-            self.reporter.report_progress(MoveState::Verifying);
+            self.catch_up(self.tables.len()).await?;
+            let (source, target, changes) = (&mut self.source, &mut self.target, &mut self.changes);
+            let table = &self.tables[place];
+            let difference = verify(source, target, changes, &self.tables, table, &mut self.pace).await?;
+            if let Some(difference) = difference {
+                return Err(self.keep_both(place, difference).await);
+            }
+            self.reporter.rested(&self.pace.rested);
+            self.reporter.step();
         }
         definitions::raise_auto_increment(&mut self.source, &mut self.target, &self.tables).await?;
         self.enter(MoveState::CatchingUp).await?;
         loop {
             check_stop()?;
-            self.catch_up().await?;
+            self.catch_up(self.tables.len()).await?;
+            self.verify_touched().await?;
             if Instant::now() >= not_before {
                 return Ok(());
             }
             let pause = Instant::now() + Duration::from_millis(100);
             tokio::time::sleep_until(pause.min(not_before)).await;
+        }
+    }
+
+    async fn copy_table(
+        &mut self,
+        place: usize,
+        check_stop: &(dyn Fn() -> Result<(), MoveError> + Sync),
+    ) -> Result<(), MoveError> {
+        // A move that was undone while the target was away left rows there.
+        let table = &self.tables[place];
+        delete_moving_rows(&mut self.target, table, &mut self.pace, None, &mut |_, _| {}).await?;
+        let id = self.slot_move.id.clone();
+        let mut size = ChunkSize::new(self.settings.chunk_rows, self.settings.throttle.chunk_time);
+        let table = table.clone();
+        let mut copy = Copy::new(&table, &id);
+        loop {
+            let started = Instant::now();
+            let (source, target) = (&mut self.source, &mut self.target);
+            let Some(copied) = copy.next_chunk(source, target, &mut size, &self.settings.faults).await? else {
+                return Ok(());
+            };
+            self.settings.faults.reach(Point::ChunkCopied).await;
+            check_stop()?;
+            self.reporter.progress.rows_copied += copied.rows;
+            self.reporter.progress.bytes_copied += copied.bytes;
+            // Tables that are not copied yet have nothing to correct.
+            self.catch_up(place + 1).await?;
+            self.pace.rest(started.elapsed()).await;
+            self.reporter.rested(&self.pace.rested);
+            self.reporter.step();
         }
     }
 
@@ -165,11 +160,13 @@ impl<'a> Mover<'a> {
         self.target.run("SET SESSION innodb_lock_wait_timeout=1").await?;
         let mut last_reason = "no attempt was made";
         for attempt in 1..=self.settings.cutover_attempts {
-            self.catch_up().await?;
+            self.catch_up(self.tables.len()).await?;
+            self.verify_touched().await?;
             let wait = match attempt % POLLS_BEFORE_WAITING {
                 0 => FenceWait::Bounded,
                 _ => FenceWait::Poll,
             };
+            self.reporter.progress.cutover_attempts = attempt;
             let mut cutover = Cutover {
                 cluster: self.cluster,
                 slot_move: &self.slot_move,
@@ -177,24 +174,25 @@ impl<'a> Mover<'a> {
                 identities: &self.identities,
                 source: &mut self.source,
                 target: &mut self.target,
+                changes: &mut self.changes,
                 budget: self.settings.cutover_budget,
+                faults: &self.settings.faults,
             };
             match cutover.attempt(wait).await? {
-                Attempt::Switched { topology, took, replayed } => {
-                    self.cluster.adopt(topology);
-                    self.attempts = attempt;
-                    self.cutover = took;
+                Attempt::Switched { took, replayed } => {
                     self.reporter.progress.changes_replayed += replayed;
                     self.reporter.progress.cutover_millis = Some(took.as_secs_f64() * 1e3);
+                    self.settings.faults.reach(Point::SwitchCommitted).await;
                     self.settle_switch().await;
                     return Ok(());
                 }
                 Attempt::BackedOff(reason) => {
                     last_reason = reason;
-                    self.reporter.report(MoveState::CuttingOver, Some(reason));
+                    self.reporter.enter(MoveState::CuttingOver, Some(reason)).await;
                     let pause = rand::random_range(200..=500);
                     tokio::time::sleep(Duration::from_millis(pause)).await;
                 }
+                Attempt::Differs { place, difference } => return Err(self.keep_both(place, difference).await),
             }
         }
         let (id, attempts) = (self.slot_move.id.clone(), self.settings.cutover_attempts);
@@ -211,111 +209,104 @@ impl<'a> Mover<'a> {
             }
         }
         self.cluster.spread().await;
-        self.reporter.report(MoveState::Switched, None);
-        let noted = self.note(MoveState::Switched).await;
-        if let Err(error) = noted {
-            tracing::warn!(r#move = %self.slot_move.id, error = &error as &dyn std::error::Error, "journal not written");
-        }
+        self.reporter.enter(MoveState::Switched, None).await;
     }
 
     /// What is left to do once the connections are closed.
-    pub fn into_ending(self) -> Ending {
-        Ending { slot_move: self.slot_move, reporter: self.reporter, attempts: self.attempts, cutover: self.cutover }
+    pub fn into_ending(self) -> (SlotMove, Reporter) {
+        (self.slot_move, self.reporter)
     }
 
-    async fn catch_up(&mut self) -> Result<(), MoveError> {
-        let replayed = catch_up(&mut self.source, &mut self.target, &self.tables).await?;
+    /// Of the first so many tables.
+    async fn catch_up(&mut self, tables: usize) -> Result<(), MoveError> {
+        let (source, target, tables) = (&mut self.source, &mut self.target, &self.tables[..tables]);
+        let replayed = self.changes.catch_up(source, target, tables).await?;
         self.reporter.progress.changes_replayed += replayed;
-        Ok(())
+        self.reporter.progress.changes_waiting = self.changes.backlog;
+        self.changes.raise_floors(source, &self.tables, &self.slot_move).await
+    }
+
+    async fn verify_touched(&mut self) -> Result<(), MoveError> {
+        match &mut self.changes.touched {
+            Some(touched) => verify_touched(&mut self.source, &mut self.target, &self.tables, touched).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Saves the target's version of rows that differ beside the source's own, before the move is undone.
+    async fn keep_both(&mut self, place: usize, difference: Difference) -> MoveError {
+        const MOST_ROWS: usize = 1_000;
+        let table = &self.tables[place];
+        let kept = table.kept_table();
+        let keys = difference.keys.iter().take(MOST_ROWS).cloned().collect();
+        let saved = async {
+            // Behind a failed cutover its transaction is over.
+            let rows = read_rows(&mut self.target, table, &keys).await?;
+            let create = format!("CREATE TABLE IF NOT EXISTS {kept} LIKE {}", router::schema::quote(&table.name));
+            self.source.run(&create).await?;
+            insert_rows_into(&mut self.source, table, &kept, &rows).await
+        };
+        let kept = match saved.await {
+            Ok(()) => Some(kept.clone()),
+            Err(error) if is_away(&error) => None,
+            Err(error) => {
+                let (error, table): (&dyn std::error::Error, _) = (&error, &table.name);
+                tracing::error!(r#move = %self.slot_move.id, table, error, "rows that differ could not be kept");
+                None
+            }
+        };
+        MoveError::RowsDiffer {
+            table: table.name.clone(),
+            rows: difference.keys.len(),
+            first_key: difference.keys.first().map(|key| key.join(",")).unwrap_or_default(),
+            kept: kept.unwrap_or_else(|| "nowhere".to_owned()),
+        }
     }
 
     async fn enter(&mut self, state: MoveState) -> Result<(), MoveError> {
-        self.note(state).await?;
-        self.reporter.report(state, None);
+        journal::enter(&mut self.source, &self.slot_move.id, state).await?;
+        self.reporter.enter(state, None).await;
         Ok(())
-    }
-
-    async fn note(&mut self, state: MoveState) -> Result<(), MoveError> {
-        let id = &self.slot_move.id;
-        self.source.run(&format!("UPDATE _autoscaler.moves SET state='{state:?}' WHERE id='{id}'")).await?;
-        Ok(())
-    }
-}
-
-/// A switched move that waits for its clean-up.
-pub(super) struct Ending {
-    slot_move: SlotMove,
-    reporter: Reporter,
-    attempts: u32,
-    cutover: Duration,
-}
-
-impl Ending {
-    pub fn id(&self) -> &MoveId {
-        &self.slot_move.id
-    }
-
-    pub async fn clean_up(self, cluster: &Cluster, layout: &Layout) -> MoveReport {
-        self.reporter.report(MoveState::CleaningUp, None);
-        let rows_moved = {
-            let progress = || self.reporter.report_progress(MoveState::CleaningUp);
-            ending::clean_up_until_done(cluster, layout, &self.slot_move, &progress).await
-        };
-        self.reporter.report(MoveState::Done, None);
-        MoveReport {
-            id: self.slot_move.id,
-            source: self.slot_move.source,
-            target: self.slot_move.target,
-            rows_copied: self.reporter.progress.rows_copied,
-            rows_moved,
-            cutover: self.cutover,
-            attempts: self.attempts,
-        }
     }
 }
 
 /// Checks both shards and gives them what a move needs, before anybody hears of it.
-pub(super) async fn prepare_shards(cluster: &Cluster, layout: &Layout, transfer: &Transfer) -> Result<(), MoveError> {
+pub(super) async fn prepare_shards(
+    cluster: &Cluster,
+    layout: &Layout,
+    transfer: &Transfer,
+    settings: &MoveSettings,
+) -> Result<(), MoveError> {
     let mut source = Connection::open(cluster, &transfer.source).await?;
     let mut target = Connection::open(cluster, &transfer.target).await?;
-    ending::sweep(cluster, &mut source).await?;
+    for connection in [&mut source, &mut target] {
+        connection.create_own_schema().await?;
+        ending::sweep(cluster, layout, connection, settings).await?;
+    }
     let schema = preflight::check(&mut source, layout).await?;
     preflight::check_user_triggers(&mut target, &schema).await?;
+    preflight::check_packets(&mut source, &mut target).await?;
     definitions::copy(&mut source, &mut target).await?;
-    let tables = ending::tables_of(&mut source, layout, true).await?;
-    definitions::compare(&mut source, &mut target, &tables).await?;
-    for connection in [&mut source, &mut target] {
-        let shard = connection.shard.clone();
-        let created = store::create_schema(connection.inner()).await;
-        created.map_err(|source| ClusterError::Store { shard, source })?;
-    }
-    // The fence row is made once and stays for ever: a transaction with an older snapshot than its last
-    // change fails on newer MariaDBs.
-    source
-        .run(
-            "CREATE TABLE IF NOT EXISTS _autoscaler.moves (id VARCHAR(64) NOT NULL PRIMARY KEY, \
-             state VARCHAR(16) NOT NULL, doc LONGTEXT NOT NULL) ENGINE=InnoDB CHARACTER SET utf8mb4; \
-             CREATE TABLE IF NOT EXISTS _autoscaler.fence (id TINYINT PRIMARY KEY, fenced TINYINT NOT NULL) \
-             ENGINE=InnoDB; \
-             INSERT IGNORE INTO _autoscaler.fence (id,fenced) VALUES (1,0)",
-        )
-        .await?;
-    target
-        .run(
-            "CREATE TABLE IF NOT EXISTS _autoscaler.move_positions (id VARCHAR(64) NOT NULL, \
-             table_name VARCHAR(64) NOT NULL, last_key LONGTEXT NOT NULL, done TINYINT NOT NULL, \
-             PRIMARY KEY (id,table_name)) ENGINE=InnoDB CHARACTER SET utf8mb4",
-        )
-        .await?;
+    let moving = schema.tables().filter(|table| preflight::moves(table));
+    definitions::compare(&mut source, &mut target, moving.map(|table| table.name.as_str())).await?;
+    settings.faults.reach(Point::Prepared).await;
     Ok(())
 }
 
-/// Writes the source's journal row. From here on a sweep finds whatever the move leaves behind.
-pub(super) async fn write_journal(cluster: &Cluster, slot_move: &SlotMove) -> Result<(), MoveError> {
+/// Writes a move down on both of its shards. From here on a sweep finds whatever it leaves behind.
+pub(super) async fn write_journals(
+    cluster: &Cluster,
+    slot_move: &SlotMove,
+    settings: &MoveSettings,
+) -> Result<(), MoveError> {
+    let mut target = Connection::open(cluster, &slot_move.target).await?;
+    journal::open(&mut target, Side::Target, slot_move).await?;
+    settings.faults.reach(Point::HalfJournalled).await;
     let mut source = Connection::open(cluster, &slot_move.source).await?;
-    let doc = serde_json::to_string(slot_move).map_err(MoveError::Journal)?;
-    let (id, doc) = (&slot_move.id, string_literal(&doc));
-    source.run(&format!("REPLACE INTO _autoscaler.moves (id,state,doc) VALUES ('{id}','Preparing',{doc})")).await?;
+    // No trigger looks at it yet, and nothing may be in the way of the first writer.
+    source.run(&journal::lower_fence(slot_move)).await?;
+    journal::open(&mut source, Side::Source, slot_move).await?;
+    settings.faults.reach(Point::Journalled).await;
     Ok(())
 }
 
@@ -325,11 +316,10 @@ pub(super) async fn drop_reference_triggers(
     layout: &Layout,
     slot_move: &SlotMove,
 ) -> Result<(), MoveError> {
-    let SlotMove { id, source, slots, .. }: &SlotMove = slot_move;
-    let slots: &SlotSet = slots;
-    let mut connection = Connection::open_for(cluster, source, id, Side::Source, slots).await?;
-    for table in ending::tables_of(&mut connection, layout, true).await?.iter().filter(|table| table.is_reference()) {
-        triggers::remove_from_table(&mut connection, table, id).await?;
+    let mut connection = Connection::open_for(cluster, slot_move, Side::Source, Purpose::End).await?;
+    let tables = ending::tables_of(&mut connection, layout, &slot_move.id, true).await?;
+    for table in tables.iter().filter(|table| table.is_reference()) {
+        triggers::remove_from_table(&mut connection, table, &slot_move.id).await?;
     }
     Ok(())
 }

@@ -21,7 +21,8 @@ pub(super) async fn check(source: &mut Connection, layout: &Layout) -> Result<Sc
     Ok(schema)
 }
 
-fn moves(table: &Table) -> bool {
+/// Whether rows of the table move.
+pub(super) fn moves(table: &Table) -> bool {
     matches!(table.kind, TableKind::Sharded { .. } | TableKind::Reference)
 }
 
@@ -113,6 +114,21 @@ async fn check_server(source: &mut Connection) -> Result<(), MoveError> {
         Err(error) => Err(error),
         Ok(_) => Ok(()),
     }
+}
+
+/// What the source could be given the target must take, too.
+pub(super) async fn check_packets(source: &mut Connection, target: &mut Connection) -> Result<(), MoveError> {
+    let look = "SELECT @@GLOBAL.max_allowed_packet";
+    let bytes = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+    let (here, there) = (bytes(source.fetch_text(look).await?), bytes(target.fetch_text(look).await?));
+    if there < here {
+        return Err(MoveError::UnfitServer {
+            shard: target.shard.to_string(),
+            reason: format!("its max_allowed_packet of {there} bytes is below the {here} of {}", source.shard),
+            remedy: format!("SET GLOBAL max_allowed_packet={here} on it, and in its configuration"),
+        });
+    }
+    Ok(())
 }
 
 fn texts<const N: usize>(row: super::connection::Cells) -> [String; N] {

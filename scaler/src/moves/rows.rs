@@ -44,22 +44,51 @@ pub(super) fn select_expression(column: &TableColumn, name: &str) -> String {
     }
 }
 
-/// What [`select_expression`] returned, as a literal for INSERT.
-pub(super) fn literal(column: &TableColumn, value: Option<&[u8]>) -> String {
-    let Some(bytes) = value else { return "NULL".to_owned() };
+/// Appends what [`select_expression`] returned, as a literal for INSERT.
+pub(super) fn push_literal(sql: &mut Vec<u8>, column: &TableColumn, value: Option<&[u8]>) {
+    let Some(bytes) = value else { return sql.extend_from_slice(b"NULL") };
     match form(column) {
-        Form::Exact | Form::Ordinal => String::from_utf8_lossy(bytes).into_owned(),
-        Form::Float | Form::Double => literal_of(Kind::Double, bytes),
-        Form::Text => format!("'{}'", String::from_utf8_lossy(bytes).replace('\'', "''")),
-        Form::Json => format!("CONVERT({} USING utf8mb4)", literal_of(Kind::Binary, bytes)),
-        Form::Bytes => literal_of(Kind::Binary, bytes),
+        Form::Exact | Form::Ordinal => sql.extend_from_slice(bytes),
+        Form::Float | Form::Double => write_literal(sql, Kind::Double, value),
+        Form::Text => {
+            sql.push(b'\'');
+            bytes.iter().for_each(|&byte| match byte {
+                b'\'' => sql.extend_from_slice(b"''"),
+                byte => sql.push(byte),
+            });
+            sql.push(b'\'');
+        }
+        Form::Json => {
+            sql.extend_from_slice(b"CONVERT(");
+            write_literal(sql, Kind::Binary, value);
+            sql.extend_from_slice(b" USING utf8mb4)");
+        }
+        Form::Bytes => write_literal(sql, Kind::Binary, value),
     }
 }
 
-fn literal_of(kind: Kind, bytes: &[u8]) -> String {
+fn literal(column: &TableColumn, value: Option<&[u8]>) -> String {
     let mut literal = Vec::new();
-    write_literal(&mut literal, kind, Some(bytes));
+    push_literal(&mut literal, column, value);
     String::from_utf8_lossy(&literal).into_owned()
+}
+
+/// What stands for a bound value of a long column in an INSERT.
+pub(super) fn placeholder(column: &TableColumn) -> &'static str {
+    match form(column) {
+        Form::Json => "CONVERT(? USING utf8mb4)",
+        Form::Exact | Form::Float | Form::Double | Form::Ordinal | Form::Text | Form::Bytes => "?",
+    }
+}
+
+/// Whether one value may be so long that rows cannot be read by number alone.
+pub(super) fn is_long(column: &TableColumn) -> bool {
+    const LONGEST_CHARACTERS: u32 = 2_000;
+    match column.data_type.as_str() {
+        "char" | "varchar" | "binary" | "varbinary" => column.length().is_none_or(|length| length > LONGEST_CHARACTERS),
+        "tinytext" | "tinyblob" => false,
+        _ => form(column) == Form::Bytes || form(column) == Form::Json,
+    }
 }
 
 /// What [`select_expression`] returned for a key column, as a literal to compare the column with.

@@ -3,9 +3,30 @@
 use router::keys::KeyType;
 use router::schema::{Table, TableColumn, TableKind, quote};
 use router::slots::SlotSet;
+use router::topology::MoveId;
 
 use super::connection::Cells;
 use super::rows;
+
+/// The values of a row's primary key, as literals to compare with.
+pub(super) type Key = Vec<String>;
+
+/// One statement that inserts rows.
+pub(super) struct Insert {
+    pub sql: String,
+    /// Bound to its placeholders: values too large for a statement's text.
+    pub values: Vec<Vec<u8>>,
+}
+
+/// As part of names: without what would have to be quoted.
+pub(super) fn label(id: &MoveId) -> String {
+    id.as_str().replace('-', "_")
+}
+
+/// What the names of a move's change tables begin with.
+pub(super) fn change_table_prefix(id: &MoveId) -> String {
+    format!("ch_{}_", label(id))
+}
 
 /// The session variable that holds the moving slots as a bitmap, so that statements stay short.
 pub(super) const SLOTS_VARIABLE: &str = "@_autoscaler_slots";
@@ -15,6 +36,8 @@ pub(super) struct MovedTable {
     pub name: String,
     /// Numbers the table within the move: triggers and change table are named after it.
     pub index: usize,
+    /// What the move's own tables and triggers have in their names.
+    label: String,
     /// The columns that are written, in table order: all but the generated ones.
     columns: Vec<TableColumn>,
     primary_key: Vec<TableColumn>,
@@ -31,7 +54,7 @@ enum Content {
 
 impl MovedTable {
     /// `None` for tables whose rows do not move.
-    pub fn of(table: &Table, index: usize) -> Option<MovedTable> {
+    pub fn of(table: &Table, index: usize, id: &MoveId) -> Option<MovedTable> {
         let content = match &table.kind {
             TableKind::Sharded { key, key_type } => Content::Slots { key: key.clone(), key_type: *key_type },
             TableKind::Reference => Content::Whole,
@@ -40,6 +63,7 @@ impl MovedTable {
         Some(MovedTable {
             name: table.name.clone(),
             index,
+            label: label(id),
             columns: table.columns.iter().filter(|column| !column.generated).cloned().collect(),
             primary_key: table.primary_key.iter().filter_map(|name| table.column(name)).cloned().collect(),
             content,
@@ -51,7 +75,20 @@ impl MovedTable {
     }
 
     pub fn change_table(&self) -> String {
-        format!("_autoscaler.ch_{}", self.index)
+        format!("_autoscaler.ch_{}_{}", self.label, self.index)
+    }
+
+    /// Where the target's version of rows is kept that differ from the source's.
+    pub fn kept_table(&self) -> String {
+        format!("_autoscaler.kept_{}_{}", self.label, self.index)
+    }
+
+    /// SQL for the bytes that a row's long columns have; `None` if no row can be long.
+    pub fn long_bytes(&self) -> Option<String> {
+        let long = self.columns.iter().filter(|column| rows::is_long(column));
+        let lengths: Vec<String> =
+            long.map(|column| format!("COALESCE(OCTET_LENGTH({}),0)", quote(&column.name))).collect();
+        (!lengths.is_empty()).then(|| lengths.join("+"))
     }
 
     pub fn key_names(&self) -> impl Iterator<Item = String> + '_ {
@@ -124,7 +161,7 @@ impl MovedTable {
     }
 
     /// Key values as literals to compare with.
-    pub fn key_literals(&self, cells: &[Option<Vec<u8>>]) -> Vec<String> {
+    pub fn key_literals(&self, cells: &[Option<Vec<u8>>]) -> Key {
         let columns = self.primary_key.iter().zip(cells);
         columns.map(|(column, cell)| rows::key_literal(column, cell.as_deref())).collect()
     }
@@ -175,25 +212,47 @@ impl MovedTable {
         keys.map(|key| format!("DELETE FROM {table} WHERE {} AND {test};", self.key_equals(key))).collect()
     }
 
-    /// INSERT statements for rows read by [`MovedTable::row_select`], each of about a megabyte at most.
-    pub fn insert_statements(&self, read: &[Cells]) -> Vec<String> {
-        // Far below the smallest max_allowed_packet in use; one row may be larger.
+    /// INSERT statements for rows read by [`MovedTable::row_select`], each of about a megabyte at most; only rows with
+    /// larger values make larger ones.
+    ///
+    /// Into a table of the same columns, given as SQL names it.
+    pub fn insert_statements(&self, target: &str, read: &[Cells]) -> Vec<Insert> {
+        // Far below the smallest max_allowed_packet in use.
         const STATEMENT_BYTES: usize = 1 << 20;
+        // A literal has two digits for each byte, so that a value which fits into a packet might not as a literal.
+        const LARGE_VALUE_BYTES: usize = 256 << 10;
         let names = join(self.columns.iter().map(|column| quote(&column.name)));
-        let head = format!("INSERT INTO {} ({names}) VALUES ", quote(&self.name));
-        let mut statements: Vec<String> = Vec::new();
+        let head = format!("INSERT INTO {target} ({names}) VALUES ");
+        let mut inserts: Vec<Insert> = Vec::new();
         for cells in read {
-            let values = self.columns.iter().zip(&cells[self.key_width()..]);
-            let row = format!("({})", join(values.map(|(column, cell)| rows::literal(column, cell.as_deref()))));
-            match statements.last_mut() {
-                Some(statement) if statement.len() + row.len() < STATEMENT_BYTES => {
-                    statement.push(',');
-                    statement.push_str(&row);
+            let mut values = Vec::new();
+            let mut row = b"(".to_vec();
+            for (column, cell) in self.columns.iter().zip(&cells[self.key_width()..]) {
+                if row.len() > 1 {
+                    row.push(b',');
                 }
-                _ => statements.push(format!("{head}{row}")),
+                match cell {
+                    Some(bytes) if bytes.len() > LARGE_VALUE_BYTES => {
+                        row.extend_from_slice(rows::placeholder(column).as_bytes());
+                        values.push(bytes.clone());
+                    }
+                    cell => rows::push_literal(&mut row, column, cell.as_deref()),
+                }
+            }
+            row.push(b')');
+            // Digits, hex, and text of dates and addresses: everything else went as hex.
+            let row = String::from_utf8_lossy(&row);
+            match inserts.last_mut() {
+                Some(Insert { sql, values: bound })
+                    if values.is_empty() && bound.is_empty() && sql.len() + row.len() < STATEMENT_BYTES =>
+                {
+                    sql.push(',');
+                    sql.push_str(&row);
+                }
+                _ => inserts.push(Insert { sql: format!("{head}{row}"), values }),
             }
         }
-        statements
+        inserts
     }
 }
 

@@ -5,13 +5,12 @@
 use std::time::Duration;
 
 use router::schema::quote;
-use router::slots::SlotSet;
-use router::topology::MoveId;
+use router::topology::{MoveId, SlotMove};
 use tokio::time::Instant;
 
 use super::MoveError;
 use super::connection::{Connection, error_number, is_locked, string_literal};
-use super::table::MovedTable;
+use super::table::{MovedTable, change_table_prefix, label};
 
 /// Every trigger of ours starts like this; no trigger of a user may.
 pub(super) const PREFIX: &str = "_as_";
@@ -27,11 +26,12 @@ enum Event {
 }
 
 fn trigger_prefix(id: &MoveId) -> String {
-    format!("{PREFIX}{}_", id.as_str().replace('-', "_"))
+    format!("{PREFIX}{}_", label(id))
 }
 
 /// The statement that creates one trigger.
-fn trigger_text(table: &MovedTable, id: &MoveId, event: Event, slots: &SlotSet) -> String {
+fn trigger_text(table: &MovedTable, slot_move: &SlotMove, event: Event) -> String {
+    let SlotMove { id, slots, fence, .. } = slot_move;
     let (letter, verb) = match event {
         Event::Insert => ('i', "INSERT"),
         Event::Update => ('u', "UPDATE"),
@@ -50,7 +50,7 @@ fn trigger_text(table: &MovedTable, id: &MoveId, event: Event, slots: &SlotSet) 
     format!(
         "CREATE TRIGGER {name} AFTER {verb} ON {on} FOR EACH ROW BEGIN \
          IF {moving} THEN \
-         IF (SELECT fenced FROM `_autoscaler`.fence WHERE id=1 LOCK IN SHARE MODE) <=> 0 THEN {log} \
+         IF (SELECT fenced FROM `_autoscaler`.fence WHERE id={fence} LOCK IN SHARE MODE) <=> 0 THEN {log} \
          ELSEIF @_autoscaler_cleanup IS NULL THEN \
          SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT='_autoscaler: slot moved'; \
          END IF; END IF; END",
@@ -70,8 +70,7 @@ fn log_key(table: &MovedTable, row: &str) -> String {
 pub(super) async fn install(
     source: &mut Connection,
     table: &MovedTable,
-    id: &MoveId,
-    slots: &SlotSet,
+    slot_move: &SlotMove,
 ) -> Result<(), MoveError> {
     source.run(&format!("DROP TABLE IF EXISTS {}", table.change_table())).await?;
     source.run(&table.create_change_table()).await?;
@@ -79,7 +78,7 @@ pub(super) async fn install(
     let mut created = Ok(0);
     for event in [Event::Insert, Event::Update, Event::Delete] {
         if created.is_ok() {
-            created = source.run(&trigger_text(table, id, event, slots)).await;
+            created = source.run(&trigger_text(table, slot_move, event)).await;
         }
     }
     source.run("UNLOCK TABLES").await?;
@@ -91,10 +90,14 @@ pub(super) async fn remove(source: &mut Connection, id: &MoveId) -> Result<(), M
     for table in tables_with_triggers(source, &trigger_prefix(id)).await? {
         remove_from(source, &table, &trigger_prefix(id)).await?;
     }
-    // A source serves one move at a time, so all change tables are this one's.
-    let change_tables = "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES \
-         WHERE TABLE_SCHEMA='_autoscaler' AND TABLE_NAME LIKE 'ch\\_%'";
-    for name in source.fetch_texts(change_tables).await? {
+    let prefix = change_table_prefix(id);
+    let change_tables = format!(
+        "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES \
+         WHERE TABLE_SCHEMA='_autoscaler' AND LEFT(TABLE_NAME,{})={}",
+        prefix.len(),
+        string_literal(&prefix)
+    );
+    for name in source.fetch_texts(&change_tables).await? {
         source.run(&format!("DROP TABLE IF EXISTS _autoscaler.{}", quote(&name))).await?;
     }
     Ok(())
@@ -141,24 +144,37 @@ async fn remove_from(source: &mut Connection, table: &str, prefix: &str) -> Resu
 
 /// Takes the table's metadata lock without making others queue behind it for long.
 ///
-/// DDL that waits makes transactions that read the table and now write it fail with a deadlock at once, so
-/// MariaDB polls with NOWAIT; MySQL has no such form and waits a second at most.
+/// DDL that waits makes transactions that read the table and now write it fail with a deadlock at once, and all others
+/// wait behind it, so MariaDB polls with NOWAIT. MySQL has no such form: there each wait is ended from outside, and is
+/// followed by a pause that leaves the table to the application for most of the time.
 async fn lock_table(source: &mut Connection, table: &str, deadline: Option<Instant>) -> Result<(), MoveError> {
     /// NOWAIT may fail for ever on a table that is never idle; then one short wait is the lesser harm.
     const POLLS_BEFORE_WAITING: u32 = 1_000;
-    let table = quote(table);
+    const WAIT: Duration = Duration::from_millis(50);
+    const LONGEST_PAUSE: Duration = Duration::from_millis(1_000);
+    let name = quote(table);
+    let mut pause = Duration::from_millis(100);
     for poll in 1u32.. {
-        let (sql, pause) = match (source.mariadb, poll % POLLS_BEFORE_WAITING) {
-            (true, 0) => (format!("LOCK TABLES {table} WRITE WAIT 1"), 5),
-            (true, _) => (format!("LOCK TABLES {table} WRITE NOWAIT"), 5),
-            (false, _) => (format!("SET SESSION lock_wait_timeout=1; LOCK TABLES {table} WRITE"), 100),
+        let locked = match source.mariadb && poll % POLLS_BEFORE_WAITING != 0 {
+            true => match source.run(&format!("LOCK TABLES {name} WRITE NOWAIT")).await {
+                Ok(_) => true,
+                Err(error) if is_locked(&error) => false,
+                Err(error) => return Err(error),
+            },
+            false => source.run_within(&format!("LOCK TABLES {name} WRITE"), WAIT).await?,
         };
-        match source.run(&sql).await {
-            Ok(_) => break,
-            Err(error) if !is_locked(&error) || deadline.is_some_and(|deadline| Instant::now() > deadline) => {
-                return Err(error);
+        if locked {
+            return Ok(());
+        }
+        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            return Err(MoveError::TableInUse { table: table.to_owned(), shard: source.shard.clone() });
+        }
+        match source.mariadb {
+            true => tokio::time::sleep(Duration::from_millis(5)).await,
+            false => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
-            Err(_) => tokio::time::sleep(Duration::from_millis(pause)).await,
         }
     }
     Ok(())
@@ -209,7 +225,8 @@ pub(super) async fn try_creating(source: &mut Connection) -> Result<Option<&'sta
 #[cfg(test)]
 mod tests {
     use router::schema::{Layout, Schema, Table, TableColumn, TableKind};
-    use router::slots::{Slot, SlotSet};
+    use router::slots::Slot;
+    use router::topology::{MovePhase, ShardId};
 
     use super::*;
 
@@ -243,13 +260,24 @@ mod tests {
             has_transactions: true,
         };
         let schema = Schema::new("app", &Layout::default(), true, vec![table]);
-        MovedTable::of(schema.table("orders").unwrap(), 3).unwrap()
+        MovedTable::of(schema.table("orders").unwrap(), 3, &slot_move().id).unwrap()
+    }
+
+    fn slot_move() -> SlotMove {
+        let shard = |name: &str| ShardId::new(name).unwrap();
+        SlotMove {
+            id: serde_json::from_str("\"m7-1\"").unwrap(),
+            source: shard("shard-1"),
+            target: shard("shard-2"),
+            slots: [Slot::new(5).unwrap()].into_iter().collect(),
+            phase: MovePhase::Announced,
+            fence: 2,
+        }
     }
 
     fn check(table: &MovedTable, event: Event, expected: &str) {
-        let id: MoveId = serde_json::from_str("\"m7-1\"").unwrap();
-        let slots: SlotSet = [Slot::new(5).unwrap()].into_iter().collect();
-        let text = trigger_text(table, &id, event, &slots).replace(&slots.to_hex(), "HEX");
+        let slot_move = slot_move();
+        let text = trigger_text(table, &slot_move, event).replace(&slot_move.slots.to_hex(), "HEX");
         assert_eq!(text, expected);
     }
 
@@ -264,10 +292,10 @@ mod tests {
              (COALESCE(CRC32(CAST(OLD.`a` AS CHAR))&16383,0)&7)&1) OR \
              (ORD(SUBSTR(x'HEX',(COALESCE(CRC32(CAST(NEW.`a` AS CHAR))&16383,0)>>3)+1,1))>>\
              (COALESCE(CRC32(CAST(NEW.`a` AS CHAR))&16383,0)&7)&1) THEN \
-             IF (SELECT fenced FROM `_autoscaler`.fence WHERE id=1 LOCK IN SHARE MODE) <=> 0 THEN \
-             INSERT INTO _autoscaler.ch_3 (k0,k1) VALUES (OLD.`a`,OLD.`b`); \
+             IF (SELECT fenced FROM `_autoscaler`.fence WHERE id=2 LOCK IN SHARE MODE) <=> 0 THEN \
+             INSERT INTO _autoscaler.ch_m7_1_3 (k0,k1) VALUES (OLD.`a`,OLD.`b`); \
              IF NOT (OLD.`a`=NEW.`a` AND OLD.`b`=NEW.`b`) THEN \
-             INSERT INTO _autoscaler.ch_3 (k0,k1) VALUES (NEW.`a`,NEW.`b`); END IF; \
+             INSERT INTO _autoscaler.ch_m7_1_3 (k0,k1) VALUES (NEW.`a`,NEW.`b`); END IF; \
              ELSEIF @_autoscaler_cleanup IS NULL THEN \
              SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT='_autoscaler: slot moved'; END IF; END IF; END",
         );
@@ -279,8 +307,8 @@ mod tests {
             &orders(TableKind::Reference),
             Event::Delete,
             "CREATE TRIGGER `_as_m7_1_3_d` AFTER DELETE ON `orders` FOR EACH ROW BEGIN IF 1 THEN \
-             IF (SELECT fenced FROM `_autoscaler`.fence WHERE id=1 LOCK IN SHARE MODE) <=> 0 THEN \
-             INSERT INTO _autoscaler.ch_3 (k0,k1) VALUES (OLD.`a`,OLD.`b`); \
+             IF (SELECT fenced FROM `_autoscaler`.fence WHERE id=2 LOCK IN SHARE MODE) <=> 0 THEN \
+             INSERT INTO _autoscaler.ch_m7_1_3 (k0,k1) VALUES (OLD.`a`,OLD.`b`); \
              ELSEIF @_autoscaler_cleanup IS NULL THEN \
              SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT='_autoscaler: slot moved'; END IF; END IF; END",
         );

@@ -1,29 +1,43 @@
 //! Proof that the target has what the source has, while both are written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use router::schema::quote;
+use tokio::time::Instant;
 
 use super::MoveError;
-use super::changes::catch_up;
+use super::changes::{Changes, Touched};
 use super::connection::Connection;
-use super::table::MovedTable;
+use super::pace::Pace;
+use super::table::{Key, MovedTable};
 
 /// Rows per comparison: small enough to look at one by one when they differ.
 const RANGE_ROWS: u32 = 5_000;
+/// Keys per comparison of single rows.
+const KEYS: usize = 500;
 
-type Digests = BTreeMap<Vec<String>, Option<Vec<u8>>>;
+type Digests = BTreeMap<Key, Option<Vec<u8>>>;
+
+/// Rows that are not the same on both sides although nothing is left to be replayed.
+#[derive(Clone, Debug)]
+pub(super) struct Difference {
+    pub keys: Vec<Key>,
+}
 
 /// Compares all moving rows of one table, over all columns. A difference counts only if it stays after all
 /// changes are replayed and the source's row stood still meanwhile.
 pub(super) async fn verify(
     source: &mut Connection,
     target: &mut Connection,
+    changes: &mut Changes,
     tables: &[MovedTable],
     table: &MovedTable,
-) -> Result<(), MoveError> {
-    let mut last_key: Option<Vec<String>> = None;
+    pace: &mut Pace,
+) -> Result<Option<Difference>, MoveError> {
+    let mut last_key: Option<Key> = None;
     loop {
+        let started = Instant::now();
         let bound = range_end(source, table, last_key.as_deref()).await?;
         let after = last_key.as_ref().map(|key| table.key_after(key));
         let up_to = bound.as_ref().map(|key| table.key_up_to(key));
@@ -31,13 +45,40 @@ pub(super) async fn verify(
         let range = conditions.join(" AND ");
         if summary(source, table, &range).await? != summary(target, table, &range).await? {
             let (here, there) = (digests(source, table, &range).await?, digests(target, table, &range).await?);
-            settle(source, target, tables, table, differing(&here, &there)).await?;
+            let lasting = settle(source, target, changes, tables, table, differing(&here, &there)).await?;
+            if lasting.is_some() {
+                return Ok(lasting);
+            }
         }
         match bound {
             Some(key) => last_key = Some(key),
-            None => return Ok(()),
+            None => return Ok(None),
+        }
+        pace.rest(started.elapsed()).await;
+    }
+}
+
+/// Compares rows that were written since they were compared last. What is equal is taken off the list; what differs
+/// stays, since a change of it may be on its way.
+pub(super) async fn verify_touched(
+    source: &mut Connection,
+    target: &mut Connection,
+    tables: &[MovedTable],
+    touched: &mut Touched,
+) -> Result<(), MoveError> {
+    for (&place, keys) in touched.iter_mut() {
+        let table = &tables[place];
+        for some in keys.iter().cloned().collect::<Vec<Key>>().chunks(KEYS) {
+            let range = format!("{} AND {}", table.key_among(some.iter()), table.moving_test());
+            let (here, there) = (digests(source, table, &range).await?, digests(target, table, &range).await?);
+            let differs: BTreeSet<Key> = differing(&here, &there).into_iter().collect();
+            for key in some.iter().filter(|key| !differs.contains(*key)) {
+                keys.remove(key);
+            }
         }
     }
+    touched.retain(|_, keys| !keys.is_empty());
+    Ok(())
 }
 
 /// The key that ends the next range; `None` if the rest of the table is one range.
@@ -45,7 +86,7 @@ async fn range_end(
     source: &mut Connection,
     table: &MovedTable,
     last_key: Option<&[String]>,
-) -> Result<Option<Vec<String>>, MoveError> {
+) -> Result<Option<Key>, MoveError> {
     let after = last_key.map(|key| format!("WHERE {}", table.key_after(key))).unwrap_or_default();
     let sql = format!(
         "SELECT {} FROM {} FORCE INDEX(PRIMARY) {after} ORDER BY {} LIMIT 1 OFFSET {}",
@@ -73,7 +114,7 @@ async fn digests(connection: &mut Connection, table: &MovedTable, range: &str) -
     Ok(rows.into_iter().map(|mut cells| (table.key_literals(&cells), cells.pop().flatten())).collect())
 }
 
-fn differing(here: &Digests, there: &Digests) -> Vec<Vec<String>> {
+fn differing(here: &Digests, there: &Digests) -> Vec<Key> {
     let missing = there.keys().filter(|key| !here.contains_key(*key));
     here.iter()
         .filter(|(key, digest)| there.get(*key) != Some(digest))
@@ -87,33 +128,30 @@ fn differing(here: &Digests, there: &Digests) -> Vec<Vec<String>> {
 async fn settle(
     source: &mut Connection,
     target: &mut Connection,
+    changes: &mut Changes,
     tables: &[MovedTable],
     table: &MovedTable,
-    mut suspects: Vec<Vec<String>>,
-) -> Result<(), MoveError> {
-    /// A row that moves in each of so many looks is left to the replay that will follow its last change.
+    mut suspects: Vec<Key>,
+) -> Result<Option<Difference>, MoveError> {
+    /// A row that moves in each of so many looks is compared again when its last change is replayed.
     const ROUNDS: u32 = 10;
     let mut lasting = Vec::new();
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         if suspects.is_empty() {
-            return Ok(());
+            return Ok(None);
+        }
+        if round > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let range = format!("{} AND {}", table.key_among(suspects.iter()), table.moving_test());
         let before = digests(source, table, &range).await?;
-        catch_up(source, target, tables).await?;
+        changes.catch_up(source, target, tables).await?;
         let there = digests(target, table, &range).await?;
         let after = digests(source, table, &range).await?;
-        let stood_still = |key: &Vec<String>| before.get(key) == after.get(key);
+        let stood_still = |key: &Key| before.get(key) == after.get(key);
         let differs = differing(&after, &there);
         suspects.retain(|key| !stood_still(key) || differs.contains(key));
         lasting = suspects.iter().filter(|key| stood_still(key)).cloned().collect();
     }
-    match lasting.is_empty() {
-        true => Ok(()),
-        false => Err(MoveError::RowsDiffer {
-            table: table.name.clone(),
-            rows: lasting.len(),
-            first_key: lasting[0].join(","),
-        }),
-    }
+    Ok((!lasting.is_empty()).then_some(Difference { keys: lasting }))
 }

@@ -17,6 +17,7 @@ use router::schema::Layout;
 use router::service::Limits;
 use router::slots;
 use router::topology::{Shard, ShardId, Transfer};
+use scaler::cluster::ClusterError;
 use serde_json::{Value, json};
 
 use crate::front::{Front, cluster_of, quick_moves};
@@ -586,7 +587,7 @@ async fn a_new_shard_gets_reference_tables_while_they_are_written() {
     let cluster = cluster_of(&front.router);
     let (home, newcomer) = (cluster.topology().home().id.clone(), ShardId::new("shard-2").unwrap());
     let joined = Shard { id: newcomer.clone(), endpoint: servers[1].endpoint(DATABASE) };
-    cluster.publish(cluster.topology().with_shard(joined), &home).await.unwrap();
+    cluster.change(|topology| Ok::<_, ClusterError>(topology.with_shard(joined))).await.unwrap();
     let slots = slots::plan_half(&cluster.topology().owned(&home));
     let transfer = Transfer { source: home, target: newcomer, slots };
     let stop = AtomicBool::new(false);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::topology::MovePhase;
+use router::topology::{MovePhase, Shard, Topology};
 use scaler::cluster::{ClusterError, Lease};
 use scaler::moves::{MoveError, MoveProgress, MoveState, ProgressSink, execute, recover};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::bench::{Bench, ORDERS, half, id, layout, quick, silent};
 use super::writing::beside_writers;
-use crate::servers::{number, run};
+use crate::servers::{DATABASE, number, run};
 
 /// A sink and the states that it was told.
 fn states() -> (ProgressSink, UnboundedReceiver<MoveState>) {
@@ -254,9 +254,15 @@ async fn only_one_scaler_holds_the_lease() {
 async fn a_topology_that_somebody_else_replaced_is_not_published() {
     let Some(bench) = Bench::start(1, 1).await else { return };
     let stale = scaler::cluster::Cluster::new((*bench.cluster.topology()).clone(), Arc::new(|| {}));
-    let next = |cluster: &scaler::cluster::Cluster| cluster.topology().with_moves(&[half(cluster, 0, 1)]).unwrap();
-    bench.cluster.publish(next(&bench.cluster), &id(0)).await.unwrap();
-    let refused = stale.publish(next(&stale), &id(0)).await.unwrap_err();
+    let joined = |topology: &Topology| {
+        let shard = Shard { id: id(7), endpoint: bench.servers[1].endpoint(DATABASE) };
+        Ok::<_, ClusterError>(topology.with_shard(shard))
+    };
+    bench.cluster.change(joined).await.unwrap();
+    // It looks before its first change, and then no more.
+    drop(stale.publication().await.unwrap());
+    bench.cluster.change(joined).await.unwrap();
+    let refused = stale.change(joined).await.unwrap_err();
     assert!(matches!(refused, ClusterError::Superseded(_)), "{refused:?}");
     stale.refresh().await.unwrap();
     assert_eq!(*stale.topology(), *bench.cluster.topology());

@@ -1,0 +1,257 @@
+//! Keeps a move from taking what the application needs: chunks of a bounded time, and rests between them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use router::endpoint::Endpoint;
+use router::session;
+use router::topology::ShardId;
+use sqlx::mysql::MySqlConnection;
+use sqlx::{Executor, Row};
+use tokio::time::Instant;
+
+use super::copy::CHUNK_BYTES;
+use crate::cluster::Cluster;
+
+/// How much of the servers a move may take.
+#[derive(Clone, Debug)]
+pub struct Throttle {
+    /// What one chunk is to take, read and written: long transactions hold up others, short ones cost more.
+    pub chunk_time: Duration,
+    /// The part of the time that a move works while the application does, above 0 and up to 1. Alone it does not rest.
+    pub busy_share: f64,
+    /// With as many statements running on one of the two servers the move waits.
+    pub max_threads_running: u32,
+    /// Replicas of the servers, which the move waits for when they are behind.
+    pub replicas: Vec<Endpoint>,
+    pub max_replica_lag: Duration,
+}
+
+impl Default for Throttle {
+    fn default() -> Throttle {
+        Throttle {
+            chunk_time: Duration::from_millis(100),
+            busy_share: 0.25,
+            // gh-ost's example of `Threads_running`, beyond which servers of any size are in trouble.
+            max_threads_running: 25,
+            replicas: Vec::new(),
+            max_replica_lag: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a move rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rest {
+    /// The application is at work.
+    Busy,
+    /// A server has more to do than it should.
+    Overloaded,
+    /// A replica is behind.
+    ReplicaLag,
+}
+
+impl Rest {
+    pub const ALL: [Rest; 3] = [Rest::Busy, Rest::Overloaded, Rest::ReplicaLag];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Rest::Busy => "busy",
+            Rest::Overloaded => "overloaded",
+            Rest::ReplicaLag => "replica_lag",
+        }
+    }
+}
+
+/// The number of rows in a chunk, which follows the time that chunks take.
+#[derive(Clone, Debug)]
+pub(super) struct ChunkSize {
+    rows: u32,
+    most: u32,
+    time: Duration,
+}
+
+impl ChunkSize {
+    /// Begins with `rows` and never goes above twenty times as many.
+    pub fn new(rows: u32, time: Duration) -> ChunkSize {
+        ChunkSize { rows, most: rows.saturating_mul(20).min(20_000), time }
+    }
+
+    pub fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    pub fn halve(&mut self) {
+        self.rows = (self.rows / 2).max(1);
+    }
+
+    /// Takes the size that would have taken the wanted time, at most twice or half the last one.
+    pub fn adapt(&mut self, rows: usize, bytes: usize, took: Duration) {
+        // The last chunk of a table says nothing about larger ones.
+        if (rows as u64) < u64::from(self.rows) / 2 && took < self.time && bytes < CHUNK_BYTES {
+            return;
+        }
+        let factor = (self.time.as_secs_f64() / took.as_secs_f64().max(1e-6)).clamp(0.5, 2.0);
+        let factor = if bytes > CHUNK_BYTES { factor.min(0.5) } else { factor };
+        // Twice the bytes would be too many.
+        let factor = if bytes > CHUNK_BYTES / 2 { factor.min(1.0) } else { factor };
+        self.rows = ((f64::from(self.rows) * factor) as u32).clamp(1, self.most);
+    }
+}
+
+/// The rests of one move.
+pub(super) struct Pace {
+    throttle: Throttle,
+    cluster: Cluster,
+    probes: Vec<Probe>,
+    replicas: Vec<(Endpoint, Option<MySqlConnection>)>,
+    /// What the move rested in all.
+    pub rested: BTreeMap<Rest, Duration>,
+}
+
+/// A look at how much a server has to do.
+struct Probe {
+    shard: ShardId,
+    connection: Option<MySqlConnection>,
+    running: u32,
+    looked: Option<Instant>,
+}
+
+/// Looks are cheap, but not free.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// A move must end some time: after so long it works on, a chunk at a time.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Statements of others that run on a server where the application is at work.
+const BUSY_THREADS: u32 = 2;
+
+impl Pace {
+    pub fn new(cluster: &Cluster, throttle: &Throttle, shards: &[&ShardId]) -> Pace {
+        let probe = |shard: &&ShardId| Probe { shard: (*shard).clone(), connection: None, running: 0, looked: None };
+        Pace {
+            throttle: throttle.clone(),
+            cluster: cluster.clone(),
+            probes: shards.iter().map(probe).collect(),
+            replicas: throttle.replicas.iter().map(|endpoint| (endpoint.clone(), None)).collect(),
+            rested: BTreeMap::new(),
+        }
+    }
+
+    /// The size of batches in which rows are deleted.
+    pub fn delete_size(&self) -> ChunkSize {
+        const ROWS: u32 = 200;
+        ChunkSize::new(ROWS, self.throttle.chunk_time)
+    }
+
+    /// Rests after so much work, as long as the application needs it.
+    pub async fn rest(&mut self, worked: Duration) {
+        let started = Instant::now();
+        while let Some(reason) = self.obstacle().await {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            *self.rested.entry(reason).or_default() += LOOK_INTERVAL;
+            if started.elapsed() > LONGEST_WAIT {
+                return;
+            }
+        }
+        let is_busy = self.probes.iter().any(|probe| probe.running >= BUSY_THREADS);
+        if is_busy && self.throttle.busy_share < 1.0 {
+            let pause = worked.mul_f64(1.0 / self.throttle.busy_share - 1.0).min(LONGEST_WAIT);
+            tokio::time::sleep(pause).await;
+            *self.rested.entry(Rest::Busy).or_default() += pause;
+        }
+    }
+
+    /// Why the move must not go on now.
+    async fn obstacle(&mut self) -> Option<Rest> {
+        for probe in &mut self.probes {
+            if probe.looked.is_none_or(|at| at.elapsed() >= LOOK_INTERVAL) {
+                probe.look(&self.cluster).await;
+            }
+        }
+        if self.probes.iter().any(|probe| probe.running >= self.throttle.max_threads_running) {
+            return Some(Rest::Overloaded);
+        }
+        for (endpoint, connection) in &mut self.replicas {
+            let lag = tokio::time::timeout(LOOK_TIMEOUT, replica_lag(endpoint, connection)).await;
+            match lag {
+                Ok(Ok(Some(lag))) if lag <= self.throttle.max_replica_lag => {}
+                // One that does not replicate, or cannot be asked, is as far behind as can be.
+                Ok(Ok(_)) => return Some(Rest::ReplicaLag),
+                Ok(Err(_)) | Err(_) => {
+                    *connection = None;
+                    return Some(Rest::ReplicaLag);
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Probe {
+    /// A server that cannot be asked has nothing to do as far as we know: the move itself will notice.
+    async fn look(&mut self, cluster: &Cluster) {
+        self.looked = Some(Instant::now());
+        let look = async {
+            let mut connection = match self.connection.take() {
+                Some(connection) => connection,
+                None => cluster.connect(&self.shard).await.ok()?,
+            };
+            let row = connection.fetch_one(sqlx::raw_sql("SHOW GLOBAL STATUS LIKE 'Threads_running'")).await.ok()?;
+            let running: String = row.try_get_unchecked(1).ok()?;
+            self.connection = Some(connection);
+            running.parse::<u32>().ok()
+        };
+        let running = tokio::time::timeout(LOOK_TIMEOUT, look).await.ok().flatten();
+        // One is this look itself.
+        self.running = running.unwrap_or(0).saturating_sub(1);
+    }
+}
+
+/// How far a replica is behind; `None` if it does not replicate.
+async fn replica_lag(endpoint: &Endpoint, kept: &mut Option<MySqlConnection>) -> Result<Option<Duration>, sqlx::Error> {
+    let connection = match kept {
+        Some(connection) => connection,
+        None => kept.insert(session::connect(endpoint).await?),
+    };
+    // MariaDB 10.6 and MySQL 8.4 have this form in common.
+    let row = connection.fetch_optional(sqlx::raw_sql("SHOW REPLICA STATUS")).await?;
+    let Some(row) = row else { return Ok(None) };
+    let seconds = ["Seconds_Behind_Source", "Seconds_Behind_Master"]
+        .into_iter()
+        .find_map(|name| row.try_get_unchecked::<Option<String>, _>(name).ok());
+    Ok(seconds.flatten().and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(steps: &[(usize, usize, u64)], expected: u32) {
+        let mut size = ChunkSize::new(1_000, Duration::from_millis(100));
+        for &(rows, bytes, millis) in steps {
+            size.adapt(rows, bytes, Duration::from_millis(millis));
+        }
+        assert_eq!(size.rows(), expected, "{steps:?}");
+    }
+
+    #[test]
+    fn chunks_follow_the_time_they_take() {
+        check(&[(1_000, 0, 100)], 1_000);
+        check(&[(1_000, 0, 10)], 2_000);
+        check(&[(1_000, 0, 10), (2_000, 0, 80)], 2_500);
+        check(&[(1_000, 0, 5_000)], 500);
+        let quick = [1_000, 2_000, 4_000, 8_000, 16_000, 20_000].map(|rows| (rows, 0, 1));
+        check(&quick, 20_000);
+    }
+
+    #[test]
+    fn wide_rows_make_chunks_smaller_whatever_the_time() {
+        check(&[(1_000, CHUNK_BYTES + 1, 10)], 500);
+        check(&[(1_000, CHUNK_BYTES / 2 + 1, 10)], 1_000);
+    }
+
+    #[test]
+    fn the_last_rows_of_a_table_say_nothing() {
+        check(&[(3, 100, 1)], 1_000);
+    }
+}
