@@ -193,6 +193,27 @@ pub fn plan_half(owned: &SlotSet) -> SlotSet {
     highest(owned, owned.len() / 2)
 }
 
+/// What each of the `others` receives when a shard gives away all of its slots: whoever has the fewest is filled first,
+/// so that they end as even as can be while nothing else moves. Each receives slots that lie together.
+///
+/// One set for each of the others, in their order; of nobody's, no sets at all.
+pub fn plan_drain(given: &SlotSet, others: &[&SlotSet]) -> Vec<SlotSet> {
+    let sizes: Vec<usize> = others.iter().map(|owned| owned.len()).collect();
+    let mut slots = given.iter();
+    plan_drain_sizes(given.len(), &sizes).into_iter().map(|share| slots.by_ref().take(share).collect()).collect()
+}
+
+/// How many of `given` slots [`plan_drain`] gives to each of those that own so many.
+pub fn plan_drain_sizes(given: usize, others: &[usize]) -> Vec<usize> {
+    let mut sizes = others.to_vec();
+    for _ in 0..given {
+        // The first of equals, so that the plan is always the same one.
+        let Some(smallest) = (0..sizes.len()).min_by_key(|&i| sizes[i]) else { break };
+        sizes[smallest] += 1;
+    }
+    sizes.iter().zip(others).map(|(after, before)| after - before).collect()
+}
+
 fn highest(set: &SlotSet, count: usize) -> SlotSet {
     let slots: Vec<Slot> = set.iter().collect();
     slots.into_iter().rev().take(count).collect()
@@ -228,6 +249,19 @@ mod tests {
     }
 
     #[test]
+    fn a_drained_shards_slots_fill_those_that_have_the_fewest() {
+        let spread = plan_even_spread(4);
+        let given = plan_drain(&spread[3], &[&spread[0], &spread[1], &spread[2]]);
+        assert_eq!(given.iter().map(SlotSet::len).collect::<Vec<_>>(), [1366, 1365, 1365]);
+        // One that has more than its share already receives nothing.
+        let large: SlotSet = spread[0].iter().chain(spread[1].iter()).collect();
+        let given = plan_drain(&spread[3], &[&large, &spread[2]]);
+        assert_eq!(given.iter().map(SlotSet::len).collect::<Vec<_>>(), [0, 4096]);
+        assert_eq!(given[1], spread[3]);
+        assert_eq!(plan_drain(&spread[3], &[]), []);
+    }
+
+    #[test]
     fn wrong_ranges_are_named() {
         assert_eq!(SlotSet::parse("5-x").unwrap_err(), "`x` is not a slot number");
         assert_eq!(SlotSet::parse("16384").unwrap_err(), "slot 16384 is outside 0-16383");
@@ -240,6 +274,27 @@ mod tests {
         fn a_set_survives_its_text(numbers in prop::collection::vec(0..SLOT_COUNT, 0..200)) {
             let set: SlotSet = numbers.iter().map(|&n| Slot(n)).collect();
             prop_assert_eq!(SlotSet::parse(&set.to_string()).unwrap(), set);
+        }
+
+        #[test]
+        fn a_drain_gives_each_slot_once_and_evens_out(owners in prop::collection::vec(0usize..5, 64)) {
+            // Blocks of 256 slots, each with an owner; the first owner is drained.
+            let owned = |owner: usize| -> SlotSet {
+                all_slots().filter(|slot| owners[usize::from(slot.0 / 256)] == owner).collect()
+            };
+            let (given, others) = (owned(0), [owned(1), owned(2), owned(3), owned(4)]);
+            let shares = plan_drain(&given, &others.iter().collect::<Vec<_>>());
+            let mut received = SlotSet::empty();
+            for share in &shares {
+                prop_assert!(share.is_disjoint(&received));
+                share.iter().for_each(|slot| received.insert(slot));
+            }
+            prop_assert_eq!(received, given);
+            let sizes: Vec<usize> = others.iter().zip(&shares).map(|(own, share)| own.len() + share.len()).collect();
+            let least = sizes.iter().min().unwrap();
+            for (size, share) in sizes.iter().zip(&shares) {
+                prop_assert!(share.is_empty() || size - least <= 1, "{:?}", sizes);
+            }
         }
 
         #[test]

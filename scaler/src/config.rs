@@ -20,7 +20,7 @@ use router::schema::Layout;
 use router::service::Limits;
 use router::topology::Shard;
 
-use crate::policy::Mode;
+use crate::policy::{Mode, ScaleIn};
 use crate::rules::Scope;
 use crate::rules::defaults::ScalingThresholds;
 
@@ -62,6 +62,8 @@ pub struct Config {
     pub mode: Mode,
     /// `cooldown_seconds`, 60 s, counted from the end of a rebalance.
     pub cooldown: Duration,
+    /// `scale_in`, with `threshold_ratio` 0.5, `for_seconds` 600 and `cooldown_seconds` 600; absent unless `enabled`.
+    pub scale_in: Option<ScaleIn>,
     pub limits: Limits,
     pub moves: Moves,
     /// A `sqlite:` URL. Absent: `catalogue.db` in the data folder.

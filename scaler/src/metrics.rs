@@ -43,7 +43,7 @@ const SUPPRESSIONS: [&str; 18] = [
 ];
 const DIRECTIONS: [&str; 2] = ["out", "in"];
 const ACTIONS: [&str; 2] = ["scale_out", "drain"];
-const ACTION_PHASES: [&str; 4] = ["create", "join", "move", "undo"];
+const ACTION_PHASES: [&str; 6] = ["create", "join", "move", "undo", "retire", "destroy"];
 const OUTCOMES: [Outcome; 3] = [Outcome::Succeeded, Outcome::Failed, Outcome::Undone];
 const EVALUATION_OUTCOMES: [&str; 7] = ["ok", "breach", "no_data", "invalid", "partial", "stale", "error"];
 const RULE_STATES: [&str; 7] = ["inactive", "pending", "firing", "unknown", "warming_up", "settling", "invalid"];
@@ -213,6 +213,11 @@ impl Metrics {
         for (state, count) in counts {
             self.families.shards.with_label_values(&[state]).set(count as f64);
         }
+    }
+
+    /// How many instances belong to no shard and were left as they are.
+    pub fn orphans(&self, count: usize) {
+        self.families.orphans.set(count as f64);
     }
 
     pub fn shard_limits(&self, min: usize, max: usize) {

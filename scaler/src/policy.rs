@@ -15,6 +15,7 @@
 //! ```
 
 mod decision;
+mod scale_in;
 mod state;
 
 use std::cmp::Ordering;
@@ -26,6 +27,7 @@ use router::topology::{ShardId, Topology};
 use serde::{Deserialize, Serialize};
 
 pub use self::decision::{Action, Breach, Cause, Decision, Reason, RuleState, RuleStatus};
+pub use self::scale_in::{Calm, ScaleIn};
 pub use self::state::PolicyState;
 use self::state::{Addition, Phase};
 use crate::prometheus::Unknown;
@@ -53,6 +55,8 @@ pub struct Policy {
     max_shards: usize,
     cooldown: Duration,
     interval: Duration,
+    /// `None`: shards are never taken away without a command.
+    scale_in: Option<ScaleIn>,
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -83,7 +87,12 @@ impl Policy {
         if interval.is_zero() {
             return Err(PolicyError::Interval);
         }
-        Ok(Policy { mode, min_shards, max_shards, cooldown, interval })
+        Ok(Policy { mode, min_shards, max_shards, cooldown, interval, scale_in: None })
+    }
+
+    /// The same limits, and shards are taken away when the cluster does without them.
+    pub fn with_scale_in(self, scale_in: Option<ScaleIn>) -> Policy {
+        Policy { scale_in, ..self }
     }
 
     pub fn mode(&self) -> Mode {
@@ -162,6 +171,21 @@ pub fn decide(
             blockers.extend(futility(&state));
         }
     }
+    // Looked at in every round, because its clock goes on; growth goes before it.
+    let calm = scale_in::look(policy, &mut state, &evaluated.statuses, cluster, now);
+    let shrinking = match calm {
+        Some(scale_in::Look::Calm { shard, calm, held }) if proposal.is_none() => {
+            // That shards were added in vain is no reason to keep them.
+            blockers.retain(|blocker| !matches!(blocker, Reason::Futile { .. }));
+            blockers.extend(scale_in::obstacles(policy, &state, cluster, &shard, now));
+            Some((shard, Cause::Calm(calm), held))
+        }
+        Some(scale_in::Look::Waiting(reason)) => {
+            evaluated.waiting.push(reason);
+            None
+        }
+        Some(scale_in::Look::Calm { .. }) | None => None,
+    };
 
     let mut reasons = Vec::new();
     let action = match proposal {
@@ -170,11 +194,19 @@ pub fn decide(
             reasons.push(Reason::ScaleOut { cause: cause.clone(), source: source.clone() });
             Action::ScaleOut { source, cause }
         }
-        proposal => {
-            reasons.extend(proposal.map(|proposal| Reason::Wanted(proposal.cause)));
-            reasons.append(&mut blockers);
-            Action::Hold
-        }
+        proposal => match shrinking {
+            Some((shard, cause, held)) if blockers.is_empty() => {
+                state.calm = None;
+                reasons.push(Reason::ScaleIn { cause: cause.clone(), shard: shard.clone(), held });
+                Action::ScaleIn { shard, cause }
+            }
+            shrinking => {
+                let wanted = proposal.map(|proposal| proposal.cause).or(shrinking.map(|(_, cause, _)| cause));
+                reasons.extend(wanted.map(Reason::Wanted));
+                reasons.append(&mut blockers);
+                Action::Hold
+            }
+        },
     };
     reasons.extend(strangers(readings, cluster));
     reasons.append(&mut evaluated.reasons(readings));

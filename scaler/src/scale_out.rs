@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! create ─▶ join ─▶ move ─▶ done
-//!    └────────┴───────┴──▶ undone: the instance is destroyed, the shard leaves the topology
+//!    └────────┴───────┴──▶ undone: the shard leaves the topology, the instance is destroyed
+//!                            └──▶ failed: it has rows of its own, and is left as it is
 //! ```
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backends::{DataFate, ErrorClass, Instance, InstanceId, InstanceName, InstanceSpec, OperationId, ProvisionError};
+use backends::{ErrorClass, Instance, InstanceName, InstanceSpec, InstanceState, OperationId, ProvisionError};
 use jiff::Timestamp;
 use rand::Rng;
 use router::endpoint::Endpoint;
@@ -17,9 +19,10 @@ use router::topology::{Shard, ShardId, Topology, TopologyError, Transfer};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::catalogue::{CatalogueError, NewAction, Outcome};
+use crate::catalogue::{Action, CatalogueError, NewAction, Outcome};
 use crate::cluster::ClusterError;
-use crate::moves::{self, MoveError};
+use crate::moves::{self, MoveError, MoveReport};
+use crate::retire::{self, RetireError};
 use crate::service::Scaler;
 
 /// A shard to be added, and what it takes from whom.
@@ -52,6 +55,11 @@ pub enum Failure {
     NoAddress,
     #[error("`{0}` cannot name an instance")]
     Name(String),
+    #[error("{0}")]
+    Refused(String),
+    /// Everything else is done or undone.
+    #[error("a server could not be taken away")]
+    Retire(#[from] RetireError),
 }
 
 impl Failure {
@@ -64,7 +72,10 @@ impl Failure {
                 ErrorClass::Quota | ErrorClass::Program | ErrorClass::Permanent => Duration::from_secs(300),
             },
             Failure::Cluster(_) | Failure::Topology(_) | Failure::Catalogue(_) => Duration::from_secs(15),
-            Failure::Move(_) | Failure::NoAddress | Failure::Name(_) => Duration::from_secs(60),
+            Failure::Retire(error) if !error.keeps_server() => Duration::from_secs(15),
+            Failure::Move(_) | Failure::NoAddress | Failure::Name(_) | Failure::Refused(_) | Failure::Retire(_) => {
+                Duration::from_secs(60)
+            }
         }
     }
 }
@@ -108,7 +119,22 @@ pub fn next_shard(topology: &Topology) -> Result<ShardId, String> {
     ShardId::new(format!("shard-{}", highest + 1)).map_err(|error| error.to_string())
 }
 
-/// Carries a plan out. An error means that everything was undone.
+impl Plan {
+    /// The same, with a name that no instance has: one that was left as it is keeps its own.
+    pub(crate) fn avoiding(mut self, taken: &BTreeSet<String>) -> Plan {
+        let prefix = self.shard.as_str().trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+        let number = self.shard.as_str()[prefix.len()..].parse::<u32>().unwrap_or(0);
+        let names = (number..).map(|number| format!("{prefix}{number}"));
+        let free = names.take(taken.len() + 1).find(|name| !taken.contains(name));
+        if let Some(free) = free.and_then(|name| ShardId::new(name).ok()) {
+            self.shard = free;
+        }
+        self
+    }
+}
+
+/// Carries a plan out. An error means that everything was undone; only after [`Failure::Retire`] the new server is still
+/// there.
 pub(crate) async fn execute(scaler: &Arc<Scaler>, plan: &Plan) -> Result<(), Failure> {
     let started = Instant::now();
     let operation = format!("add-{}-{:08x}", plan.shard, rand::rng().random::<u32>());
@@ -120,13 +146,26 @@ pub(crate) async fn execute(scaler: &Arc<Scaler>, plan: &Plan) -> Result<(), Fai
     };
     scaler.catalogue.begin_action(&action, Timestamp::now()).await?;
     let outcome = run_phases(scaler, plan, &operation, started).await;
+    let outcome = match outcome {
+        Ok(()) => Ok(()),
+        Err(failure) => {
+            let copies = plan.transfers.iter().flat_map(|transfer| transfer.slots.iter()).collect();
+            match undo(scaler, &plan.shard, &operation, &copies).await {
+                Ok(()) => Err(failure),
+                Err(Failure::Retire(kept)) if kept.keeps_server() => {
+                    let error = router::topology::watch::chain(&failure);
+                    tracing::error!(shard = %plan.shard, error, "adding a shard failed, and its server is left");
+                    Err(Failure::Retire(kept))
+                }
+                Err(unsettled) => return Err(unsettled),
+            }
+        }
+    };
     let (result, message) = match &outcome {
         Ok(()) => (Outcome::Succeeded, format!("{} serves", plan.shard)),
+        Err(failure @ Failure::Retire(_)) => (Outcome::Failed, router::topology::watch::chain(failure)),
         Err(failure) => (Outcome::Undone, router::topology::watch::chain(failure)),
     };
-    if result == Outcome::Undone {
-        undo(scaler, &plan.shard, &operation).await?;
-    }
     scaler.catalogue.finish_action(&operation, result, &message, Timestamp::now()).await?;
     outcome
 }
@@ -169,6 +208,16 @@ async fn run_phases(scaler: &Arc<Scaler>, plan: &Plan, operation: &str, started:
         &scaler.progress_sink(),
     )
     .await?;
+    record_reports(scaler, &reports, started).await?;
+    Ok(())
+}
+
+/// Writes finished moves to the log and into the catalogue.
+pub(crate) async fn record_reports(
+    scaler: &Scaler,
+    reports: &[MoveReport],
+    started: Instant,
+) -> Result<(), CatalogueError> {
     for report in reports {
         tracing::info!(slot_move = %report.id, rows = report.rows_moved, cutover = ?report.cutover,
             attempts = report.attempts, seconds = started.elapsed().as_secs_f64(), "moved");
@@ -183,45 +232,54 @@ async fn run_phases(scaler: &Arc<Scaler>, plan: &Plan, operation: &str, started:
 }
 
 /// Takes back a shard that owns nothing: out of the topology, then its instance away. A shard that owns slots stays.
-async fn undo(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str) -> Result<(), Failure> {
+///
+/// `copies`: the slots that were to move to it. What it has of them was copied there, because it never owned any.
+async fn undo(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str, copies: &SlotSet) -> Result<(), Failure> {
     scaler.metrics.action_phase("undo");
-    if !scaler.cluster.topology().moves().is_empty() {
-        let settings = scaler.move_settings();
-        moves::recover(&scaler.cluster, &scaler.config.layout, &settings, &scaler.progress_sink()).await?;
+    let settings = scaler.move_settings();
+    moves::recover(&scaler.cluster, &scaler.config.layout, &settings, &scaler.progress_sink()).await?;
+    let topology = scaler.cluster.topology();
+    if topology.shard(shard).is_some() && !topology.owned(shard).is_empty() {
+        // The switch had happened, and the shard serves.
+        return Ok(());
     }
-    if scaler.cluster.topology().shard(shard).is_some() {
-        let removed = scaler.cluster.change(|topology| Ok(topology.without_shard(shard)?)).await;
-        match removed {
-            Ok(()) => {}
-            // It owns slots already: the switch had happened, and the shard serves.
-            Err(ClusterError::Topology(TopologyError::NotMovable(_))) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        }
+    retire::leave(scaler, shard).await?;
+    let Some(instance) = retire::instance_of(scaler, shard).await? else { return Ok(()) };
+    let operation = operation_id(operation)?;
+    if instance.operation != operation {
+        // It was there before, and its name is why the addition failed.
+        return Ok(());
     }
-    let id = instance_id(scaler, shard)?;
-    scaler.provisioner.destroy(&operation_id(operation)?, &id, DataFate::Remove).await?;
+    if instance.state != InstanceState::Creating {
+        retire::wait_for_routers(scaler).await;
+    }
+    retire::destroy(scaler, shard, &operation, copies).await?;
     Ok(())
 }
 
-/// After a restart: moves are finished or undone, and actions that were under way are closed.
-pub(crate) async fn settle(scaler: &Arc<Scaler>) -> Result<(), Failure> {
-    if !scaler.cluster.topology().moves().is_empty() {
-        let settings = scaler.move_settings();
-        moves::recover(&scaler.cluster, &scaler.config.layout, &settings, &scaler.progress_sink()).await?;
-    }
-    for action in scaler.catalogue.open_actions().await? {
-        let shard = action.inputs["plan"]["shard"].as_str().and_then(|name| ShardId::new(name).ok());
-        if let Some(shard) = shard {
-            undo(scaler, &shard, &action.id).await?;
-            let serves = scaler.cluster.topology().shard(&shard).is_some();
-            let (outcome, message) = match serves {
-                true => (Outcome::Succeeded, "finished after a restart"),
-                false => (Outcome::Undone, "undone after a restart"),
-            };
-            tracing::info!(%shard, message, "settled");
-            scaler.catalogue.finish_action(&action.id, outcome, message, Timestamp::now()).await?;
+/// Undoes an addition that an earlier run began, or finds that its shard serves.
+pub(crate) async fn take_back(scaler: &Arc<Scaler>, action: &Action) -> Result<(), Failure> {
+    let plan = &action.inputs["plan"];
+    let shard = plan["shard"].as_str().and_then(|name| ShardId::new(name).ok());
+    let Some(shard) = shard else {
+        let message = "its record names no shard";
+        return Ok(scaler.catalogue.finish_action(&action.id, Outcome::Failed, message, Timestamp::now()).await?);
+    };
+    let transfers = plan["transfers"].as_array().into_iter().flatten();
+    let sets = transfers.filter_map(|transfer| serde_json::from_value::<SlotSet>(transfer["slots"].clone()).ok());
+    let copies: SlotSet = sets.flat_map(|slots| slots.iter().collect::<Vec<_>>()).collect();
+    let (outcome, message) = match undo(scaler, &shard, &action.id, &copies).await {
+        Ok(()) if scaler.cluster.topology().shard(&shard).is_some() => {
+            (Outcome::Succeeded, "finished after a restart".to_owned())
         }
-    }
+        Ok(()) => (Outcome::Undone, "undone after a restart".to_owned()),
+        Err(Failure::Retire(kept)) if kept.keeps_server() => {
+            (Outcome::Failed, router::topology::watch::chain(&Failure::Retire(kept)))
+        }
+        Err(failure) => return Err(failure),
+    };
+    tracing::info!(%shard, message, "settled");
+    scaler.catalogue.finish_action(&action.id, outcome, &message, Timestamp::now()).await?;
     Ok(())
 }
 
@@ -233,10 +291,6 @@ fn instance_spec(scaler: &Scaler, shard: &ShardId) -> Result<InstanceSpec, Failu
         database: home,
         limits: scaler.config.backend.limits,
     })
-}
-
-fn instance_id(scaler: &Scaler, shard: &ShardId) -> Result<InstanceId, Failure> {
-    InstanceId::new(format!("{}.{shard}", scaler.owner)).map_err(|_| Failure::Name(shard.to_string()))
 }
 
 fn operation_id(operation: &str) -> Result<OperationId, Failure> {
@@ -277,6 +331,18 @@ mod tests {
         let plan = plan(&topology(3), None, 16).unwrap();
         assert_eq!(plan.transfers.iter().map(|transfer| transfer.slot_count).sum::<usize>(), 4096);
         assert_eq!(plan.transfers.len(), 3);
+    }
+
+    #[test]
+    fn names_that_instances_have_are_passed_over() {
+        let plan = plan(&topology(2), None, 16).unwrap();
+        let named = |taken: &[&str]| {
+            let taken = taken.iter().map(|name| (*name).to_owned()).collect();
+            plan.clone().avoiding(&taken).shard.to_string()
+        };
+        assert_eq!(named(&[]), "shard-3");
+        assert_eq!(named(&["shard-4", "x"]), "shard-3");
+        assert_eq!(named(&["shard-3", "shard-4"]), "shard-5");
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::observe::{Condition, InstanceUsage, Observer, ShardStatus, UsageSourc
 use crate::policy::{Action, ClusterView, Decision, Policy, PolicyError, PolicyState, RuleState, decide};
 use crate::prometheus::Prometheus;
 use crate::rules::{Rule, RuleReading};
-use crate::scale_out;
+use crate::{drain, scale_out, settle};
 
 /// Where Prometheus finds the metrics of a shard's server, as `host:port`; `None`: nowhere yet.
 pub type ExporterOf = Arc<dyn Fn(&Shard) -> Option<String> + Send + Sync>;
@@ -89,6 +89,9 @@ struct State {
     task: Option<JoinHandle<()>>,
     /// When to settle what an action left half done; `None`: nothing is left.
     settle_at: Option<Instant>,
+    draining: Option<ShardId>,
+    /// The names of instances that belong to no shard and were left as they are.
+    orphans: BTreeSet<String>,
     moves: BTreeMap<String, MoveProgress>,
     copied: BTreeMap<String, u64>,
     replayed: BTreeMap<String, u64>,
@@ -96,6 +99,9 @@ struct State {
 }
 
 const POLICY_STATE: &str = "policy";
+
+/// Instances that were left as they are may have been emptied by somebody since.
+const ORPHANS_INTERVAL: Duration = Duration::from_secs(600);
 
 impl Scaler {
     /// Finds the topology (or makes the first), takes the lease, opens the catalogue.
@@ -110,6 +116,7 @@ impl Scaler {
         })?;
         let (min, max) = (usize::from(config.min_shards), usize::from(config.max_shards));
         let policy = Policy::new(config.mode, min, max, config.cooldown, config.monitoring_interval)?;
+        let policy = policy.with_scale_in(config.scale_in);
         let recovery = Recovery::new(config.limits.in_doubt_timeout);
         let metrics = Metrics::of_cluster(&parts.owner);
         metrics.shard_limits(min, max);
@@ -195,7 +202,8 @@ impl Scaler {
         self.act(decision).await;
     }
 
-    async fn hold_lease(&self) -> Result<(), ClusterError> {
+    /// Whether this scaler may still change the cluster; takes the lease again if its connection broke.
+    pub(crate) async fn hold_lease(&self) -> Result<(), ClusterError> {
         let mut lease = self.lease.lock().await;
         let held = match lease.as_mut() {
             Some(lease) => lease.still_held().await,
@@ -211,7 +219,8 @@ impl Scaler {
     async fn observe(&self, observer: &mut Observer) {
         let topology = self.cluster.topology();
         let usage = BackendUsage { provisioner: &*self.provisioner, owner: &self.owner };
-        let statuses = observer.observe(&topology, &BTreeSet::new(), &usage).await;
+        let draining: BTreeSet<ShardId> = self.state().draining.iter().cloned().collect();
+        let statuses = observer.observe(&topology, &draining, &usage).await;
         for status in &statuses {
             let mut counted = status.clone();
             // Reference tables are copies: counting them on every shard would ask for shards without end.
@@ -228,7 +237,11 @@ impl Scaler {
         self.metrics.moves(&topology);
         self.metrics.topology_epoch(topology.epoch());
         let mut state = self.state();
-        self.metrics.shard_counts(&statuses, known.len() + usize::from(state.action.is_some()));
+        let desired = match &state.draining {
+            Some(leaving) => known.iter().filter(|shard| *shard != leaving).count(),
+            None => known.len() + usize::from(state.action.is_some()),
+        };
+        self.metrics.shard_counts(&statuses, desired);
         state.statuses = statuses;
         state.unready = None;
     }
@@ -249,7 +262,7 @@ impl Scaler {
             let troubles = state
                 .statuses
                 .iter()
-                .filter(|status| status.status != Condition::Healthy && status.status != Condition::Joining)
+                .filter(|status| matches!(status.status, Condition::Unreachable | Condition::Starting))
                 .map(|status| (status.shard_id.clone(), "unreachable".to_owned()))
                 .collect();
             let view = ClusterView::new(&self.cluster.topology(), &troubles, state.action.clone());
@@ -260,6 +273,8 @@ impl Scaler {
         };
         self.metrics.evaluated(started.elapsed(), now);
         self.metrics.cooldown("out", remembered.cooldown_until(self.config.cooldown));
+        let scale_in = self.config.scale_in.as_ref();
+        self.metrics.cooldown("in", remembered.scale_in_cooldown_until(self.config.cooldown, scale_in));
         self.metrics.set_paused(remembered.is_paused());
         for rule in &decision.rules {
             self.metrics.rule_status(&rule.rule, rule.shard.as_ref(), rule.value, state_name(rule.state));
@@ -274,6 +289,7 @@ impl Scaler {
         self.catalogue.save_state(POLICY_STATE, state).await?;
         let kind = match &decision.action {
             Action::ScaleOut { .. } => "scale_out",
+            Action::ScaleIn { .. } => "scale_in",
             Action::Hold => "hold",
         };
         // Equal summaries collapse into one record, so numbers that change each round stay in the detail.
@@ -305,6 +321,14 @@ impl Scaler {
                     tracing::warn!(error, "the action did not start");
                 }
             }
+            Action::ScaleIn { shard, .. } => {
+                self.metrics.decision("in");
+                let reason = decision.reasons.first().map(ToString::to_string).unwrap_or_default();
+                tracing::info!(reason, "scaling in");
+                if let Err(refusal) = self.drain(&shard) {
+                    tracing::warn!(error = chain(&refusal), "the action did not start");
+                }
+            }
             Action::Hold => {
                 self.metrics.decision("hold");
                 for reason in &decision.reasons {
@@ -330,7 +354,7 @@ impl Scaler {
         });
         match away {
             Some(status) => Err(format!("{} is unreachable and could not give its rows", status.shard_id)),
-            None => Ok(plan),
+            None => Ok(plan.avoiding(&state.orphans)),
         }
     }
 
@@ -344,12 +368,58 @@ impl Scaler {
         state.task = Some(tokio::spawn(async move {
             let started = Instant::now();
             let outcome = scale_out::execute(&scaler, &plan).await;
-            scaler.action_over(outcome, started).await;
+            scaler.action_over("scale_out", outcome, started).await;
         }));
         Ok(name)
     }
 
-    async fn action_over(&self, outcome: Result<(), scale_out::Failure>, started: Instant) {
+    /// What draining a shard would do now, or why it cannot be done.
+    pub(crate) fn plan_drain(&self, shard: &ShardId) -> Result<drain::Plan, drain::Refusal> {
+        self.plan_drain_in(&self.state(), shard)
+    }
+
+    fn plan_drain_in(&self, state: &State, shard: &ShardId) -> Result<drain::Plan, drain::Refusal> {
+        let is_away = |status: &&ShardStatus| matches!(status.status, Condition::Unreachable | Condition::Starting);
+        let away = state.statuses.iter().filter(is_away).map(|status| status.shard_id.clone()).collect();
+        let min = usize::from(self.config.min_shards);
+        let plan = drain::plan(&self.cluster.topology(), shard, min, &away, &self.config.shards);
+        match (&state.action, plan) {
+            // What will never be possible is told first.
+            (Some(action), Ok(_) | Err(drain::Refusal::Moving(_) | drain::Refusal::Unreachable(_))) => {
+                Err(drain::Refusal::InProgress(action.clone()))
+            }
+            (_, plan) => plan,
+        }
+    }
+
+    /// Starts taking a shard away; refused while another action runs.
+    pub(crate) fn drain(self: &Arc<Self>, shard: &ShardId) -> Result<String, drain::Refusal> {
+        let mut state = self.state();
+        let plan = self.plan_drain_in(&state, shard)?;
+        let name = format!("draining {shard}");
+        state.action = Some(name.clone());
+        state.draining = Some(shard.clone());
+        let scaler = self.clone();
+        state.task = Some(tokio::spawn(async move {
+            let started = Instant::now();
+            let outcome = drain::execute(&scaler, &plan).await;
+            scaler.set_draining(None);
+            scaler.action_over(drain::KIND, outcome, started).await;
+        }));
+        Ok(name)
+    }
+
+    /// The shard that is being taken away, as `GET /shards` shows it.
+    pub(crate) fn set_draining(&self, shard: Option<ShardId>) {
+        self.state().draining = shard;
+    }
+
+    pub(crate) fn set_orphans(&self, names: BTreeSet<String>) {
+        self.metrics.orphans(names.len());
+        self.state().orphans = names;
+    }
+
+    async fn action_over(&self, kind: &str, outcome: Result<(), scale_out::Failure>, started: Instant) {
         let now = Timestamp::now();
         let remembered = {
             let mut state = self.state();
@@ -360,19 +430,29 @@ impl Scaler {
                     // Undoing may have failed, too.
                     state.settle_at = Some(Instant::now());
                     let retry_at = now + jiff::SignedDuration::try_from(failure.retry_after()).unwrap_or_default();
-                    state.policy.action_failed(chain(failure), retry_at);
+                    match failure {
+                        // The rows of a drained shard have moved all the same.
+                        scale_out::Failure::Retire(_) if kind == drain::KIND => {
+                            state.policy.action_broke_off(chain(failure), now, retry_at);
+                        }
+                        _ => state.policy.action_failed(chain(failure), retry_at),
+                    }
                 }
             }
             state.policy.clone()
         };
         let result = match &outcome {
             Ok(()) => crate::catalogue::Outcome::Succeeded,
+            Err(failure @ scale_out::Failure::Retire(_)) => {
+                tracing::error!(action = kind, error = chain(failure), "the action failed");
+                crate::catalogue::Outcome::Failed
+            }
             Err(failure) => {
-                tracing::error!(error = chain(failure), "adding a shard failed and was undone");
+                tracing::error!(action = kind, error = chain(failure), "the action failed and was undone");
                 crate::catalogue::Outcome::Undone
             }
         };
-        self.metrics.action_finished("scale_out", result, started.elapsed(), now);
+        self.metrics.action_finished(kind, result, started.elapsed(), now);
         if let Err(error) = self.catalogue.save_state(POLICY_STATE, &remembered).await {
             tracing::error!(error = chain(&error), "the end of the action could not be recorded");
         }
@@ -385,13 +465,17 @@ impl Scaler {
         state.action = Some("settling what an earlier run left".to_owned());
         let scaler = self.clone();
         state.task = Some(tokio::spawn(async move {
-            let outcome = scale_out::settle(&scaler).await;
+            let outcome = settle::settle(&scaler).await;
             let mut state = scaler.state();
             state.action = None;
-            state.settle_at = outcome.err().map(|failure| {
-                tracing::error!(error = chain(&failure), "leftovers could not be settled yet");
-                Instant::now() + failure.retry_after()
-            });
+            state.settle_at = match outcome {
+                Ok(()) if state.orphans.is_empty() => None,
+                Ok(()) => Some(Instant::now() + ORPHANS_INTERVAL),
+                Err(failure) => {
+                    tracing::error!(error = chain(&failure), "leftovers could not be settled yet");
+                    Some(Instant::now() + failure.retry_after())
+                }
+            };
         }));
     }
 

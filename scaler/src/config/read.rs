@@ -11,8 +11,8 @@ use router::topology::{Shard, ShardId};
 
 use super::json::{Document, Object, Value};
 use super::{
-    BackendKind, Config, ConfigErrors, ExporterAccount, Limits, Mode, Moves, ScalingThresholds, Scope, backend,
-    prometheus,
+    BackendKind, Config, ConfigErrors, ExporterAccount, Limits, Mode, Moves, ScaleIn, ScalingThresholds, Scope,
+    backend, prometheus,
 };
 
 /// More shards than this would own fewer than sixteen slots each, too few to balance.
@@ -62,7 +62,7 @@ fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
     rules(&mut object);
     let cooldown =
         object.take("cooldown_seconds").and_then(|value| seconds(&value, "a number of seconds of at least 0", 0.0));
-    scale_in(&mut object);
+    let scale_in = object.take_optional("scale_in").and_then(scale_in);
     let limits = object.take("limits").and_then(limits).unwrap_or_default();
     object.refuse("auth", "access tokens are");
     object.refuse("tls", "TLS on the listeners is");
@@ -88,6 +88,7 @@ fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
         max_shards: max_shards.unwrap_or(16),
         mode: mode.unwrap_or(Mode::Auto),
         cooldown: cooldown.unwrap_or(Duration::from_secs(60)),
+        scale_in,
         limits,
         moves,
         catalogue,
@@ -321,15 +322,24 @@ fn rules(object: &mut Object<'_>) {
     }
 }
 
-fn scale_in(object: &mut Object<'_>) {
-    let Some(mut object) = object.take_optional("scale_in").and_then(Value::object) else { return };
-    let Some(enabled) = object.take("enabled") else { return object.finish() };
-    match enabled.boolean() {
-        Some(true) => enabled.mistake("scaling in is not supported yet"),
-        Some(false) => {}
-        None => return,
-    }
+/// `None` also where it is written down and not switched on.
+fn scale_in(value: Value<'_>) -> Option<ScaleIn> {
+    let mut object = value.object()?;
+    let enabled = object.take("enabled").and_then(|enabled| enabled.boolean()).unwrap_or(false);
+    // Above it a cluster that has just shrunk would be near to growing again.
+    let ratio = "a number from 0.05 to 0.9";
+    let threshold_ratio = object
+        .take("threshold_ratio")
+        .and_then(|value| value.number(ratio, |number| (0.05..=0.9).contains(&number)))
+        .unwrap_or(0.5);
+    let mut duration = |key| {
+        let value = object.take(key)?;
+        seconds(&value, "a number of seconds of at least 0", 0.0)
+    };
+    let hold = duration("for_seconds").unwrap_or(Duration::from_secs(600));
+    let cooldown = duration("cooldown_seconds").unwrap_or(Duration::from_secs(600));
     object.finish();
+    enabled.then_some(ScaleIn { threshold_ratio, hold, cooldown })
 }
 
 fn limits(value: Value<'_>) -> Option<Limits> {

@@ -160,19 +160,39 @@ fn every_mistake_is_reported_at_once() {
 #[test]
 fn what_comes_later_is_refused_by_name() {
     insta::assert_snapshot!(mistakes(r#"{
-        "auth": {"tokens": []}, "tls": {"cert_file": "x"}, "rules": [{"name": "x"}], "scale_in": {"enabled": true},
+        "auth": {"tokens": []}, "tls": {"cert_file": "x"}, "rules": [{"name": "x"}],
         "prometheus": {"url": "http://h", "oauth2": {}, "tls_config": {"server_name": "x"}}
     }"#), @r"
     prometheus.tls_config.server_name: `server_name` is not supported yet
     prometheus.oauth2: `oauth2` is not supported yet
     rules: rules of your own are not supported yet: use `scaling_thresholds`
-    scale_in.enabled: scaling in is not supported yet
     auth: access tokens are not supported yet
     tls: TLS on the listeners is not supported yet
     ");
     parse(
         r#"{"auth": null, "tls": null, "rules": [], "scale_in": {"enabled": false}, "backend": {"kind": "process"}}"#,
     );
+}
+
+#[test]
+fn scaling_in_is_switched_on_by_name_only() {
+    assert_eq!(parse(r#"{"scale_in": {}}"#).scale_in, None);
+    assert_eq!(parse(r#"{"scale_in": {"enabled": false, "threshold_ratio": 0.3}}"#).scale_in, None);
+    let scale_in = |ratio, hold, cooldown| {
+        let (hold, cooldown) = (Duration::from_secs(hold), Duration::from_secs(cooldown));
+        Some(ScaleIn { threshold_ratio: ratio, hold, cooldown })
+    };
+    assert_eq!(parse(r#"{"scale_in": {"enabled": true}}"#).scale_in, scale_in(0.5, 600, 600));
+    let given = r#"{"scale_in": {"enabled": true, "threshold_ratio": 0.9, "for_seconds": 30, "cooldown_seconds": 0}}"#;
+    assert_eq!(parse(given).scale_in, scale_in(0.9, 30, 0));
+    insta::assert_snapshot!(mistakes(r#"{"scale_in": {
+        "enabled": 1, "threshold_ratio": 0.95, "for_seconds": -1, "cooldown": 5
+    }}"#), @r"
+    scale_in.enabled: expected true or false, found a number
+    scale_in.threshold_ratio: expected a number from 0.05 to 0.9, found 0.95
+    scale_in.for_seconds: expected a number of seconds of at least 0, found -1
+    scale_in.cooldown: unknown key: did you mean `cooldown_seconds`?
+    ");
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub struct Families {
     pub rows: GaugeVec,
 
     pub shards: GaugeVec,
+    pub orphans: Gauge,
     pub shards_min: Gauge,
     pub shards_max: Gauge,
 
@@ -118,6 +119,10 @@ impl Families {
             ),
 
             shards: gauges("scaler_shards", "Shards by state, and how many are desired.", &["state"]),
+            orphans: gauge(
+                "scaler_orphans",
+                "Instances of the backend that belong to no shard, and hold rows or could not be looked at.",
+            ),
             shards_min: gauge("scaler_shards_min", "Fewest shards that the configuration allows."),
             shards_max: gauge("scaler_shards_max", "Most shards that the configuration allows."),
 

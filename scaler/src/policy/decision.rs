@@ -8,6 +8,7 @@ use router::topology::ShardId;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
+use super::scale_in::Calm;
 use super::state::Phase;
 use crate::prometheus::{Unknown, list_shards};
 use crate::rules::{Rule, Unit};
@@ -31,6 +32,11 @@ pub enum Action {
         source: Option<ShardId>,
         cause: Cause,
     },
+    /// One shard fewer: this one gives its slots to the others and goes.
+    ScaleIn {
+        shard: ShardId,
+        cause: Cause,
+    },
     Hold,
 }
 
@@ -40,6 +46,7 @@ pub enum Action {
 pub enum Cause {
     Rule(Breach),
     MinShards { shards: usize, min: usize },
+    Calm(Calm),
 }
 
 /// A value above its rule's threshold.
@@ -79,12 +86,20 @@ pub enum Reason {
         cause: Cause,
         source: Option<ShardId>,
     },
-    /// Something asks for a shard, and the reasons that follow say why it has to wait.
+    ScaleIn {
+        cause: Cause,
+        shard: ShardId,
+        held: Duration,
+    },
+    /// Something asks for an action, and the reasons that follow say why it has to wait.
     Wanted(Cause),
     Off,
     Paused,
     Recommended {
         source: Option<ShardId>,
+    },
+    RecommendedDrain {
+        shard: ShardId,
     },
     InProgress {
         action: String,
@@ -113,6 +128,12 @@ pub enum Reason {
     },
     Pending {
         breach: Breach,
+        held: Duration,
+        hold: Duration,
+    },
+    /// One shard fewer would do, not yet for long enough.
+    Calming {
+        shard: ShardId,
         held: Duration,
         hold: Duration,
     },
@@ -167,10 +188,11 @@ impl Reason {
     pub fn code(&self) -> &'static str {
         match self {
             Reason::ScaleOut { .. } => "scale_out",
+            Reason::ScaleIn { .. } => "scale_in",
             Reason::Wanted(_) => "wanted",
             Reason::Off => "off",
             Reason::Paused => "paused",
-            Reason::Recommended { .. } => "recommend",
+            Reason::Recommended { .. } | Reason::RecommendedDrain { .. } => "recommend",
             Reason::InProgress { .. } => "in_progress",
             Reason::Cooldown { .. } => "cooldown",
             Reason::Backoff { .. } => "backoff",
@@ -178,7 +200,7 @@ impl Reason {
             Reason::Futile { .. } => "futile",
             Reason::Troubled { .. } => "shard_trouble",
             Reason::Unsplittable { .. } => "unsplittable",
-            Reason::Pending { .. } => "window",
+            Reason::Pending { .. } | Reason::Calming { .. } => "window",
             Reason::Settling { .. } => "settling",
             Reason::WarmingUp { .. } => "warming_up",
             Reason::Unknown { .. } => "unknown",
@@ -192,12 +214,18 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::ScaleOut { cause, source } => write!(f, "{cause}; scaling out: {}", plan(source.as_ref())),
+            Reason::ScaleIn { cause, shard, held } => {
+                write!(f, "{cause}, for {}; scaling in: {shard} will be drained", seconds(*held))
+            }
             Reason::Wanted(cause) => cause.fmt(f),
             Reason::Off => f.write_str("mode is off: nothing is done automatically"),
             Reason::Paused => f.write_str("scaling is paused; `sql-autoscaler resume` ends the pause"),
             Reason::Recommended { source } => {
                 let plan = plan(source.as_ref());
                 write!(f, "mode is recommend: run `sql-autoscaler scale-out` to do it ({plan})")
+            }
+            Reason::RecommendedDrain { shard } => {
+                write!(f, "mode is recommend: run `sql-autoscaler drain {shard}` to do it")
             }
             Reason::InProgress { action } => write!(f, "one action at a time: {action} is in progress"),
             Reason::Cooldown { until } => write!(f, "cooling down after the last action until {until:.0}"),
@@ -219,6 +247,10 @@ impl fmt::Display for Reason {
             }
             Reason::Pending { breach, held, hold } => {
                 write!(f, "{breach}, for {} of {} so far", seconds(*held), seconds(*hold))
+            }
+            Reason::Calming { shard, held, hold } => {
+                let (held, hold) = (seconds(*held), seconds(*hold));
+                write!(f, "the cluster could do without {shard}, for {held} of {hold} so far")
             }
             Reason::Settling { rule, until } => {
                 write!(f, "rule {rule} still looks back before the end of the last action, until {until:.0}")
@@ -253,6 +285,7 @@ impl fmt::Display for Cause {
         match self {
             Cause::Rule(breach) => breach.fmt(f),
             Cause::MinShards { shards, min } => write!(f, "the cluster has {shards} of at least {min} shards"),
+            Cause::Calm(calm) => calm.fmt(f),
         }
     }
 }
@@ -328,7 +361,7 @@ fn on_shards(shards: &[ShardId]) -> String {
     if shards.is_empty() { String::new() } else { format!(" on {}", list_shards(shards)) }
 }
 
-fn place(shard: Option<&ShardId>) -> String {
+pub(super) fn place(shard: Option<&ShardId>) -> String {
     shard.map_or_else(|| "across the cluster".to_owned(), |shard| format!("on {shard}"))
 }
 

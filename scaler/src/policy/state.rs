@@ -7,10 +7,11 @@ use router::topology::ShardId;
 use serde::{Deserialize, Serialize};
 
 use super::decision::Cause;
+use super::scale_in::CalmClock;
 use crate::rules::Rule;
 
 /// Rounds that may be missed before a value counts as unknown in between: a slow query is no gap.
-const MISSED_ROUNDS: u32 = 3;
+pub(super) const MISSED_ROUNDS: u32 = 3;
 
 /// The smallest relative fall that counts as help: below the half of what an even split brings, above noise.
 const HELPFUL_FALL: f64 = 0.1;
@@ -24,6 +25,7 @@ pub struct PolicyState {
     pub(super) failure: Option<Failure>,
     pub(super) addition: Option<Addition>,
     pub(super) futility: Option<Futility>,
+    pub(super) calm: Option<CalmClock>,
 }
 
 impl PolicyState {
@@ -56,6 +58,12 @@ impl PolicyState {
         self.addition = None;
     }
 
+    /// An action moved rows and then failed to come to its end: both the cooldown and a rest before the next try.
+    pub fn action_broke_off(&mut self, what: impl Into<String>, now: Timestamp, retry_at: Timestamp) {
+        self.action_ended(now);
+        self.action_failed(what, retry_at);
+    }
+
     /// When the cooldown ends, also where that lies in the past.
     pub fn cooldown_until(&self, cooldown: Duration) -> Option<Timestamp> {
         self.last_action_ended.map(|ended| after(ended, cooldown))
@@ -82,6 +90,9 @@ impl PolicyState {
     /// Moments after now come from a clock that was set back; without this a rest could last for years.
     pub(super) fn forget_the_future(&mut self, now: Timestamp) {
         self.last_action_ended = self.last_action_ended.map(|ended| ended.min(now));
+        if let Some(calm) = &mut self.calm {
+            (calm.since, calm.seen) = (calm.since.min(now), calm.seen.min(now));
+        }
         for timer in &mut self.timers {
             timer.seen = timer.seen.map(|seen| seen.min(now));
             timer.unknown_since = timer.unknown_since.map(|since| since.min(now));
@@ -242,10 +253,10 @@ pub(super) struct Failure {
     pub retry_at: Timestamp,
 }
 
-fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
+pub(super) fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
 }
 
-fn after(moment: Timestamp, duration: Duration) -> Timestamp {
+pub(super) fn after(moment: Timestamp, duration: Duration) -> Timestamp {
     moment.checked_add(duration).unwrap_or(Timestamp::MAX)
 }

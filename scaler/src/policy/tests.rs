@@ -76,7 +76,11 @@ impl Sim {
     fn told(&mut self, readings: &[RuleReading]) -> String {
         let decision = self.round(readings);
         let reasons = decision.reasons.iter().map(|reason| format!("\n- {reason}"));
-        let action = if matches!(decision.action, Action::Hold) { "hold" } else { "scale out" };
+        let action = match decision.action {
+            Action::Hold => "hold",
+            Action::ScaleOut { .. } => "scale out",
+            Action::ScaleIn { .. } => "scale in",
+        };
         format!("{action}{}", reasons.collect::<String>())
     }
 
@@ -529,6 +533,189 @@ fn a_day_of_growth_is_followed_step_by_step() {
     "#);
 }
 
+fn shrinking(shards: usize) -> Sim {
+    let mut sim = Sim::new(shards);
+    let scale_in = ScaleIn { threshold_ratio: 0.5, hold: Duration::from_secs(60), cooldown: Duration::from_secs(300) };
+    sim.policy = sim.policy.with_scale_in(Some(scale_in));
+    sim
+}
+
+/// Rounds until a shard is to go, at most thirty, and which one.
+fn rounds_until_shrinking(sim: &mut Sim, readings: &[RuleReading]) -> Option<(usize, ShardId)> {
+    (1..=30).find_map(|round| match sim.round(readings).action {
+        Action::ScaleIn { shard, .. } => Some((round, shard)),
+        Action::ScaleOut { .. } | Action::Hold => None,
+    })
+}
+
+const CALM: [(&str, f64); 3] = [("shard-1", 20.0), ("shard-2", 10.0), ("shard-3", 30.0)];
+
+#[test]
+fn a_shard_goes_once_the_others_would_do_for_long_enough() {
+    let mut sim = shrinking(3);
+    // At most 35 percent with two shards.
+    let calm = [rows(&CALM), cpu(&[("shard-1", 20.0), ("shard-2", 7.5), ("shard-3", 8.0)])];
+    insta::assert_snapshot!(sim.told(&calm), @"
+    hold
+    - the cluster could do without shard-3, for 0 s of 60 s so far
+    ");
+    (0..5).for_each(|_| drop(sim.round(&calm)));
+    insta::assert_snapshot!(sim.told(&calm), @"
+    scale in
+    - with one shard fewer rows on shard-3 would be about 45 (now 30), below 50, and no rule comes nearer to its limit, for 60 s; scaling in: shard-3 will be drained
+    ");
+    // The clock begins anew.
+    assert!(matches!(sim.round(&calm).action, Action::Hold));
+}
+
+#[test]
+fn nobody_goes_unless_it_is_switched_on_and_everything_is_known_and_low() {
+    let never = |sim: &mut Sim, readings: &[RuleReading]| {
+        assert_eq!(rounds_until_shrinking(sim, readings), None);
+    };
+    never(&mut Sim::new(3), &[rows(&CALM)]);
+    never(&mut shrinking(3), &[]);
+    never(&mut shrinking(3), &[rows(&CALM[..2])]);
+    never(&mut shrinking(3), &[rows(&CALM), lost(cpu_rule())]);
+    never(&mut shrinking(3), &[rows(&[("shard-1", 20.0), ("shard-2", 10.0), ("shard-3", f64::NAN)])]);
+    never(&mut shrinking(3), &[cold(20.0, &CALM[..2])]);
+    // 34 of 100 are 51 with two shards instead of three.
+    never(&mut shrinking(3), &[rows(&[("shard-1", 34.0), ("shard-2", 10.0), ("shard-3", 10.0)])]);
+    // The last shard goes, and what it has goes to one of the others only: 30 and 30 are above 50.
+    let mut sim = shrinking(3);
+    (sim.cluster.shards[0].slots, sim.cluster.shards[1].slots) = (1000, 200);
+    never(&mut sim, &[rows(&[("shard-1", 1.0), ("shard-2", 30.0), ("shard-3", 30.0)])]);
+    let mut sim = shrinking(3);
+    sim.policy.min_shards = 3;
+    never(&mut sim, &[rows(&CALM)]);
+    let one = [("shard-1", 1.0)];
+    never(&mut shrinking(1), &[rows(&one)]);
+    // Of two, one owns nothing.
+    let mut sim = shrinking(2);
+    sim.cluster.shards[1].slots = 0;
+    never(&mut sim, &[rows(&[("shard-1", 1.0), ("shard-2", 1.0)])]);
+    assert_eq!(rounds_until_shrinking(&mut shrinking(3), &[rows(&CALM)]), Some((7, id(3))));
+    assert_eq!(rounds_until_shrinking(&mut shrinking(3), &[cold(20.0, &CALM)]), Some((7, id(3))));
+}
+
+#[test]
+fn the_smallest_goes_and_never_the_home_shard() {
+    let mut sim = shrinking(3);
+    sim.cluster.shards[0].slots = 1;
+    sim.cluster.shards[1].slots = 90;
+    assert_eq!(rounds_until_shrinking(&mut sim, &[rows(&CALM)]), Some((7, id(2))));
+}
+
+#[test]
+fn an_unknown_round_and_a_gap_begin_the_calm_anew() {
+    let mut sim = shrinking(3);
+    (0..6).for_each(|_| drop(sim.round(&[rows(&CALM)])));
+    sim.round(&[lost(rows(&[]).rule)]);
+    assert_eq!(rounds_until_shrinking(&mut sim, &[rows(&CALM)]), Some((7, id(3))));
+    let mut sim = shrinking(3);
+    (0..6).for_each(|_| drop(sim.round(&[rows(&CALM)])));
+    sim.now += Duration::from_secs(40);
+    assert_eq!(rounds_until_shrinking(&mut sim, &[rows(&CALM)]), Some((7, id(3))));
+}
+
+#[test]
+fn what_forbids_shrinking_is_told() {
+    let told = |change: fn(&mut Sim)| {
+        let mut sim = shrinking(3);
+        (0..6).for_each(|_| drop(sim.round(&[rows(&CALM)])));
+        change(&mut sim);
+        let decision = sim.round(&[rows(&CALM)]);
+        assert_eq!(decision.action, Action::Hold);
+        decision.reasons.iter().skip(1).map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(told(|sim| sim.policy.mode = Mode::Recommend), @"mode is recommend: run `sql-autoscaler drain shard-3` to do it");
+    insta::assert_snapshot!(told(|sim| sim.policy.mode = Mode::Off), @"mode is off: nothing is done automatically");
+    insta::assert_snapshot!(told(|sim| sim.state.pause()), @"scaling is paused; `sql-autoscaler resume` ends the pause");
+    insta::assert_snapshot!(told(|sim| sim.cluster.action_in_progress = Some("adding shard-4".to_owned())), @"one action at a time: adding shard-4 is in progress");
+    insta::assert_snapshot!(told(|sim| sim.cluster.shards[1].trouble = Some("unreachable".to_owned())), @"no rows can move while shard-2 is unreachable");
+    // Long after the cooldown of growing, and the rows' own window.
+    insta::assert_snapshot!(told(|sim| sim.state.action_ended(sim.now - Duration::from_secs(100))), @"cooling down after the last action until 2026-03-01T12:04:20Z");
+    insta::assert_snapshot!(told(|sim| sim.state.action_failed("no lease", sim.now + INTERVAL)), @"the last try failed (no lease); the next one is due at 2026-03-01T12:01:10Z");
+}
+
+#[test]
+fn growth_goes_before_shrinking() {
+    let mut sim = shrinking(3);
+    (0..6).for_each(|_| drop(sim.round(&[rows(&CALM)])));
+    let decision = sim.round(&[rows(&[("shard-1", 20.0), ("shard-2", 10.0), ("shard-3", 130.0)])]);
+    assert!(matches!(decision.action, Action::ScaleOut { .. }), "{decision:?}");
+    // Additions that did not help forbid more of them, and not fewer.
+    let mut sim = shrinking(3);
+    sim.policy.max_shards = 9;
+    sim.state.futility = Some(state::Futility { additions: 2, rule: "rows".to_owned(), shard: None });
+    assert_eq!(rounds_until_shrinking(&mut sim, &[rows(&CALM)]), Some((7, id(3))));
+}
+
+/// Load comes and goes with the hours of two days; shards follow, slowly, and never to and fro.
+#[test]
+fn a_day_with_a_night_grows_and_shrinks_without_flapping() {
+    let mut sim = shrinking(1);
+    sim.policy.max_shards = 8;
+    let start = sim.now;
+    let mut running: Option<(bool, usize, Timestamp)> = None;
+    // Parts of the load that each shard has.
+    let mut parts = vec![1.0];
+    let mut log: Vec<(i64, &str)> = Vec::new();
+    for round in 0..2 * 8640 {
+        let hour = f64::from(round) / 360.0;
+        // From 20 at midnight to 380 at noon.
+        let load = 200.0 - 180.0 * (hour / 24.0 * std::f64::consts::TAU).cos();
+        if let Some((grows, index, ends)) = running.filter(|&(_, _, ends)| ends <= sim.now) {
+            match grows {
+                true => {
+                    parts[index] /= 2.0;
+                    parts.push(parts[index]);
+                    sim.cluster.shards[index].slots /= 2;
+                    let slots = sim.cluster.shards[index].slots;
+                    sim.cluster.shards.push(ShardView { slots, ..shard(parts.len()) });
+                }
+                false => {
+                    let sizes: Vec<usize> = sim.cluster.shards.iter().map(|shard| shard.slots).collect();
+                    let others: Vec<usize> = (0..sizes.len()).filter(|&i| i != index).collect();
+                    let owned: Vec<usize> = others.iter().map(|&i| sizes[i]).collect();
+                    let shares = router::slots::plan_drain_sizes(sizes[index], &owned);
+                    for (&other, share) in others.iter().zip(shares) {
+                        parts[other] += parts[index] * share as f64 / sizes[index] as f64;
+                        sim.cluster.shards[other].slots += share;
+                    }
+                    parts.remove(index);
+                    sim.cluster.shards.remove(index);
+                }
+            }
+            sim.cluster.action_in_progress = None;
+            sim.state.action_ended(ends);
+            running = None;
+        }
+        let ids: Vec<String> = sim.cluster.shards.iter().map(|shard| shard.id.to_string()).collect();
+        let values: Vec<(&str, f64)> = ids.iter().zip(&parts).map(|(id, part)| (id.as_str(), part * load)).collect();
+        let now = sim.now;
+        let minute = now.duration_since(start).as_secs() / 60;
+        let position = |sim: &Sim, id: &ShardId| sim.cluster.shards.iter().position(|shard| shard.id == *id).unwrap();
+        let begun = match sim.round(&[rows(&values)]).action {
+            Action::ScaleOut { source, .. } => Some((true, position(&sim, &source.unwrap()), "out")),
+            Action::ScaleIn { shard, .. } => Some((false, position(&sim, &shard), "in")),
+            Action::Hold => None,
+        };
+        if let Some((grows, index, word)) = begun {
+            assert!(running.is_none());
+            running = Some((grows, index, now + Duration::from_secs(60)));
+            sim.cluster.action_in_progress = Some("something".to_owned());
+            log.push((minute, word));
+        }
+    }
+    let turns: Vec<_> = log.windows(2).filter(|pair| pair[0].1 != pair[1].1).collect();
+    // Up in the morning, down in the evening, twice.
+    assert_eq!(turns.len(), 3, "{log:?}");
+    assert!(turns.iter().all(|pair| pair[1].0 - pair[0].0 > 120), "{log:?}");
+    assert_eq!(sim.cluster.shards.len(), 1, "{log:?}");
+    assert!(log.iter().filter(|(_, word)| *word == "out").count() >= 6, "{log:?}");
+}
+
 /// One round of chance: a CPU and a row value for each shard, or none, and what else the world is up to.
 #[derive(Clone, Debug)]
 struct Chance {
@@ -605,4 +792,35 @@ proptest! {
             }
         }
     }
+
+    /// Values that are mostly low, so that shrinking is near; whatever is unknown anywhere forbids it.
+    #[test]
+    fn what_is_unknown_anywhere_keeps_every_shard(
+        rounds in proptest::collection::vec((proptest::collection::vec(chance_of_calm(), 4), 1u64..25), 10..60),
+        shards in 2usize..5, hot in any::<bool>(),
+    ) {
+        let mut sim = shrinking(shards);
+        let mut calm_since: Option<Timestamp> = None;
+        for (values, seconds) in rounds {
+            let names: Vec<String> = (1..=4).map(|number| id(number).to_string()).collect();
+            let pairs = names.iter().zip(&values);
+            let known: Vec<_> = pairs.filter_map(|(name, value)| Some((name.as_str(), (*value)?))).collect();
+            let readings = [cpu(&known), if hot { rows(&known) } else { cold(20.0, &known) }];
+            let is_calm = values[..shards].iter().all(|value| value.is_some_and(|value| value < 50.0));
+            calm_since = if is_calm { calm_since.or(Some(sim.now)) } else { None };
+            let now = sim.now;
+            let decision = sim.round(&readings);
+            sim.now = now + Duration::from_secs(seconds);
+            if let Action::ScaleIn { shard, .. } = &decision.action {
+                let since = calm_since;
+                prop_assert!(since.is_some_and(|since| now >= since + Duration::from_secs(60)), "{decision:?}");
+                prop_assert!(*shard != id(1) && sim.cluster.shards.iter().any(|known| known.id == *shard));
+                calm_since = None;
+            }
+        }
+    }
+}
+
+fn chance_of_calm() -> impl Strategy<Value = Option<f64>> {
+    prop_oneof![1 => Just(None), 1 => Just(Some(f64::NAN)), 1 => Just(Some(60.0)), 60 => (0.0..20.0).prop_map(Some)]
 }

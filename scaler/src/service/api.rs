@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Scaler;
 use crate::catalogue::CatalogueError;
+use crate::drain::Refusal;
 use crate::http::{ApiError, ControlApi, SdTarget};
 use crate::observe::ShardStatus;
 
@@ -91,9 +92,25 @@ impl ControlApi for Api {
         Ok(answer)
     }
 
-    async fn drain(&self, shard: ShardId, _dry_run: bool) -> Result<Value, ApiError> {
-        let message = format!("draining {shard} is not supported yet");
-        Err(ApiError::new(422, "unsupported", message).with_hint("shards can be added only"))
+    async fn drain(&self, shard: ShardId, dry_run: bool) -> Result<Value, ApiError> {
+        let refused = |refusal: Refusal| {
+            let (status, code) = match &refusal {
+                Refusal::Unknown(_) => (404, "not_found"),
+                Refusal::Home(_)
+                | Refusal::LastOwner(_)
+                | Refusal::MinShards { .. }
+                | Refusal::Moving(_)
+                | Refusal::InProgress(_)
+                | Refusal::Unreachable(_) => (409, "conflict"),
+            };
+            ApiError::new(status, code, refusal.to_string()).with_hint(refusal.remedy())
+        };
+        let plan = self.0.plan_drain(&shard).map_err(refused)?;
+        let mut answer = json!({ "plan": plan, "dry_run": dry_run });
+        if !dry_run {
+            answer["action"] = self.0.drain(&shard).map_err(refused)?.into();
+        }
+        Ok(answer)
     }
 
     async fn pause(&self) -> Result<Value, ApiError> {

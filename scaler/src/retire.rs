@@ -1,0 +1,301 @@
+//! Taking a shard away: out of the topology, and then its instance destroyed, once everybody agrees that it has nothing.
+//!
+//! ```text
+//! owns nothing ──leave──▶ in no topology ──every router has seen it──▶ final look ──▶ destroyed
+//!                                                                          └─▶ kept: it holds rows of its own
+//! ```
+//! Every step may be repeated. Nothing that is not known counts as empty.
+
+mod look;
+
+use std::time::{Duration, Instant};
+
+use backends::{DataFate, Instance, InstanceId, InstanceState, OperationId, ProvisionError};
+use router::slots::SlotSet;
+use router::topology::{Epoch, Shard, ShardId, Topology, TopologyError, store};
+use router::transaction::recovery;
+use router::transaction::xid::Xid;
+
+use crate::cluster::ClusterError;
+use crate::scale_out::endpoint_of;
+use crate::service::Scaler;
+
+pub(crate) use look::{Found, look_for_rows};
+
+/// How long a shard may take to tell which topology it carries.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Beyond the patience with the transaction's own router.
+const BRANCH_TIMEOUT: Duration = Duration::from_secs(10);
+const BRANCH_POLL: Duration = Duration::from_millis(200);
+
+/// What became of the server of a shard that left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retired {
+    Destroyed,
+    /// The backend has no such instance (any more).
+    NoInstance,
+    /// It is under `shards` in the configuration: its owner stops it.
+    LeftToItsOwner,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RetireError {
+    #[error("shard `{0}` is the home shard, which has what is not sharded")]
+    Home(ShardId),
+    #[error("shard `{0}` still owns slots or takes part in a move")]
+    StillOwns(ShardId),
+    #[error("the topology could not be read or changed")]
+    Cluster(#[from] ClusterError),
+    #[error("the topology does not allow it")]
+    Topology(#[source] TopologyError),
+    #[error("shard `{on}` does not carry the topology without `{shard}` yet")]
+    Disagrees { shard: ShardId, on: ShardId },
+    #[error("a transaction that shard `{shard}` takes part in is still in doubt on shard `{on}`")]
+    InDoubt { shard: ShardId, on: ShardId },
+    #[error("prepared transactions on shard `{on}` could not be asked for")]
+    Branches { on: ShardId, source: sqlx::Error },
+    #[error("the instance could not be asked for or destroyed")]
+    Provision(#[from] ProvisionError),
+    #[error("`{0}` cannot name an instance")]
+    Name(String),
+    #[error("the instance of `{shard}` has the address of shard `{owner}`, so it is left as it is")]
+    InUse { shard: ShardId, owner: ShardId },
+    #[error("the server of `{shard}` could not be looked at, so it is left as it is")]
+    Unseen { shard: ShardId, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("the server of `{shard}` carries epoch {found}, but the cluster is at {known}: it is left as it is")]
+    Newer { shard: ShardId, found: Epoch, known: Epoch },
+    #[error("the server of `{shard}` carries the topology of another cluster, so it is left as it is")]
+    OtherCluster { shard: ShardId },
+    #[error(
+        "the server of `{shard}` holds {rows} rows of table `{table}` that belong nowhere else, so it is left as it is"
+    )]
+    HoldsRows { shard: ShardId, table: String, rows: u64 },
+    #[error("the server of `{shard}` has a prepared transaction of somebody else, so it is left as it is")]
+    StrangersBranch { shard: ShardId },
+}
+
+impl RetireError {
+    /// Whether the server stays because of what it is or has, not because something else is away for now.
+    pub(crate) fn keeps_server(&self) -> bool {
+        match self {
+            RetireError::Home(_)
+            | RetireError::StillOwns(_)
+            | RetireError::InUse { .. }
+            | RetireError::Unseen { .. }
+            | RetireError::Newer { .. }
+            | RetireError::OtherCluster { .. }
+            | RetireError::HoldsRows { .. }
+            | RetireError::StrangersBranch { .. } => true,
+            RetireError::Cluster(_)
+            | RetireError::Topology(_)
+            | RetireError::Disagrees { .. }
+            | RetireError::InDoubt { .. }
+            | RetireError::Branches { .. }
+            | RetireError::Provision(_)
+            | RetireError::Name(_) => false,
+        }
+    }
+}
+
+/// Publishes the topology without a shard that owns nothing. One that is in no topology any more is fine.
+///
+/// Transactions that it decides, or takes part in, are brought to their end first: afterwards nobody finds it.
+pub(crate) async fn leave(scaler: &Scaler, shard: &ShardId) -> Result<(), RetireError> {
+    scaler.cluster.refresh().await?;
+    let topology = scaler.cluster.topology();
+    let Some(leaving) = topology.shard(shard).cloned() else { return Ok(()) };
+    if topology.home().id == *shard {
+        return Err(RetireError::Home(shard.clone()));
+    }
+    // Asked before anything is waited for.
+    without(&topology, shard)?;
+    end_branches(scaler, &topology, &leaving, Asked::IfItAnswers).await?;
+    scaler.cluster.change(|topology| without(topology, shard)).await?;
+    tracing::info!(%shard, epoch = %scaler.cluster.topology().epoch(), "the shard left the topology");
+    // Whoever looks there alone, such as a router that was away, learns of it. Before its server is destroyed it is
+    // written once more.
+    if let Err(error) = tell(scaler, &leaving).await {
+        tracing::warn!(%shard, error = router::topology::watch::chain(&error), "the shard misses that it left");
+    }
+    Ok(())
+}
+
+/// Waits until every router that may still serve knows the topology as it is now.
+pub(crate) async fn wait_for_routers(scaler: &Scaler) {
+    tokio::time::sleep(scaler.move_settings().confirmation_wait).await;
+}
+
+/// Destroys the instance of a shard that is in no topology, if nothing of its own is found on it.
+///
+/// `copies`: rows of sharded tables in these slots are copies of an addition that was undone, and no rows of its own.
+/// Every router must know by now that the shard left: [`wait_for_routers`].
+pub(crate) async fn destroy(
+    scaler: &Scaler,
+    shard: &ShardId,
+    operation: &OperationId,
+    copies: &SlotSet,
+) -> Result<Retired, RetireError> {
+    if scaler.config.shards.iter().any(|configured| configured.id == *shard) {
+        return Ok(Retired::LeftToItsOwner);
+    }
+    let Some(instance) = instance_of(scaler, shard).await? else { return Ok(Retired::NoInstance) };
+    scaler.cluster.refresh().await?;
+    let topology = scaler.cluster.topology();
+    everybody_agrees(scaler, &topology, shard).await?;
+    // A half-made one never answered, so nothing was ever written to it.
+    if instance.state != InstanceState::Creating {
+        check_server(scaler, &topology, shard, &instance, copies).await?;
+    }
+    // Between the look and the end nobody else may have taken over.
+    scaler.hold_lease().await?;
+    scaler.provisioner.destroy(operation, &instance.id, DataFate::Remove).await?;
+    tracing::info!(%shard, instance = %instance.id, "the instance is destroyed");
+    Ok(Retired::Destroyed)
+}
+
+/// The instance of ours that has a shard's name.
+pub(crate) async fn instance_of(scaler: &Scaler, shard: &ShardId) -> Result<Option<Instance>, RetireError> {
+    let id = format!("{}.{shard}", scaler.owner);
+    let id = InstanceId::new(id).map_err(|_| RetireError::Name(shard.to_string()))?;
+    match scaler.provisioner.inspect(&id).await {
+        Ok(instance) => Ok(Some(instance).filter(|instance| instance.owner == scaler.owner)),
+        Err(ProvisionError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn without(topology: &Topology, shard: &ShardId) -> Result<Topology, RetireError> {
+    topology.without_shard(shard).map_err(|error| match error {
+        TopologyError::NotMovable(shard) => RetireError::StillOwns(shard),
+        other => RetireError::Topology(other),
+    })
+}
+
+/// Every shard of the cluster carries the topology of now, in which this one is not.
+async fn everybody_agrees(scaler: &Scaler, topology: &Topology, shard: &ShardId) -> Result<(), RetireError> {
+    if topology.shard(shard).is_some() {
+        return Err(RetireError::StillOwns(shard.clone()));
+    }
+    for known in topology.shards() {
+        let read = async {
+            let mut connection = scaler.cluster.connect(&known.id).await?;
+            let read = store::read(&mut connection).await;
+            read.map_err(|source| ClusterError::Store { shard: known.id.clone(), source })
+        };
+        let read = tokio::time::timeout(ANSWER_TIMEOUT * 2, read).await;
+        let carried = read.unwrap_or_else(|_| Err(ClusterError::ConnectTimeout(known.id.clone())))?;
+        if carried.is_none_or(|carried| carried.epoch() != topology.epoch() || carried.shard(shard).is_some()) {
+            return Err(RetireError::Disagrees { shard: shard.clone(), on: known.id.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// The final look: at what the server carries, and for rows.
+async fn check_server(
+    scaler: &Scaler,
+    topology: &Topology,
+    shard: &ShardId,
+    instance: &Instance,
+    copies: &SlotSet,
+) -> Result<(), RetireError> {
+    let unseen =
+        |source: Box<dyn std::error::Error + Send + Sync>| RetireError::Unseen { shard: shard.clone(), source };
+    let started;
+    let running = match instance.state {
+        InstanceState::Stopped | InstanceState::Failed | InstanceState::Stopping => {
+            started = scaler.provisioner.start(&instance.id).await.map_err(|error| unseen(error.into()))?;
+            &started
+        }
+        InstanceState::Creating | InstanceState::Starting | InstanceState::Ready => instance,
+    };
+    let endpoint = endpoint_of(running).map_err(|error| unseen(error.into()))?;
+    let serves = |known: &&Shard| known.endpoint.address() == endpoint.address();
+    if let Some(owner) = topology.shards().iter().chain(&scaler.config.shards).find(serves) {
+        return Err(RetireError::InUse { shard: shard.clone(), owner: owner.id.clone() });
+    }
+    let mut connection = look::connect(&endpoint).await.map_err(|error| unseen(error.into()))?;
+    let carried = store::read(&mut connection).await.map_err(|error| unseen(error.into()))?;
+    if let Some(carried) = carried {
+        if carried.epoch() > topology.epoch() {
+            let (found, known) = (carried.epoch(), topology.epoch());
+            return Err(RetireError::Newer { shard: shard.clone(), found, known });
+        }
+        let is_shared = |theirs: &Shard| topology.shards().iter().any(|ours| is_same_server(ours, theirs));
+        if !carried.shards().iter().any(is_shared) {
+            return Err(RetireError::OtherCluster { shard: shard.clone() });
+        }
+        store::catch_up(&mut connection, topology).await.map_err(|error| unseen(error.into()))?;
+    }
+    let leaving = Shard { id: shard.clone(), endpoint };
+    end_branches(scaler, topology, &leaving, Asked::Always).await?;
+    if look::has_prepared(&mut connection).await.map_err(|error| unseen(error.into()))? {
+        return Err(RetireError::StrangersBranch { shard: shard.clone() });
+    }
+    let found = look_for_rows(&mut connection, &scaler.config.layout, copies).await.map_err(|e| unseen(e.into()))?;
+    match found {
+        Some(Found { table, rows }) => Err(RetireError::HoldsRows { shard: shard.clone(), table, rows }),
+        None => Ok(()),
+    }
+}
+
+fn is_same_server(one: &Shard, other: &Shard) -> bool {
+    one.endpoint.address() == other.endpoint.address()
+}
+
+async fn tell(scaler: &Scaler, shard: &Shard) -> Result<(), ClusterError> {
+    let tell = async {
+        let connected = router::session::connect(&shard.endpoint).await;
+        let mut connection = connected.map_err(|source| ClusterError::Connect { shard: shard.id.clone(), source })?;
+        let told = store::catch_up(&mut connection, &scaler.cluster.topology()).await;
+        told.map_err(|source| ClusterError::Store { shard: shard.id.clone(), source })
+    };
+    tokio::time::timeout(ANSWER_TIMEOUT, tell).await.unwrap_or(Err(ClusterError::ConnectTimeout(shard.id.clone())))
+}
+
+/// Whether the leaving shard itself must say that nothing is prepared on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Always,
+    IfItAnswers,
+}
+
+/// Waits until no branch is prepared that `leaving` decides, nor any on it; ends those whose router left them behind.
+async fn end_branches(scaler: &Scaler, topology: &Topology, leaving: &Shard, asked: Asked) -> Result<(), RetireError> {
+    let patience = scaler.config.limits.in_doubt_timeout;
+    // Where the deciding shard is found, whether it is still in the topology or not.
+    let addresses = topology.with_shard(leaving.clone());
+    let began = Instant::now();
+    loop {
+        let mut open: Vec<(ShardId, Xid)> = Vec::new();
+        for shard in addresses.shards() {
+            match prepared_on(shard).await {
+                Ok(branches) => {
+                    let concerns = |xid: &Xid| shard.id == leaving.id || *xid.decider() == leaving.id;
+                    open.extend(branches.into_iter().filter(concerns).map(|xid| (shard.id.clone(), xid)));
+                }
+                Err(error) if shard.id == leaving.id && asked == Asked::IfItAnswers => {
+                    tracing::debug!(shard = %shard.id, %error, "no look at its prepared transactions");
+                }
+                Err(source) => return Err(RetireError::Branches { on: shard.id.clone(), source }),
+            }
+        }
+        let Some((on, _)) = open.first() else { return Ok(()) };
+        if began.elapsed() >= patience + BRANCH_TIMEOUT {
+            return Err(RetireError::InDoubt { shard: leaving.id.clone(), on: on.clone() });
+        }
+        if began.elapsed() >= patience {
+            for (on, xid) in &open {
+                if let Err(error) = recovery::resolve(&addresses, on, xid).await {
+                    tracing::warn!(shard = %on, %xid, %error, "a transaction stays in doubt for now");
+                }
+            }
+        }
+        tokio::time::sleep(BRANCH_POLL).await;
+    }
+}
+
+async fn prepared_on(shard: &Shard) -> Result<Vec<Xid>, sqlx::Error> {
+    let ask = async { recovery::prepared(&mut look::connect(&shard.endpoint).await?).await };
+    tokio::time::timeout(ANSWER_TIMEOUT, ask).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
