@@ -20,7 +20,7 @@ use crate::cluster::ClusterError;
 use crate::scale_out::endpoint_of;
 use crate::service::Scaler;
 
-pub(crate) use look::{Found, look_for_rows};
+pub(crate) use look::{Found, connect, look_for_rows};
 
 /// How long a shard may take to tell which topology it carries.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);

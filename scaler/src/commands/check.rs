@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use backends::Instance;
 use router::session;
 use router::topology::watch::chain;
 use router::topology::{Shard, ShardId, Topology, store};
@@ -46,7 +47,8 @@ impl Finding {
 /// Prints what is wrong with the cluster; success if nothing is.
 pub async fn run(config: Config, data_dir: PathBuf, json: bool) -> anyhow::Result<ExitCode> {
     let mut findings = Vec::new();
-    let seeds = seeds(&config, &data_dir, &mut findings).await?;
+    let instances = instances(&config, &data_dir, &mut findings).await;
+    let seeds = seeds(&config, &instances)?;
     let topology = newest_topology(&seeds, &mut findings).await;
     match &topology {
         Some(topology) => {
@@ -63,6 +65,7 @@ pub async fn run(config: Config, data_dir: PathBuf, json: bool) -> anyhow::Resul
             }
             surroundings::prometheus(&config, topology, &mut findings).await;
             surroundings::backend(&config, &data_dir, topology, &mut findings).await;
+            surroundings::orphans(&config, &instances, topology, &mut findings).await;
         }
         None => findings.push(Finding::new(
             Severity::Warning,
@@ -103,27 +106,29 @@ fn as_text(findings: &[Finding], topology: Option<&Topology>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// What the backend runs. One that has never run here has nothing to list, and is not to leave files behind.
+async fn instances(config: &Config, data_dir: &Path, findings: &mut Vec<Finding>) -> Vec<Instance> {
+    if !config.shards.is_empty() && !data_dir.exists() {
+        return Vec::new();
+    }
+    let listed = async { backend::provisioner(config, data_dir)?.list(&config.cluster).await };
+    listed.await.unwrap_or_else(|error| {
+        findings.push(Finding::new(
+            Severity::Warning,
+            "backend",
+            format!("its instances cannot be listed: {}", chain(&error)),
+            "until that is mended no shard can be added",
+        ));
+        Vec::new()
+    })
+}
+
 /// The configured shards, and those that the backend runs.
-async fn seeds(config: &Config, data_dir: &Path, findings: &mut Vec<Finding>) -> anyhow::Result<Vec<Shard>> {
+fn seeds(config: &Config, instances: &[Instance]) -> anyhow::Result<Vec<Shard>> {
     let mut seeds = config.shards.clone();
-    let owner = config.cluster.clone();
-    // One that has never run here has nothing to list, and is not to leave files behind.
-    if config.shards.is_empty() || data_dir.exists() {
-        let listed = async { backend::provisioner(config, data_dir)?.list(&owner).await };
-        match listed.await {
-            Ok(instances) => {
-                for instance in instances {
-                    if let Ok(endpoint) = endpoint_of(&instance) {
-                        seeds.push(Shard { id: ShardId::new(instance.name.as_str())?, endpoint });
-                    }
-                }
-            }
-            Err(error) => findings.push(Finding::new(
-                Severity::Warning,
-                "backend",
-                format!("its instances cannot be listed: {}", chain(&error)),
-                "until that is mended no shard can be added",
-            )),
+    for instance in instances {
+        if let Ok(endpoint) = endpoint_of(instance) {
+            seeds.push(Shard { id: ShardId::new(instance.name.as_str())?, endpoint });
         }
     }
     let hint = "no shards: name them under `shards`, or give the --data-dir of a running `up`";

@@ -41,7 +41,8 @@ impl Site {
         command
     }
 
-    async fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+    /// Exit code, standard output, standard error.
+    pub async fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         outcome(self.command(arguments).output().await.unwrap())
     }
 

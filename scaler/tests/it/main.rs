@@ -20,6 +20,8 @@ mod differential;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+mod drain;
+#[cfg(test)]
 mod front;
 #[cfg(test)]
 mod history;

@@ -148,7 +148,7 @@ async fn containers_are_shards_of_a_router_on_the_host() {
     }
 }
 
-async fn stop(mut up: Child) {
+pub async fn stop(mut up: Child) {
     kill(Pid::from_raw(i32::try_from(up.id().unwrap()).unwrap()), Signal::SIGTERM).unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(30), up.wait()).await.unwrap().unwrap();
     assert!(ended.success(), "{ended}");

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use backends::{InstanceName, InstanceSpec};
+use backends::{Instance, InstanceName, InstanceSpec, InstanceState};
+use router::slots::SlotSet;
 use router::topology::Topology;
 use router::topology::watch::chain;
 
@@ -11,7 +12,9 @@ use super::super::{backend, prometheus_client};
 use super::{Finding, Severity};
 use crate::config::{BackendKind, Config};
 use crate::prometheus::{MetricSource, Unknown};
-use crate::scale_out::next_shard;
+use crate::retire::{Found, connect, look_for_rows};
+use crate::scale_out::{endpoint_of, next_shard};
+use crate::settle;
 
 /// Asks the configured Prometheus for what the rules are made of. One that `up` starts is its own business.
 pub(super) async fn prometheus(config: &Config, topology: &Topology, findings: &mut Vec<Finding>) {
@@ -77,5 +80,44 @@ pub(super) async fn backend(config: &Config, data_dir: &Path, topology: &Topolog
             problem,
             "until that is mended the scaler cannot scale out",
         ));
+    }
+}
+
+/// Instances of the backend that are no shard: what an addition or a drain left, or makes right now.
+pub(super) async fn orphans(config: &Config, instances: &[Instance], topology: &Topology, findings: &mut Vec<Finding>) {
+    for orphan in settle::orphans(topology, &config.shards, instances) {
+        if orphan.state == InstanceState::Creating {
+            let problem = "belongs to no shard and is half-made";
+            let remedy = "the running scaler finishes or removes it";
+            findings.push(Finding::new(Severity::Note, &orphan.id, problem, remedy));
+            continue;
+        }
+        let looked = async {
+            let endpoint = endpoint_of(&orphan).map_err(|error| chain(&error))?;
+            let mut connection = connect(&endpoint).await.map_err(|error| chain(&error))?;
+            let found = look_for_rows(&mut connection, &config.layout, &SlotSet::empty()).await;
+            found.map_err(|error| chain(&error))
+        };
+        findings.push(match looked.await {
+            Ok(None) => Finding::new(
+                Severity::Note,
+                &orphan.id,
+                "belongs to no shard and holds no rows",
+                "it is about to join, or the running scaler destroys it",
+            ),
+            Ok(Some(Found { table, rows })) => Finding::new(
+                Severity::Warning,
+                &orphan.id,
+                format!("belongs to no shard and holds {rows} rows of table {table}"),
+                "save what you need and drop the table there: the scaler then destroys it, at its next start or within \
+                 ten minutes",
+            ),
+            Err(problem) => Finding::new(
+                Severity::Warning,
+                &orphan.id,
+                format!("belongs to no shard and cannot be looked at: {problem}"),
+                "start its server: the scaler destroys it once it is known to hold no rows",
+            ),
+        });
     }
 }
