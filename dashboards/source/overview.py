@@ -21,12 +21,12 @@ FAILURES = 'reason=~"overloaded|shard_unavailable|timeout|outcome_unknown|intern
 def action_in_progress():
     phases = " or ".join(
         f'(max({X}_scaler_action_phase{{{CLUSTER},phase="{name}"}}) == 1) * {number}'
-        for number, name in enumerate(["create", "join", "move", "undo"], 1)
+        for number, name in enumerate(["create", "join", "move", "undo", "retire", "destroy"], 1)
     )
     return timeline(
-        "Action in progress", "The phases of adding a shard: create the server, join it, move rows; undo takes all of it back.",
+        "Action in progress", "The phases of adding a shard: create the server, join it, move rows; undo takes all of it back. A drain moves rows, retires the shard and destroys its server.",
         q(f"({phases}) or vector(0)", "action"),
-        states((0, "none", GREY), (1, "create", BLUE), (2, "join", BLUE), (3, "move", GREEN), (4, "undo", RED)), height=4,
+        states((0, "none", GREY), (1, "create", BLUE), (2, "join", BLUE), (3, "move", GREEN), (4, "undo", RED), (5, "retire", BLUE), (6, "destroy", BLUE)), height=4,
     )
 
 

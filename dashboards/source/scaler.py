@@ -41,6 +41,8 @@ def build():
                        q(f"time() - max({X}_scaler_last_evaluation_timestamp_seconds{{{CLUSTER}}})", "ago"), steps((None, GREEN), (60, AMBER), (180, RED))),
                 number("Cooldown left", "After a rebalance the scaler rests, so that its effect is seen before the next.", "s",
                        q(f'clamp_min(max({X}_scaler_cooldown_until_timestamp_seconds{{{CLUSTER},direction="out"}}) - time(), 0)', "left"), steps((None, GREEN), (1, BLUE))),
+                number("Orphans", "Servers that belong to no shard and were left as they are, because they hold rows or could not be looked at: `sql-autoscaler check` names them.", "short",
+                       q(f"max({X}_scaler_orphans{{{CLUSTER}}})", "orphans"), steps((None, GREEN), (1, AMBER))),
                 number("Room for shards", "How many may still be added. At 0 the scaler only tells that it would: the runbook's AtMaxShards.", "short",
                        q(f'max({X}_scaler_shards_max{{{CLUSTER}}}) - max({X}_scaler_shards{{{CLUSTER},state="desired"}})', "left"), steps((None, RED), (1, AMBER), (2, GREEN))),
             ),

@@ -228,7 +228,7 @@ async fn patiently<T, F: Future<Output = Result<T, RetireError>>>(
     let mut pause = Duration::from_millis(500);
     for number in 1..ATTEMPTS {
         match attempt().await {
-            Err(error) if !error.keeps_server() => {
+            Err(error) if error.may_pass() => {
                 let error = router::topology::watch::chain(&error);
                 tracing::warn!(%shard, attempt = number, error, "taking the shard away will be tried again");
             }

@@ -95,6 +95,12 @@ impl RetireError {
             | RetireError::Name(_) => false,
         }
     }
+
+    /// Whether the next attempt may come further without anybody's doing: a server that does not answer may only be
+    /// starting.
+    pub(crate) fn may_pass(&self) -> bool {
+        !self.keeps_server() || matches!(self, RetireError::Unseen { .. })
+    }
 }
 
 /// Publishes the topology without a shard that owns nothing. One that is in no topology any more is fine.

@@ -72,7 +72,7 @@ impl Failure {
                 ErrorClass::Quota | ErrorClass::Program | ErrorClass::Permanent => Duration::from_secs(300),
             },
             Failure::Cluster(_) | Failure::Topology(_) | Failure::Catalogue(_) => Duration::from_secs(15),
-            Failure::Retire(error) if !error.keeps_server() => Duration::from_secs(15),
+            Failure::Retire(error) if error.may_pass() => Duration::from_secs(15),
             Failure::Move(_) | Failure::NoAddress | Failure::Name(_) | Failure::Refused(_) | Failure::Retire(_) => {
                 Duration::from_secs(60)
             }
@@ -152,7 +152,7 @@ pub(crate) async fn execute(scaler: &Arc<Scaler>, plan: &Plan) -> Result<(), Fai
             let copies = plan.transfers.iter().flat_map(|transfer| transfer.slots.iter()).collect();
             match undo(scaler, &plan.shard, &operation, &copies).await {
                 Ok(()) => Err(failure),
-                Err(Failure::Retire(kept)) if kept.keeps_server() => {
+                Err(Failure::Retire(kept)) if !kept.may_pass() => {
                     let error = router::topology::watch::chain(&failure);
                     tracing::error!(shard = %plan.shard, error, "adding a shard failed, and its server is left");
                     Err(Failure::Retire(kept))
@@ -236,8 +236,11 @@ pub(crate) async fn record_reports(
 /// `copies`: the slots that were to move to it. What it has of them was copied there, because it never owned any.
 async fn undo(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str, copies: &SlotSet) -> Result<(), Failure> {
     scaler.metrics.action_phase("undo");
-    let settings = scaler.move_settings();
-    moves::recover(&scaler.cluster, &scaler.config.layout, &settings, &scaler.progress_sink()).await?;
+    // The sweep of a recovery needs every shard, and the new one may be what is gone.
+    if !scaler.cluster.topology().moves().is_empty() {
+        let settings = scaler.move_settings();
+        moves::recover(&scaler.cluster, &scaler.config.layout, &settings, &scaler.progress_sink()).await?;
+    }
     let topology = scaler.cluster.topology();
     if topology.shard(shard).is_some() && !topology.owned(shard).is_empty() {
         // The switch had happened, and the shard serves.
@@ -273,7 +276,7 @@ pub(crate) async fn take_back(scaler: &Arc<Scaler>, action: &Action) -> Result<(
             (Outcome::Succeeded, "finished after a restart".to_owned())
         }
         Ok(()) => (Outcome::Undone, "undone after a restart".to_owned()),
-        Err(Failure::Retire(kept)) if kept.keeps_server() => {
+        Err(Failure::Retire(kept)) if !kept.may_pass() => {
             (Outcome::Failed, router::topology::watch::chain(&Failure::Retire(kept)))
         }
         Err(failure) => return Err(failure),
