@@ -163,8 +163,8 @@ fn calm_without(scale_in: &ScaleIn, rules: &[RuleStatus], cluster: &ClusterView,
     nearest
 }
 
-/// When shards may be taken away again, also where that lies in the past.
 impl PolicyState {
+    /// When shards may be taken away again, also where that lies in the past; `None` also if that is switched off.
     pub fn scale_in_cooldown_until(&self, cooldown: Duration, scale_in: Option<&ScaleIn>) -> Option<Timestamp> {
         let ended = self.last_action_ended?;
         scale_in.map(|scale_in| after(ended, cooldown.max(scale_in.cooldown)))
