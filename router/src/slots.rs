@@ -1,8 +1,12 @@
 //! The keyspace: 16,384 slots, sets of them, and the map that gives each slot one owner.
 
+mod halve;
+
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use self::halve::{SlotLoad, Unsplittable, check_splittable, plan_half_by_load};
 
 /// How many slots the keyspace has. A power of two, so that `CRC32(key) & 16383` is the slot in SQL too.
 pub const SLOT_COUNT: u16 = 16_384;
@@ -188,7 +192,7 @@ pub fn plan_share_for_newcomer(owned: &[&SlotSet]) -> Vec<SlotSet> {
     given
 }
 
-/// The upper half of a shard's slots: what a hot shard gives to a new one.
+/// The upper half of a shard's slots: what a hot shard gives to a new one if it is not known what is asked of them.
 pub fn plan_half(owned: &SlotSet) -> SlotSet {
     highest(owned, owned.len() / 2)
 }
