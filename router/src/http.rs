@@ -26,7 +26,7 @@ use crate::sql::{Param, SqlError};
 /// The interface's description, kept by hand; a test compares it with the routes.
 const OPENAPI: &str = include_str!("http/openapi.json");
 
-const ROUTES: [(&str, &str); 8] = [
+const ROUTES: [(&str, &str); 9] = [
     ("POST", "/query"),
     ("POST", "/explain"),
     ("GET", "/health"),
@@ -34,6 +34,7 @@ const ROUTES: [(&str, &str); 8] = [
     ("GET", "/metrics"),
     ("GET", "/topology"),
     ("POST", "/topology/refresh"),
+    ("GET", "/slots"),
     ("GET", "/openapi.json"),
 ];
 
@@ -90,6 +91,7 @@ async fn respond(
             router.refresh().await;
             topology(router)
         }
+        ("GET", "/slots") => json_response(StatusCode::OK, &router.slot_load()),
         ("GET", "/openapi.json") => typed_response(StatusCode::OK, "application/json", OPENAPI.into()),
         _ => no_route(router, path),
     }

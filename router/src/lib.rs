@@ -25,6 +25,7 @@ pub mod schema;
 mod sequences;
 pub mod session;
 pub mod shards;
+pub mod slot_load;
 pub mod slots;
 pub mod topology;
 pub mod transaction;

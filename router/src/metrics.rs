@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::plan::Route;
@@ -66,6 +66,7 @@ pub struct Metrics {
     active: IntGauge,
     retries: IntCounterVec,
     gathered_rows: IntCounterVec,
+    slot_queries: IntCounter,
     rereads: IntCounterVec,
     transactions: IntCounterVec,
     branches: IntCounterVec,
@@ -108,6 +109,12 @@ impl Metrics {
             descriptions.borrow_mut().push(Description::of("gauge", &family));
             Ok::<_, prometheus::Error>(family)
         };
+        let slot_queries = IntCounter::new(
+            "sql_autoscaler_router_slot_queries_total",
+            "Queries counted for slots that their keys name, once for each slot; GET /slots has them slot by slot",
+        )?;
+        registry.register(Box::new(slot_queries.clone()))?;
+        descriptions.borrow_mut().push(Description::of("counter", &slot_queries));
         let build = gauge("sql_autoscaler_router_build_info", "Always 1", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let mut metrics = Metrics {
@@ -170,6 +177,7 @@ impl Metrics {
                 "Sessions whose open transaction was rolled back because nobody used them",
                 &[],
             )?,
+            slot_queries,
             epoch,
             active,
             registry,
@@ -217,6 +225,16 @@ impl Metrics {
         if let Some(reason) = failure {
             self.shard_errors.with_label_values(&[shard.as_str(), reason]).inc();
         }
+    }
+
+    /// All statements that were sent to a shard.
+    pub fn sent_to_shard(&self, shard: &ShardId) -> u64 {
+        self.shard_queries.with_label_values(&[shard.as_str(), "primary"]).get()
+    }
+
+    /// A statement named so many slots.
+    pub fn named_slots(&self, slots: u64) {
+        self.slot_queries.inc_by(slots);
     }
 
     /// Rows copied to one shard for one read.

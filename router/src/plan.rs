@@ -70,6 +70,9 @@ pub struct Plan {
     pub node: Node,
     /// The topology that the plan was made for.
     pub epoch: Epoch,
+    /// The slots that the statement's keys name: each once, or one for each row of an INSERT. Empty if they name none.
+    /// Load is counted by them; nothing is routed by them.
+    pub slots: Vec<Slot>,
 }
 
 /// What to do; a tree, so that later nodes can feed on others.
@@ -345,7 +348,8 @@ impl Planner<'_> {
                     _ => None,
                 });
                 let (sql, read) = frozen.as_ref().map_or((sql, read), |(sql, read)| (sql, read));
-                return self.plan_several(&Question::new(sql, read, &several));
+                let plan = self.plan_several(&Question::new(sql, read, &several))?;
+                return Ok(Plan { slots: several.slots.into_iter().collect(), ..plan });
             }
         };
         if let Node::Read(node) = &mut plan.node {
@@ -393,7 +397,10 @@ impl Planner<'_> {
                 let reason = "unsharded tables lie on the home shard".to_owned();
                 self.read_from(Route::Home, &self.topology.home().id, text, reason)
             }
-            Place::Shard { shard, reason, .. } => self.read_from(Route::Single, &shard, text, reason),
+            Place::Shard { shard, reason, slots, .. } => {
+                let plan = self.read_from(Route::Single, &shard, text, reason);
+                Plan { slots: slots.into_iter().collect(), ..plan }
+            }
             Place::Several(several) => return Err(several),
         })
     }
@@ -426,7 +433,7 @@ impl Planner<'_> {
             float_columns: Vec::new(),
             recheck: self.is_moving(shard),
         });
-        Plan { route, reason, node, epoch: self.topology.epoch() }
+        Plan { route, reason, node, epoch: self.topology.epoch(), slots: Vec::new() }
     }
 
     /// Whether rows may change owner under a statement on this shard.
@@ -457,6 +464,7 @@ impl Planner<'_> {
                 forgives_checks: false,
             }),
             epoch: self.topology.epoch(),
+            slots: Vec::new(),
         }
     }
 

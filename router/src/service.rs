@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, Semaphore};
 
-use self::literals::LiteralRows;
+use self::literals::{Counting, LiteralRows};
 use self::session::Sessions;
 use crate::definitions;
 use crate::error::QueryError;
@@ -23,6 +23,7 @@ use crate::plan::{Combine, Gather, IdsWanted, Merge, Node, Plan, Planner, Refill
 use crate::schema::Layout;
 use crate::sequences::Sequences;
 use crate::shards::Shards;
+use crate::slot_load::SlotCounters;
 use crate::sql::outline::outline;
 use crate::sql::statement::{Scope, Statement, Unsupported};
 use crate::sql::{self, Param, Sql};
@@ -165,6 +166,7 @@ pub struct Router {
     coordinator: Arc<Coordinator>,
     sequences: Sequences,
     sessions: Sessions,
+    slot_counters: SlotCounters,
     limits: Limits,
     turns: Semaphore,
 }
@@ -181,6 +183,7 @@ impl Router {
             coordinator: Arc::new(Coordinator::new(shards, metrics, config.faults)),
             sequences: Sequences::default(),
             sessions: Sessions::new(config.limits.max_sessions, config.limits.session_idle_timeout),
+            slot_counters: SlotCounters::new(Timestamp::now()),
             turns: Semaphore::new(config.limits.max_concurrent_queries),
             limits: config.limits,
         });
@@ -263,6 +266,13 @@ impl Router {
         &self.coordinator.metrics
     }
 
+    /// What was asked of each slot since the router started.
+    pub fn slot_load(&self) -> Value {
+        let topology = self.topology();
+        let shards = topology.iter().flat_map(|topology| topology.shards());
+        self.slot_counters.to_json(shards.map(|shard| (shard.id.clone(), self.metrics().sent_to_shard(&shard.id))))
+    }
+
     pub fn render_metrics(&self) -> Vec<u8> {
         let topology = self.topology();
         let active = self.limits.max_concurrent_queries.saturating_sub(self.turns.available_permits());
@@ -308,6 +318,7 @@ impl Router {
         /// Ids that rows have already are drawn when rows came past the router.
         const MOST_DRAWS: u32 = 3;
         let started = Instant::now();
+        let sink = &mut Counting { sink, rows: 0 };
         let mut unmergeable = None;
         let mut drawn: Option<Drawn> = None;
         let mut draws = 0;
@@ -351,7 +362,9 @@ impl Router {
                 }
                 continue;
             }
-            match self.carry_out(&plan, attempt, sink).await {
+            let outcome = self.carry_out(&plan, attempt, sink).await;
+            self.count_load(&plan.0, &outcome, sink.rows);
+            match outcome {
                 Err(QueryError::Moved(shard)) if attempt.transaction.is_none() => {
                     if Instant::now() > attempt.deadline {
                         return Err(QueryError::KeptMoving);
@@ -389,6 +402,18 @@ impl Router {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Counts a statement that a shard has worked on, also in vain.
+    fn count_load(&self, plan: &Plan, outcome: &Result<Option<Written>, QueryError>, rows_returned: u64) {
+        let rows = match outcome {
+            Ok(Some(written)) => written.rows_affected,
+            Ok(None) => rows_returned,
+            Err(QueryError::Database { .. }) => 0,
+            Err(_) => return,
+        };
+        let queries = self.slot_counters.count(&plan.slots, rows);
+        self.metrics().named_slots(queries);
     }
 
     /// The ids that an INSERT takes from a sequence, and the statement with them.

@@ -72,13 +72,14 @@ impl Planner<'_> {
                 let reason = "the sharding key equals NULL, which no row does".to_owned();
                 Ok(self.write_to(Route::Single, self.home().clone(), sql.text.clone(), false, reason))
             }
-            Place::Shard { shard, reason, slots } => {
+            Place::Shard { shard, reason, slots, is_only_owner } => {
                 if table.kind == TableKind::Unsharded && shard != *self.home() {
                     return self.reads_stay_on(&change.scopes, self.home()).map(|()| self.plan_home_write(sql));
                 }
-                let moving = slots.is_none_or(|slots| self.any_moving(&slots));
+                let moving = is_only_owner || self.any_moving(&slots);
                 let route = if table.kind == TableKind::Unsharded { Route::Home } else { Route::Single };
                 let mut plan = self.write_to(route, shard.clone(), sql.text.clone(), moving, reason);
+                plan.slots = slots.into_iter().collect();
                 if self.only_owner().is_none()
                     && let Node::Write(node) = &mut plan.node
                 {
@@ -153,6 +154,7 @@ impl Planner<'_> {
             reason: several.reason.clone(),
             node: Node::Write(node),
             epoch: self.topology.epoch(),
+            slots: several.slots.iter().copied().collect(),
         })
     }
 
@@ -267,6 +269,7 @@ impl Planner<'_> {
             reason: format!("every shard has all rows of {}", table.name),
             node: Node::Write(node),
             epoch: self.topology.epoch(),
+            slots: Vec::new(),
         })
     }
 

@@ -78,8 +78,10 @@ impl Planner<'_> {
         };
         match (only_owner, slots) {
             (Some(shard), slots) => {
-                let moving = slots.is_none_or(|slots| self.any_moving(&slots));
-                Ok(self.write_to(Route::Single, shard, sql.text.clone(), moving, "one shard owns every row".to_owned()))
+                let moving = slots.as_ref().is_none_or(|slots| self.any_moving(slots));
+                let reason = "one shard owns every row".to_owned();
+                let plan = self.write_to(Route::Single, shard, sql.text.clone(), moving, reason);
+                Ok(Plan { slots: slots.unwrap_or_default(), ..plan })
             }
             (None, None) => self.plan_refill(sql, insert),
             (None, Some(slots)) => self.plan_rows(sql, insert, table, &slots),
@@ -134,7 +136,8 @@ impl Planner<'_> {
             rows: if is_split { single_rows(sql, &text, slots, columns.as_deref(), self) } else { Vec::new() },
             forgives_checks: is_split && insert.ignores && self.schema.is_mariadb(),
         };
-        Ok(Plan { route, reason, node: Node::Write(node), epoch: self.topology.epoch() })
+        let epoch = self.topology.epoch();
+        Ok(Plan { route, reason, node: Node::Write(node), epoch, slots: slots.to_vec() })
     }
 
     fn plan_reference_insert(&self, sql: &Sql, insert: &Insert, table: &Table) -> Result<Plan, Refusal> {
@@ -175,6 +178,8 @@ impl Planner<'_> {
             route: plan.route,
             reason: format!("{}; the selected rows are inserted where they belong", plan.reason),
             epoch: plan.epoch,
+            // Those of its rows are named when they are known.
+            slots: Vec::new(),
             node: Node::Refill(Refill {
                 source: Box::new(plan),
                 head: sql.text[..range.start].to_owned(),

@@ -17,8 +17,10 @@ pub(super) enum Place {
     Shard {
         shard: ShardId,
         reason: String,
-        /// The slots that the keys name; `None`: the shard is the only owner.
-        slots: Option<BTreeSet<Slot>>,
+        /// The slots that the keys name.
+        slots: BTreeSet<Slot>,
+        /// Rows of any slot may matter, as the shard is the only owner and no key had to be named.
+        is_only_owner: bool,
     },
     Several(Several),
 }
@@ -29,6 +31,8 @@ pub(super) struct Several {
     pub shards: Vec<ShardId>,
     pub route: Route,
     pub reason: String,
+    /// The slots that the keys name; empty if they do not pin every table.
+    pub slots: BTreeSet<Slot>,
 }
 
 /// A table use, by scope and position.
@@ -40,7 +44,8 @@ pub(super) type Pins = BTreeMap<(usize, usize, String), Vec<KeyLiteral>>;
 impl Planner<'_> {
     pub(super) fn place(&self, scopes: &[Scope]) -> Result<Place, Refusal> {
         if let Some(shard) = self.only_owner().filter(|shard| *shard == self.topology.home().id) {
-            return Ok(Place::Shard { shard, reason: "one shard owns every row".to_owned(), slots: None });
+            let reason = "one shard owns every row".to_owned();
+            return Ok(Place::Shard { shard, reason, slots: self.named_slots(scopes), is_only_owner: true });
         }
         let mut sharded: Vec<(Use, &str, KeyType)> = Vec::new();
         let mut unsharded = false;
@@ -91,7 +96,29 @@ impl Planner<'_> {
             shards: self.all_owners(),
             route: Route::Scatter,
             reason: format!("no condition pins `{key}`, the sharding key of {alias}, to exact values"),
+            slots: BTreeSet::new(),
         }
+    }
+
+    /// The slots that the keys name where none has to be; empty if they do not pin every sharded table.
+    fn named_slots(&self, scopes: &[Scope]) -> BTreeSet<Slot> {
+        let tables = scopes.iter().enumerate().flat_map(|(scope_index, scope)| {
+            scope.tables.iter().enumerate().map(move |(table_index, used)| ((scope_index, table_index), used))
+        });
+        let sharded = tables.filter_map(|(place, used)| {
+            let (key, key_type) = self.schema.table(&used.table.name)?.shard_key()?;
+            Some((place, key, key_type))
+        });
+        let mut pins = None;
+        let mut slots = BTreeSet::new();
+        for ((scope, table), key, key_type) in sharded {
+            let pinned = pins.get_or_insert_with(|| self.pins(scopes)).get(&(scope, table, key.to_lowercase()));
+            match pinned.and_then(|literals| exact_slots(literals, key_type)) {
+                Some(found) => slots.extend(found),
+                None => return BTreeSet::new(),
+            }
+        }
+        slots
     }
 
     /// The shards whose rows of one use of a table can matter, by `pins`.
@@ -126,16 +153,17 @@ impl Planner<'_> {
             ([], _) => Place::Any,
             ([shard], [slot]) => {
                 let reason = format!("the sharding key is in slot {slot}, which {shard} owns");
-                Place::Shard { shard: shard.clone(), reason, slots: Some(slots) }
+                Place::Shard { shard: shard.clone(), reason, slots, is_only_owner: false }
             }
             ([shard], _) => {
                 let reason = format!("every sharding key named lies on {shard}");
-                Place::Shard { shard: shard.clone(), reason, slots: Some(slots) }
+                Place::Shard { shard: shard.clone(), reason, slots, is_only_owner: false }
             }
             (several, _) => Place::Several(Several {
                 shards: several.to_vec(),
                 route: Route::Multi,
                 reason: format!("the sharding keys named lie on {} shards", several.len()),
+                slots,
             }),
         }
     }
