@@ -43,11 +43,14 @@ def build():
             ),
             row(
                 "What the routers see",
-                lines("Durations", "How long the shard took for a statement.", "s", quantiles(f"{X}_router_backend_query_duration_seconds", SHARD), empty="no statement was sent to the shard in the time shown"),
+                lines("Durations", "How long the shard took for a statement.", "s", quantiles(f"{X}_router_backend_query_duration_seconds", SHARD), width=6, empty="no statement was sent to the shard in the time shown"),
                 lines("Failed statements", "Statements that the shard did not carry out, by reason.", "ops",
-                      q(f"sum by (reason) (rate({X}_router_backend_errors_total{{{SHARD}}}[$__rate_interval]))", "{{reason}}"), stack=True, empty="no statement failed on the shard"),
+                      q(f"sum by (reason) (rate({X}_router_backend_errors_total{{{SHARD}}}[$__rate_interval]))", "{{reason}}"), width=6, stack=True, empty="no statement failed on the shard"),
+                lines("Share of the hottest slot", "The part of what routers ask of the shard that goes to its hottest slot. Above 80 % no split relieves the shard: the runbook's Unsplittable.", "percentunit",
+                      q(f"max by (shard) ({X}_shard_hottest_slot_ratio{{{SHARD}}})", "hottest slot"), thresholds=steps((None, GREEN), (0.5, AMBER), (0.8, RED)), max=1, width=6,
+                      empty="within the last minute too little was asked of the shard"),
                 lines("Confirmed by routers", "Routers that confirmed the shard's epoch within 5 s. One that did not answers shard_unavailable for its rows.", "short",
-                      q(f"sum({X}_router_shard_up{{{SHARD}}})", "routers")),
+                      q(f"sum({X}_router_shard_up{{{SHARD}}})", "routers"), width=6),
             ),
             row(
                 "What the server says",

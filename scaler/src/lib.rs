@@ -22,4 +22,5 @@ pub mod rules;
 pub mod scale_out;
 pub mod service;
 mod settle;
+pub mod slot_load;
 pub mod up;

@@ -176,6 +176,16 @@ impl Metrics {
         }
     }
 
+    /// The part of a shard's load that its hottest slot has, 0 to 1, if it is known.
+    pub fn hottest_slot(&self, shard: &ShardId, share: Option<f64>) {
+        set_or_remove(&self.families.hottest_slot, &[shard.as_str()], share);
+    }
+
+    /// How many routers did not tell in the last round what is asked of each slot.
+    pub fn silent_routers(&self, routers: usize) {
+        self.families.silent_routers.set(routers as f64);
+    }
+
     /// Removes every series of shards other than `kept`.
     pub fn forget_shards_except(&self, kept: &[ShardId]) {
         let mut shown = self.shown();

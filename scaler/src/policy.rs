@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use router::slots::Unsplittable;
 use router::topology::{ShardId, Topology};
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,7 @@ pub use self::scale_in::{Calm, ScaleIn};
 pub use self::state::PolicyState;
 use self::state::{Addition, Phase};
 use crate::prometheus::Unknown;
-use crate::rules::{Rule, RuleReading, Scope, Values};
+use crate::rules::{Rule, RuleReading, Scope, SplitBy, Values};
 
 /// Additions in a row that may fail to lower the load before adding stops.
 const FUTILE_ADDITIONS: u32 = 2;
@@ -115,6 +116,8 @@ pub struct ShardView {
     pub slots: usize,
     /// Why no rows can move to or from it, such as `unreachable`.
     pub trouble: Option<String>,
+    /// Why no split halves what is asked of it, as far as that is measured.
+    pub unsplittable: Option<Unsplittable>,
 }
 
 impl ClusterView {
@@ -128,12 +131,21 @@ impl ClusterView {
             id: shard.id.clone(),
             slots: topology.owned(&shard.id).len(),
             trouble: troubles.get(&shard.id).cloned(),
+            unsplittable: None,
         };
         let unfinished = topology.moves().first().map(|unfinished| format!("move {}", unfinished.id));
         ClusterView {
             shards: topology.shards().iter().map(shard).collect(),
             action_in_progress: action_in_progress.or(unfinished),
         }
+    }
+
+    /// Adds what is known of shards whose load no split halves.
+    pub fn with_unsplittable(mut self, unsplittable: &BTreeMap<ShardId, Unsplittable>) -> ClusterView {
+        for shard in &mut self.shards {
+            shard.unsplittable = unsplittable.get(&shard.id).copied();
+        }
+        self
     }
 }
 
@@ -342,8 +354,13 @@ fn obstacle(breach: &Breach, cluster: &ClusterView) -> Option<Reason> {
         None => cluster.shards.iter().find_map(troubled),
         Some(id) => {
             let shard = cluster.shards.iter().find(|shard| shard.id == *id)?;
-            let unsplittable = || Reason::Unsplittable { shard: id.clone() };
-            troubled(shard).or_else(|| (shard.slots < 2).then(unsplittable))
+            // What is asked of slots does not matter to a rule of what the shard holds.
+            let why = match (shard.slots, breach.split_by) {
+                (0 | 1, _) => Some(Unsplittable::TooFewSlots),
+                (_, SplitBy::Load) => shard.unsplittable,
+                (_, SplitBy::Slots) => None,
+            };
+            troubled(shard).or_else(|| Some(Reason::Unsplittable { shard: id.clone(), why: why? }))
         }
     }
 }

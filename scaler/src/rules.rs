@@ -40,6 +40,17 @@ pub enum Unit {
     Plain,
 }
 
+/// What has to be halved for a rule's value to fall when a shard is split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitBy {
+    /// What is asked of the shard's slots.
+    #[default]
+    Load,
+    /// The number of its slots, and with it what the shard holds.
+    Slots,
+}
+
 /// What a rule is made of, not yet checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +69,8 @@ pub struct RuleSpec {
     #[serde(rename = "for")]
     pub for_: Duration,
     pub unit: Unit,
+    #[serde(default)]
+    pub split_by: SplitBy,
 }
 
 /// A rule that can be evaluated.
@@ -145,6 +158,10 @@ impl Rule {
         self.spec.unit
     }
 
+    pub fn split_by(&self) -> SplitBy {
+        self.spec.split_by
+    }
+
     /// How far back the expression looks: for so long after an action its value still tells of the time before.
     pub fn lookback(&self) -> Duration {
         self.lookback
@@ -197,6 +214,7 @@ mod tests {
             threshold: 1.0,
             for_: Duration::ZERO,
             unit: Unit::Plain,
+            split_by: SplitBy::Load,
         }
     }
 

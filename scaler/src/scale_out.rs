@@ -23,20 +23,26 @@ use crate::catalogue::{Action, CatalogueError, NewAction, Outcome};
 use crate::cluster::ClusterError;
 use crate::moves::{self, MoveError, MoveReport};
 use crate::retire::{self, RetireError};
+use crate::rules::SplitBy;
 use crate::service::Scaler;
+use crate::slot_load::SlotLoads;
 
 /// A shard to be added, and what it takes from whom.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
     pub shard: ShardId,
+    /// Why these slots, for people.
+    pub reason: String,
     pub transfers: Vec<PlannedTransfer>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlannedTransfer {
     pub source: ShardId,
     pub slots: SlotSet,
     pub slot_count: usize,
+    /// Of what is asked of the source, the part that is expected to go with the slots; `None` if it is not known.
+    pub load_percent: Option<f64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +86,14 @@ impl Failure {
     }
 }
 
-/// What adding a shard would do: half of `source`'s slots, or an even share of everybody's.
-pub fn plan(topology: &Topology, source: Option<&ShardId>, max_shards: usize) -> Result<Plan, String> {
+/// What adding a shard would do: half of `source`'s load or slots, or an even share of everybody's slots.
+pub fn plan(
+    topology: &Topology,
+    source: Option<&ShardId>,
+    split_by: SplitBy,
+    loads: &SlotLoads,
+    max_shards: usize,
+) -> Result<Plan, String> {
     if topology.shards().len() >= max_shards {
         return Err(format!("there are {} shards already, as many as max_shards allows", topology.shards().len()));
     }
@@ -90,26 +102,63 @@ pub fn plan(topology: &Topology, source: Option<&ShardId>, max_shards: usize) ->
     }
     let owned: Vec<(ShardId, SlotSet)> =
         topology.owning_shards().iter().map(|shard| (shard.id.clone(), topology.owned(&shard.id))).collect();
-    let given: Vec<(ShardId, SlotSet)> = match source {
+    let (given, reason): (Vec<(ShardId, SlotSet)>, String) = match source {
         Some(source) => {
             let (_, slots) =
                 owned.iter().find(|(shard, _)| shard == source).ok_or_else(|| format!("{source} owns no slots"))?;
-            vec![(source.clone(), plan_half(slots))]
+            let (half, reason) = half_of(source, slots, split_by, loads)?;
+            (vec![(source.clone(), half)], reason)
         }
         None => {
             let shares = plan_share_for_newcomer(&owned.iter().map(|(_, slots)| slots).collect::<Vec<_>>());
-            owned.iter().map(|(shard, _)| shard.clone()).zip(shares).collect()
+            let reason = "every shard gives of its slots, so that all have equally many".to_owned();
+            (owned.iter().map(|(shard, _)| shard.clone()).zip(shares).collect(), reason)
         }
+    };
+    let load_percent = |source: &ShardId, slots: &SlotSet| {
+        let load = loads.of_shard(source, &topology.owned(source)).ok()?;
+        Some((load.share_of(slots) * 1000.0).round() / 10.0)
     };
     let transfers: Vec<PlannedTransfer> = given
         .into_iter()
         .filter(|(_, slots)| !slots.is_empty())
-        .map(|(source, slots)| PlannedTransfer { source, slot_count: slots.len(), slots })
+        .map(|(source, slots)| PlannedTransfer {
+            load_percent: load_percent(&source, &slots),
+            source,
+            slot_count: slots.len(),
+            slots,
+        })
         .collect();
     if transfers.is_empty() {
         return Err("no shard has a slot to give".to_owned());
     }
-    Ok(Plan { shard: next_shard(topology)?, transfers })
+    Ok(Plan { shard: next_shard(topology)?, reason, transfers })
+}
+
+/// What a hot shard gives, and why that.
+fn half_of(
+    source: &ShardId,
+    owned: &SlotSet,
+    split_by: SplitBy,
+    loads: &SlotLoads,
+) -> Result<(SlotSet, String), String> {
+    let by_count = |why: String| Ok((plan_half(owned), format!("{source} gives half of its slots, {why}")));
+    if split_by == SplitBy::Slots {
+        return by_count("as what it holds is to be halved, whatever is asked for".to_owned());
+    }
+    let load = match loads.of_shard(source, owned) {
+        Ok(load) => load,
+        Err(unmeasured) => return by_count(format!("as it is not known what is asked of each: {unmeasured}")),
+    };
+    load.check_splittable(owned).map_err(|why| format!("a split of {source} would not help: {why}"))?;
+    let witnesses = load.witnesses();
+    match load.plan_half(owned) {
+        Ok(half) => {
+            let percent = load.share_of(&half) * 100.0;
+            Ok((half, format!("{source} gives the slots of {percent:.0} % of its load, as measured by {witnesses}")))
+        }
+        Err(why) => by_count(format!("as {why}, but only as measured by {witnesses}")),
+    }
 }
 
 /// `shard-N`, N one above the highest.
@@ -320,25 +369,64 @@ mod tests {
             .unwrap()
     }
 
+    fn plan_without_load(topology: &Topology, source: Option<&ShardId>, max_shards: usize) -> Result<Plan, String> {
+        plan(topology, source, SplitBy::Load, &SlotLoads::new(&[]), max_shards)
+    }
+
     #[test]
-    fn a_hot_shard_gives_half_of_its_slots() {
+    fn a_hot_shard_of_unknown_load_gives_half_of_its_slots() {
         let source = ShardId::new("shard-2").unwrap();
-        let plan = plan(&topology(2), Some(&source), 16).unwrap();
+        let plan = plan_without_load(&topology(2), Some(&source), 16).unwrap();
         assert_eq!(plan.shard.as_str(), "shard-3");
         assert_eq!(plan.transfers.len(), 1);
         assert_eq!((plan.transfers[0].source.as_str(), plan.transfers[0].slot_count), ("shard-2", 4096));
+        assert_eq!(plan.transfers[0].load_percent, None);
+        insta::assert_snapshot!(plan.reason, @"shard-2 gives half of its slots, as it is not known what is asked of each: there is no router to ask");
+    }
+
+    /// What a router tells of a shard's slots: queries within ten seconds.
+    fn loads(queries: &[(u16, u64)]) -> SlotLoads {
+        let mut loads = SlotLoads::new(&["a".to_owned()]);
+        let start = Instant::now();
+        for (seconds, factor) in [(0, 0), (10, 1)] {
+            let slots: std::collections::BTreeMap<u16, (u64, u64)> =
+                queries.iter().map(|&(slot, queries)| (slot, (queries * factor, 0))).collect();
+            let counters = json!({ "since": "2026-03-01T12:00:00Z", "slots": slots, "shards": {} });
+            loads.take(vec![(Ok(serde_json::from_value(counters).unwrap()), start + Duration::from_secs(seconds))]);
+        }
+        loads
+    }
+
+    #[test]
+    fn a_hot_shard_gives_half_of_its_load() {
+        let source = ShardId::new("shard-1").unwrap();
+        let loads = loads(&[(7, 300), (9, 300), (4000, 300), (8000, 300)]);
+        let by_load = plan(&topology(2), Some(&source), SplitBy::Load, &loads, 16).unwrap();
+        insta::assert_snapshot!(serde_json::to_string(&by_load).unwrap(), @r#"{"shard":"shard-3","reason":"shard-1 gives the slots of 50 % of its load, as measured by the router","transfers":[{"source":"shard-1","slots":"0-3999","slot_count":4000,"load_percent":50.0}]}"#);
+        let by_slots = plan(&topology(2), Some(&source), SplitBy::Slots, &loads, 16).unwrap();
+        insta::assert_snapshot!(serde_json::to_string(&by_slots).unwrap(), @r#"{"shard":"shard-3","reason":"shard-1 gives half of its slots, as what it holds is to be halved, whatever is asked for","transfers":[{"source":"shard-1","slots":"4096-8191","slot_count":4096,"load_percent":25.0}]}"#);
+    }
+
+    #[test]
+    fn a_lone_hot_slot_is_not_moved_for_its_load() {
+        let source = ShardId::new("shard-1").unwrap();
+        let loads = loads(&[(7, 3000), (9, 300)]);
+        let refused = plan(&topology(2), Some(&source), SplitBy::Load, &loads, 16).unwrap_err();
+        insta::assert_snapshot!(refused, @"a split of shard-1 would not help: slot 7 alone carries 91 % of its load");
+        let by_slots = plan(&topology(2), Some(&source), SplitBy::Slots, &loads, 16).unwrap();
+        assert_eq!(by_slots.transfers[0].slot_count, 4096);
     }
 
     #[test]
     fn without_a_hot_shard_everybody_gives_an_even_share() {
-        let plan = plan(&topology(3), None, 16).unwrap();
+        let plan = plan_without_load(&topology(3), None, 16).unwrap();
         assert_eq!(plan.transfers.iter().map(|transfer| transfer.slot_count).sum::<usize>(), 4096);
         assert_eq!(plan.transfers.len(), 3);
     }
 
     #[test]
     fn names_that_instances_have_are_passed_over() {
-        let plan = plan(&topology(2), None, 16).unwrap();
+        let plan = plan_without_load(&topology(2), None, 16).unwrap();
         let named = |taken: &[&str]| {
             let taken = taken.iter().map(|name| (*name).to_owned()).collect();
             plan.clone().avoiding(&taken).shard.to_string()
@@ -350,8 +438,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused_with_the_reason() {
-        assert!(plan(&topology(2), None, 2).unwrap_err().contains("max_shards"));
+        assert!(plan_without_load(&topology(2), None, 2).unwrap_err().contains("max_shards"));
         let stranger = ShardId::new("shard-9").unwrap();
-        assert_eq!(plan(&topology(2), Some(&stranger), 9).unwrap_err(), "shard-9 owns no slots");
+        assert_eq!(plan_without_load(&topology(2), Some(&stranger), 9).unwrap_err(), "shard-9 owns no slots");
     }
 }

@@ -27,7 +27,8 @@ use crate::moves::{MoveProgress, MoveSettings, MoveState, ProgressSink};
 use crate::observe::{Condition, InstanceUsage, Observer, ShardStatus, UsageSource};
 use crate::policy::{Action, ClusterView, Decision, Policy, PolicyError, PolicyState, RuleState, decide};
 use crate::prometheus::Prometheus;
-use crate::rules::{Rule, RuleReading};
+use crate::rules::{Rule, RuleReading, SplitBy};
+use crate::slot_load::{self, SlotLoads};
 use crate::{drain, scale_out, settle};
 
 /// Where Prometheus finds the metrics of a shard's server, as `host:port`; `None`: nowhere yet.
@@ -42,7 +43,7 @@ pub struct Parts {
     pub owner: Owner,
     pub prometheus: Prometheus,
     pub exporter_of: ExporterOf,
-    /// Where Prometheus finds the routers.
+    /// Where Prometheus finds the routers, and the scaler asks them for the load of slots.
     pub routers: Vec<String>,
     /// Tells the router that the topology changed.
     pub nudge: Arc<dyn Fn() + Send + Sync>,
@@ -72,6 +73,8 @@ pub struct Scaler {
     prometheus: Prometheus,
     exporter_of: ExporterOf,
     routers: Vec<String>,
+    /// Asks the routers.
+    client: reqwest::Client,
     rules: Vec<Rule>,
     policy: Policy,
     lease: tokio::sync::Mutex<Option<Lease>>,
@@ -79,9 +82,9 @@ pub struct Scaler {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     statuses: Vec<ShardStatus>,
+    slot_loads: SlotLoads,
     decision: Option<Decision>,
     policy: PolicyState,
     /// The action that runs, as a noun for people.
@@ -102,6 +105,26 @@ const POLICY_STATE: &str = "policy";
 
 /// Instances that were left as they are may have been emptied by somebody since.
 const ORPHANS_INTERVAL: Duration = Duration::from_secs(600);
+
+impl State {
+    fn new(routers: &[String], policy: PolicyState) -> State {
+        State {
+            statuses: Vec::new(),
+            slot_loads: SlotLoads::new(routers),
+            decision: None,
+            policy,
+            action: None,
+            task: None,
+            settle_at: None,
+            draining: None,
+            orphans: BTreeSet::new(),
+            moves: BTreeMap::new(),
+            copied: BTreeMap::new(),
+            replayed: BTreeMap::new(),
+            unready: Some("the first round is not over yet".to_owned()),
+        }
+    }
+}
 
 impl Scaler {
     /// Finds the topology (or makes the first), takes the lease, opens the catalogue.
@@ -135,16 +158,13 @@ impl Scaler {
             metrics,
             prometheus: parts.prometheus,
             exporter_of: parts.exporter_of,
-            routers: parts.routers,
+            client: reqwest::Client::new(),
             rules,
             policy,
             lease: tokio::sync::Mutex::new(Some(lease)),
             recovery: tokio::sync::Mutex::new(recovery),
-            state: Mutex::new(State {
-                policy: remembered,
-                unready: Some("the first round is not over yet".to_owned()),
-                ..State::default()
-            }),
+            state: Mutex::new(State::new(&parts.routers, remembered)),
+            routers: parts.routers,
         }))
     }
 
@@ -189,8 +209,13 @@ impl Scaler {
         let topology = self.cluster.topology();
         // Transactions of routers that are gone for good; a router that is there does the same.
         let recover = async { self.recovery.lock().await.round(&topology).await };
-        let (refreshed, (), (), _) =
-            tokio::join!(self.cluster.refresh(), self.observe(observer), accounts.follow(&topology), recover);
+        let (refreshed, (), (), _, ()) = tokio::join!(
+            self.cluster.refresh(),
+            self.observe(observer),
+            accounts.follow(&topology),
+            recover,
+            self.ask_routers()
+        );
         if let Err(error) = refreshed {
             tracing::warn!(error = chain(&error), "no shard's topology could be read");
         }
@@ -246,6 +271,20 @@ impl Scaler {
         state.unready = None;
     }
 
+    /// Asks every router what was asked of each slot.
+    async fn ask_routers(&self) {
+        let ask = async |router: &String| (slot_load::fetch_counters(&self.client, router).await, Instant::now());
+        let answers = join_all(self.routers.iter().map(ask)).await;
+        let topology = self.cluster.topology();
+        let mut state = self.state();
+        state.slot_loads.take(answers);
+        self.metrics.silent_routers(state.slot_loads.silent());
+        for shard in topology.shards() {
+            let load = state.slot_loads.of_shard(&shard.id, &topology.owned(&shard.id));
+            self.metrics.hottest_slot(&shard.id, load.ok().map(|load| load.hottest_share()));
+        }
+    }
+
     async fn decide(&self) -> Decision {
         let started = Instant::now();
         let readings = join_all(self.rules.iter().map(|rule| RuleReading::fetch(rule, &self.prometheus))).await;
@@ -265,7 +304,14 @@ impl Scaler {
                 .filter(|status| matches!(status.status, Condition::Unreachable | Condition::Starting))
                 .map(|status| (status.shard_id.clone(), "unreachable".to_owned()))
                 .collect();
-            let view = ClusterView::new(&self.cluster.topology(), &troubles, state.action.clone());
+            let topology = self.cluster.topology();
+            let unsplittable = topology.shards().iter().filter_map(|shard| {
+                let owned = topology.owned(&shard.id);
+                let load = state.slot_loads.of_shard(&shard.id, &owned).ok()?;
+                Some((shard.id.clone(), load.check_splittable(&owned).err()?))
+            });
+            let view =
+                ClusterView::new(&topology, &troubles, state.action.clone()).with_unsplittable(&unsplittable.collect());
             let (decision, next) = decide(&self.policy, state.policy.clone(), &readings, &view, now);
             state.policy = next.clone();
             state.decision = Some(decision.clone());
@@ -313,11 +359,11 @@ impl Scaler {
 
     async fn act(self: &Arc<Self>, decision: Decision) {
         match decision.action {
-            Action::ScaleOut { source, .. } => {
+            Action::ScaleOut { source, cause } => {
                 self.metrics.decision("out");
                 let reason = decision.reasons.first().map(ToString::to_string).unwrap_or_default();
                 tracing::info!(reason, "scaling out");
-                if let Err(error) = self.scale_out(source) {
+                if let Err(error) = self.scale_out(source, cause.split_by()) {
                     tracing::warn!(error, "the action did not start");
                 }
             }
@@ -340,14 +386,15 @@ impl Scaler {
 
     /// What adding a shard would do now, or why it cannot be done.
     pub(crate) fn plan_scale_out(&self, source: Option<&ShardId>) -> Result<scale_out::Plan, String> {
-        self.plan_in(&self.state(), source)
+        self.plan_in(&self.state(), source, SplitBy::Load)
     }
 
-    fn plan_in(&self, state: &State, source: Option<&ShardId>) -> Result<scale_out::Plan, String> {
+    fn plan_in(&self, state: &State, source: Option<&ShardId>, split_by: SplitBy) -> Result<scale_out::Plan, String> {
         if let Some(action) = &state.action {
             return Err(format!("{action} is in progress"));
         }
-        let plan = scale_out::plan(&self.cluster.topology(), source, usize::from(self.config.max_shards))?;
+        let max_shards = usize::from(self.config.max_shards);
+        let plan = scale_out::plan(&self.cluster.topology(), source, split_by, &state.slot_loads, max_shards)?;
         let away = state.statuses.iter().find(|status| {
             let gives = plan.transfers.iter().any(|transfer| transfer.source == status.shard_id);
             gives && status.status == Condition::Unreachable
@@ -359,9 +406,9 @@ impl Scaler {
     }
 
     /// Starts adding a shard; refused while another action runs.
-    pub(crate) fn scale_out(self: &Arc<Self>, source: Option<ShardId>) -> Result<String, String> {
+    pub(crate) fn scale_out(self: &Arc<Self>, source: Option<ShardId>, split_by: SplitBy) -> Result<String, String> {
         let mut state = self.state();
-        let plan = self.plan_in(&state, source.as_ref())?;
+        let plan = self.plan_in(&state, source.as_ref(), split_by)?;
         let name = format!("adding {}", plan.shard);
         state.action = Some(name.clone());
         let scaler = self.clone();

@@ -31,6 +31,7 @@ pub struct Families {
     pub disk_available: GaugeVec,
     pub up: GaugeVec,
     pub slots: GaugeVec,
+    pub hottest_slot: GaugeVec,
     pub prepared: GaugeVec,
     pub pending_changes: GaugeVec,
     pub rows: GaugeVec,
@@ -60,6 +61,7 @@ pub struct Families {
     pub leader: Gauge,
     pub mode: GaugeVec,
     pub epoch: Gauge,
+    pub silent_routers: Gauge,
 
     pub moves: GaugeVec,
     pub moves_total: CounterVec,
@@ -102,6 +104,11 @@ impl Families {
             disk_available: gauges("shard_disk_available_bytes", "Disk space that is left for the shard.", &["shard"]),
             up: gauges("shard_up", "1 if the shard answered the scaler's last look.", &["shard"]),
             slots: gauges("shard_slots", "Slots, of 16384, that the shard owns.", &["shard"]),
+            hottest_slot: gauges(
+                "shard_hottest_slot_ratio",
+                "The hottest slot's part of what routers ask of the shard, 0 to 1; absent when unknown.",
+                &["shard"],
+            ),
             prepared: gauges(
                 "shard_prepared_transactions",
                 "XA branches that are prepared on the shard and not yet decided.",
@@ -199,6 +206,10 @@ impl Families {
             leader: gauge("scaler_leader", "1 if this scaler may act."),
             mode: gauges("scaler_mode", "1 for the mode that the scaler runs in, else 0.", &["mode"]),
             epoch: gauge("scaler_topology_epoch", "Epoch of the topology that the scaler knows."),
+            silent_routers: gauge(
+                "scaler_silent_routers",
+                "Routers that did not tell in the last round what is asked of each slot.",
+            ),
 
             moves: gauges("rebalance_moves", "Moves of slots in progress, by phase.", &["phase"]),
             moves_total: counters("rebalance_moves_total", "Moves of slots that ended.", &["result"]),
@@ -226,7 +237,7 @@ impl Families {
     }
 
     /// The gauges whose only label is the shard.
-    pub fn of_one_shard(&self) -> [&GaugeVec; 10] {
+    pub fn of_one_shard(&self) -> [&GaugeVec; 11] {
         [
             &self.cpu_limit,
             &self.memory,
@@ -236,6 +247,7 @@ impl Families {
             &self.disk_available,
             &self.up,
             &self.slots,
+            &self.hottest_slot,
             &self.prepared,
             &self.pending_changes,
         ]

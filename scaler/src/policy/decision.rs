@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use router::slots::Unsplittable;
 use router::topology::ShardId;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
@@ -11,7 +12,7 @@ use serde::{Serialize, Serializer};
 use super::scale_in::Calm;
 use super::state::Phase;
 use crate::prometheus::{Unknown, list_shards};
-use crate::rules::{Rule, Unit};
+use crate::rules::{Rule, SplitBy, Unit};
 
 /// What to do, and why. Doing nothing has its reasons too.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -58,11 +59,21 @@ pub struct Breach {
     pub value: f64,
     pub threshold: f64,
     pub unit: Unit,
+    /// What a split for it has to halve.
+    #[serde(skip)]
+    pub split_by: SplitBy,
 }
 
 impl Breach {
     pub(super) fn new(rule: &Rule, shard: Option<ShardId>, value: f64) -> Breach {
-        Breach { rule: rule.name().to_owned(), shard, value, threshold: rule.threshold(), unit: rule.unit() }
+        Breach {
+            rule: rule.name().to_owned(),
+            shard,
+            value,
+            threshold: rule.threshold(),
+            unit: rule.unit(),
+            split_by: rule.split_by(),
+        }
     }
 
     /// How many times the threshold the value is, which makes different rules comparable.
@@ -73,7 +84,7 @@ impl Breach {
 
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Breach { rule, shard, value, threshold, unit } = self;
+        let Breach { rule, shard, value, threshold, unit, split_by: _ } = self;
         let place = place(shard.as_ref());
         write!(f, "{rule} {place} {} {}, above {}", unit.verb(), unit.show(*value), unit.show(*threshold))
     }
@@ -125,6 +136,7 @@ pub enum Reason {
     },
     Unsplittable {
         shard: ShardId,
+        why: Unsplittable,
     },
     Pending {
         breach: Breach,
@@ -242,8 +254,15 @@ impl fmt::Display for Reason {
                 )
             }
             Reason::Troubled { shard, trouble } => write!(f, "no rows can move while {shard} is {trouble}"),
-            Reason::Unsplittable { shard } => {
+            Reason::Unsplittable { shard, why: Unsplittable::TooFewSlots } => {
                 write!(f, "{shard} has fewer than two slots, so it cannot be split")
+            }
+            Reason::Unsplittable { shard, why: why @ Unsplittable::HotSlot { .. } } => {
+                write!(
+                    f,
+                    "a split of {shard} would not help: {why}, which another shard would carry as it is; look for a single \
+                     key that is asked for"
+                )
             }
             Reason::Pending { breach, held, hold } => {
                 write!(f, "{breach}, for {} of {} so far", seconds(*held), seconds(*hold))
@@ -277,6 +296,16 @@ impl Serialize for Reason {
         object.serialize_field("code", self.code())?;
         object.serialize_field("text", &self.to_string())?;
         object.end()
+    }
+}
+
+impl Cause {
+    /// What a split for it has to halve.
+    pub fn split_by(&self) -> SplitBy {
+        match self {
+            Cause::Rule(breach) => breach.split_by,
+            Cause::MinShards { .. } => SplitBy::default(),
+        }
     }
 }
 

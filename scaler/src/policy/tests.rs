@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::prometheus::Sample;
 use crate::prometheus::fake::per_shard;
-use crate::rules::{Direction, RuleSpec, Unit};
+use crate::rules::{Direction, RuleSpec, SplitBy, Unit};
 
 /// A cluster under a policy, driven round by round.
 struct Sim {
@@ -22,7 +22,7 @@ fn id(number: usize) -> ShardId {
 }
 
 fn shard(number: usize) -> ShardView {
-    ShardView { id: id(number), slots: 100, trouble: None }
+    ShardView { id: id(number), slots: 100, trouble: None, unsplittable: None }
 }
 
 fn policy(mode: Mode) -> Policy {
@@ -33,7 +33,8 @@ fn rule(name: &str, scope: Scope, expr: &str, threshold: f64, hold: u64, unit: U
     let for_ = Duration::from_secs(hold);
     let coverage = (scope == Scope::Cold).then(|| "up".to_owned());
     let (name, expr, direction) = (name.to_owned(), expr.to_owned(), Direction::Out);
-    Rule::new(RuleSpec { name, scope, direction, expr, coverage, threshold, for_, unit }).unwrap()
+    let split_by = if name == "rows" { SplitBy::Slots } else { SplitBy::Load };
+    Rule::new(RuleSpec { name, scope, direction, expr, coverage, threshold, for_, unit, split_by }).unwrap()
 }
 
 fn rows(values: &[(&str, f64)]) -> RuleReading {
@@ -302,6 +303,30 @@ fn the_worst_breach_that_can_be_helped_wins() {
     - rows on shard-2 are 300, above 100
     - shard-2 has fewer than two slots, so it cannot be split
     ");
+}
+
+#[test]
+fn a_lone_hot_slot_is_told_and_not_moved() {
+    let hot_slot = |share| router::slots::Unsplittable::HotSlot { slot: router::slots::Slot::new(17).unwrap(), share };
+    let mut sim = Sim::new(2);
+    sim.cluster = sim.cluster.with_unsplittable(&BTreeMap::from([(id(1), hot_slot(0.931))]));
+    let qps = |value| {
+        let rule = rule("qps", Scope::Hot, "qps", 1000.0, 0, Unit::PerSecond);
+        RuleReading::new(rule, per_shard(&[("shard-1", value), ("shard-2", 1.0)]), None)
+    };
+    let decision = sim.round(&[qps(3000.0)]);
+    assert_eq!(decision.action, Action::Hold);
+    assert_eq!(decision.reasons.iter().map(Reason::code).collect::<Vec<_>>(), ["wanted", "unsplittable"]);
+    insta::assert_snapshot!(sim.told(&[qps(3000.0)]), @"
+    hold
+    - qps on shard-1 is 3000 per second, above 1000 per second
+    - a split of shard-1 would not help: slot 17 alone carries 93 % of its load, which another shard would carry as it is; look for a single key that is asked for
+    ");
+    // Rows are halved by any half of the slots.
+    let Action::ScaleOut { source, cause } = sim.round(&[qps(3000.0), rows(&[("shard-1", 104.0)])]).action else {
+        panic!("nothing was done")
+    };
+    assert_eq!((source, cause.split_by()), (Some(id(1)), SplitBy::Slots));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, Rule, RuleError, RuleSpec, Scope, Unit};
+use super::{Direction, Rule, RuleError, RuleSpec, Scope, SplitBy, Unit};
 
 /// The key `scaling_thresholds`. `null` switches a rule off; a missing key has its default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,23 +59,31 @@ impl ScalingThresholds {
             Scope::Cold => (Unit::CountPerShard, Unit::PerSecondPerShard),
         };
         let table = [
-            ("cpu", self.cpu_threshold_percent, signals.cpu(), steady, Unit::Percent),
-            ("memory", self.memory_threshold_percent, signals.memory(), steady, Unit::Percent),
-            ("connections", self.connection_threshold, signals.connections(), brief, count),
-            ("qps", self.qps_threshold, signals.qps(), steady, rate),
-            ("rows", self.total_entry_threshold_per_shard, signals.rows(), Duration::ZERO, count),
+            ("cpu", self.cpu_threshold_percent, signals.cpu(), steady, Unit::Percent, SplitBy::Load),
+            ("memory", self.memory_threshold_percent, signals.memory(), steady, Unit::Percent, SplitBy::Slots),
+            ("connections", self.connection_threshold, signals.connections(), brief, count, SplitBy::Load),
+            ("qps", self.qps_threshold, signals.qps(), steady, rate, SplitBy::Load),
+            ("rows", self.total_entry_threshold_per_shard, signals.rows(), Duration::ZERO, count, SplitBy::Slots),
         ];
         let mut rules = Vec::new();
         let mut mistakes = Vec::new();
-        for (name, threshold, signal, for_, unit) in table {
+        for (name, threshold, signal, for_, unit, split_by) in table {
             let Some(threshold) = threshold else { continue };
             let (expr, coverage) = match strategy {
                 Scope::Hot => (signal.hot, None),
                 Scope::Cold => (signal.cold, Some(signal.hot)),
             };
-            let direction = Direction::Out;
-            let spec =
-                RuleSpec { name: name.to_owned(), scope: strategy, direction, expr, coverage, threshold, for_, unit };
+            let spec = RuleSpec {
+                name: name.to_owned(),
+                scope: strategy,
+                direction: Direction::Out,
+                expr,
+                coverage,
+                threshold,
+                for_,
+                unit,
+                split_by,
+            };
             match Rule::new(spec) {
                 Ok(rule) => rules.push(rule),
                 Err(mistake) => mistakes.push(mistake),

@@ -14,6 +14,7 @@ use crate::catalogue::CatalogueError;
 use crate::drain::Refusal;
 use crate::http::{ApiError, ControlApi, SdTarget};
 use crate::observe::ShardStatus;
+use crate::rules::SplitBy;
 
 /// The service behind the interface.
 pub struct Api(pub Arc<Scaler>);
@@ -87,7 +88,7 @@ impl ControlApi for Api {
         let plan = self.0.plan_scale_out(source.as_ref()).map_err(conflict)?;
         let mut answer = json!({ "plan": plan, "dry_run": dry_run });
         if !dry_run {
-            answer["action"] = self.0.scale_out(source).map_err(conflict)?.into();
+            answer["action"] = self.0.scale_out(source, SplitBy::Load).map_err(conflict)?.into();
         }
         Ok(answer)
     }
