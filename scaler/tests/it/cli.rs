@@ -73,6 +73,13 @@ impl Site {
         self.client.get(format!("http://{}{path}", self.scaler)).send().await.unwrap().json().await.unwrap()
     }
 
+    /// The value of the scaler's first series that begins so.
+    pub async fn metric(&self, beginning: &str) -> Option<f64> {
+        let answer = self.client.get(format!("http://{}/metrics", self.scaler)).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        text.lines().find(|line| line.starts_with(beginning))?.rsplit(' ').next()?.parse().ok()
+    }
+
     /// Whether the scaler took the command; while something else is in progress it does not.
     pub async fn scale_out(&self) -> bool {
         let asked = self.client.post(format!("http://{}/scale-out", self.scaler)).send().await.unwrap();

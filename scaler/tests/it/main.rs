@@ -38,6 +38,8 @@ mod servers;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod slot_load;
+#[cfg(test)]
 mod up;
 #[cfg(test)]
 mod writes;
