@@ -5,7 +5,7 @@
 //! test, `COMMIT_SEED` the first seed.
 
 use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -22,7 +22,8 @@ use serde_json::{Value, json};
 
 use crate::front::{Front, cluster_of, quick_moves};
 use crate::moves::bench::silent;
-use crate::servers::{DATABASE, Flavor, Server, free_port, number, rows, run, wait_until};
+use crate::processes::Process;
+use crate::servers::{DATABASE, Flavor, Server, number, rows, run, wait_until};
 
 const ACCOUNTS: i64 = 24;
 const CLIENTS: u64 = 4;
@@ -200,64 +201,6 @@ fn rounds(default: u32) -> (u32, u64) {
     (rounds, number("COMMIT_SEED").unwrap_or(1))
 }
 
-/// The router as a process of its own, which ends itself.
-struct Process {
-    child: Child,
-    url: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Process {
-    async fn start(servers: &[Server], fault: &str) -> Process {
-        let folder = tempfile::TempDir::new().unwrap();
-        let shards: serde_json::Map<String, Value> = (1..)
-            .zip(servers)
-            .map(|(number, server)| {
-                let endpoint = server.endpoint(DATABASE);
-                let (host, port) = endpoint.tcp_address().unwrap();
-                let (user, password) = (endpoint.user(), endpoint.password());
-                (format!("shard-{number}"), json!(format!("{user}:{password}@tcp({host}:{port})/{DATABASE}")))
-            })
-            .collect();
-        let port = free_port();
-        let config = json!({
-            "shards": shards,
-            "table_shard_keys": { "accounts": "id", "ledger": "account" },
-            "router_listen": format!("127.0.0.1:{port}"),
-        });
-        let file = folder.path().join("config.json");
-        std::fs::write(&file, config.to_string()).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_sql-autoscaler"))
-            .arg("--config")
-            .arg(&file)
-            .args(["--log-level", "error", "router"])
-            .env("SQL_AUTOSCALER_FAULT", fault)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let process = Process { child, url: format!("http://127.0.0.1:{port}"), _folder: folder };
-        let http = reqwest::Client::new();
-        wait_until("the router is ready", || async {
-            let ready = http.get(format!("{}/ready", process.url)).send().await;
-            match ready {
-                Ok(answer) => answer.json::<Value>().await.is_ok_and(|body| body["unavailable_shards"] == json!([])),
-                Err(_) => false,
-            }
-        })
-        .await;
-        process
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// The router dies at each point of the protocol in turn.
 async fn routers_are_killed(flavor: Flavor, default_rounds: u32) {
     let Some(servers) = Server::start_all(flavor, 3).await else { return };
@@ -274,17 +217,16 @@ async fn routers_are_killed(flavor: Flavor, default_rounds: u32) {
         let point = Point::ALL[round as usize % Point::ALL.len()];
         let fault = format!("{}:{}", point.as_str(), rng.random_range(1..30));
         let what = format!("{flavor:?}, seed {seed}, router killed at {fault}");
-        let mut process = Process::start(&servers, &fault).await;
-        let stop = AtomicBool::new(false);
+        let mut process = Process::start(&servers, &layout(), &[("SQL_AUTOSCALER_FAULT", &fault)]).await;
+        let (url, stop) = (process.url.clone(), AtomicBool::new(false));
         let killed = async {
             wait_until("the router has killed itself", || {
-                let ended = process.child.try_wait().unwrap().is_some();
+                let ended = process.has_ended();
                 async move { ended }
             })
             .await;
             stop.store(true, Ordering::Relaxed);
         };
-        let url = process.url.clone();
         let (worked, ()) = tokio::join!(work(&url, seed, &numbers, &stop), killed);
         // Another router finds what the dead one left.
         let front = Front::start(&servers, layout(), limits()).await;

@@ -30,7 +30,11 @@ mod keys;
 #[cfg(test)]
 mod moves;
 #[cfg(test)]
+mod processes;
+#[cfg(test)]
 mod programs;
+#[cfg(test)]
+mod proxy;
 #[cfg(test)]
 mod router;
 #[cfg(test)]

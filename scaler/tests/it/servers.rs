@@ -1,5 +1,6 @@
 //! Throwaway database servers: own data folder, own free port, stopped when dropped.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,6 +12,8 @@ use sqlx::{AssertSqlSafe, Executor, Row};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+
+use crate::proxy::Proxy;
 
 pub const DATABASE: &str = "shop";
 
@@ -113,6 +116,16 @@ impl Server {
 
     pub fn endpoint(&self, database: &str) -> Endpoint {
         Endpoint::tcp("127.0.0.1", self.port, self.user, self.password, database)
+    }
+
+    /// Where the server listens, for a proxy before it.
+    pub fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    /// The same server, reached through a proxy.
+    pub fn endpoint_through(&self, proxy: &Proxy, database: &str) -> Endpoint {
+        Endpoint::tcp("127.0.0.1", proxy.port(), self.user, self.password, database)
     }
 
     pub async fn connect(&self) -> MySqlConnection {

@@ -1,0 +1,118 @@
+//! Routers as processes of their own, which can be stopped, continued, killed and started again.
+
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use router::schema::Layout;
+use serde_json::{Map, Value, json};
+
+use crate::servers::{DATABASE, Server, free_port, wait_until};
+
+/// A router that is killed when it is dropped.
+pub struct Process {
+    pub url: String,
+    child: Child,
+    command: Command,
+    _folder: tempfile::TempDir,
+}
+
+impl Process {
+    /// A router over the servers as shard-1, shard-2 and so on, with variables of its environment; returns when all
+    /// shards serve.
+    pub async fn start(servers: &[Server], layout: &Layout, environment: &[(&str, &str)]) -> Process {
+        let folder = tempfile::TempDir::new().unwrap();
+        let shards: Map<String, Value> = (1..)
+            .zip(servers)
+            .map(|(number, server)| {
+                let endpoint = server.endpoint(DATABASE);
+                let (host, port) = endpoint.tcp_address().unwrap();
+                let (user, password) = (endpoint.user(), endpoint.password());
+                (format!("shard-{number}"), json!(format!("{user}:{password}@tcp({host}:{port})/{DATABASE}")))
+            })
+            .collect();
+        let port = free_port();
+        let config = json!({
+            "shards": shards,
+            "table_shard_keys": layout.shard_keys,
+            "reference_tables": layout.reference_tables,
+            "router_listen": format!("127.0.0.1:{port}"),
+        });
+        let file = folder.path().join("config.json");
+        std::fs::write(&file, config.to_string()).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sql-autoscaler"));
+        command
+            .arg("--config")
+            .arg(&file)
+            .args(["--log-level", "error", "router"])
+            .envs(environment.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = command.spawn().unwrap();
+        let process = Process { url: format!("http://127.0.0.1:{port}"), child, command, _folder: folder };
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// Stops it as it stands (SIGSTOP); returns when none of its threads runs any more. Its sockets stay open, and what
+    /// is sent to them is there when it goes on.
+    pub async fn pause(&self) {
+        self.send(Signal::SIGSTOP);
+        wait_until("the process is stopped", || async { self.is_stopped() }).await;
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&self) {
+        self.send(Signal::SIGCONT);
+    }
+
+    /// Ends it as a crash would (SIGKILL), stopped or not.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts a process that has ended again, on the same port; returns when all shards serve.
+    pub async fn restart(&mut self) {
+        assert!(self.has_ended(), "it still runs");
+        self.child = self.command.spawn().unwrap();
+        self.wait_until_ready().await;
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    async fn wait_until_ready(&self) {
+        let http = reqwest::Client::new();
+        wait_until("the router is ready", || async {
+            let ready = http.get(format!("{}/ready", self.url)).send().await;
+            match ready {
+                Ok(answer) => answer.json::<Value>().await.is_ok_and(|body| body["unavailable_shards"] == json!([])),
+                Err(_) => false,
+            }
+        })
+        .await;
+    }
+
+    fn send(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    fn is_stopped(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        tasks.flatten().all(|task| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // The state follows the name, which is in parentheses.
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+        })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
