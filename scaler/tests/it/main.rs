@@ -12,6 +12,8 @@ mod commits;
 #[cfg(test)]
 mod compose;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod definitions;
 #[cfg(test)]
 mod demo;

@@ -1,6 +1,7 @@
 //! Moves between real servers, with writers that keep their own account.
 
 pub mod bench;
+mod crowded;
 mod endings;
 mod values;
 mod writing;

@@ -11,6 +11,7 @@ use router::topology::{Shard, ShardId, Topology, Transfer, store};
 use scaler::cluster::Cluster;
 use scaler::moves::{MoveProgress, MoveSettings, ProgressSink};
 
+use crate::crowd::assert_no_leftovers;
 use crate::servers::{DATABASE, Server, number, rows, run};
 
 pub const ORDERS: &str = "CREATE TABLE orders (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, value BIGINT NOT NULL, \
@@ -91,30 +92,7 @@ impl Bench {
     /// No shard has anything left of a move.
     pub async fn assert_clean(&self) {
         assert!(self.cluster.topology().moves().is_empty());
-        for server in &self.servers {
-            let mut connection = server.connect().await;
-            assert_eq!(
-                number(&mut connection, "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA='shop'")
-                    .await,
-                0
-            );
-            let left = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_NAME LIKE 'ch\\_%' \
-                 AND TABLE_SCHEMA='_autoscaler' OR TABLE_NAME='_as_probe'";
-            assert_eq!(rows(&mut connection, left).await, Vec::<Vec<String>>::new());
-            for (table, count) in
-                [("moves", "COUNT(*)"), ("move_positions", "COUNT(*)"), ("fence", "COALESCE(SUM(fenced),0)")]
-            {
-                let exists = format!(
-                    "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA='_autoscaler' AND TABLE_NAME='{table}'"
-                );
-                if number(&mut connection, &exists).await == 1 {
-                    let sql = format!("SELECT {count} FROM _autoscaler.{table}");
-                    assert_eq!(number(&mut connection, &sql).await, 0, "{table} is not empty");
-                }
-            }
-            let carried = store::read(&mut connection).await.unwrap().unwrap();
-            assert_eq!(carried, *self.cluster.topology());
-        }
+        assert_no_leftovers(&self.servers, &self.cluster.topology()).await;
     }
 }
 
