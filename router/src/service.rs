@@ -351,6 +351,14 @@ impl Router {
                     (plan, view)
                 }
             };
+            if let Some(shard) = self.outdated(&plan).await? {
+                // What a transaction has read and locked belongs to the owners that it found.
+                let moved = self.topology().is_some_and(|now| !now.has_same_owners(&plan.1.topology));
+                if moved && attempt.transaction.is_some() {
+                    return Err(QueryError::Moved(shard));
+                }
+                continue;
+            }
             if let Node::Refill(refill) = &plan.0.node {
                 match self.refill(refill, &plan.1, attempt).await {
                     Ok(Some(text)) => reading = Reading::of(&text, &[])?,
@@ -440,9 +448,6 @@ impl Router {
     /// The statement with the rows of its query as VALUES; `None` if there are none.
     async fn refill(&self, refill: &Refill, view: &View, attempt: &Attempt<'_>) -> Result<Option<String>, QueryError> {
         let mut rows = LiteralRows::new(self.limits.max_held_rows);
-        for shard in shards_of(&refill.source) {
-            self.confirm(&shard).await?;
-        }
         let execution = self.execution(view, attempt);
         match &refill.source.node {
             Node::Read(node) => execution.read(node, &mut rows).await?,
@@ -517,9 +522,6 @@ impl Router {
         attempt: &Attempt<'_>,
         sink: &mut impl RowSink,
     ) -> Result<Option<Written>, QueryError> {
-        for shard in shards_of(plan) {
-            self.confirm(&shard).await?;
-        }
         let execution = self.execution(view, attempt);
         match &plan.node {
             Node::Read(node) => execution.read(node, sink).await.map(|()| None),
@@ -547,20 +549,29 @@ impl Router {
         }
     }
 
-    /// The rule of 5 s: a shard serves only while it is known to carry no newer topology.
-    async fn confirm(&self, shard: &ShardId) -> Result<(), QueryError> {
-        if self.watch.is_confirmed(shard) {
-            return Ok(());
-        }
-        self.watch.refresh().await;
-        match self.watch.is_confirmed(shard) {
-            true => Ok(()),
-            false => {
-                self.coordinator.shards.forget(shard);
+    /// The rule of 5 s: a shard serves only while it is known to carry no newer topology than the plan's.
+    ///
+    /// A router that was stopped learns only here what happened meanwhile; then the plan is of another time, and this is
+    /// the shard that told.
+    async fn outdated(&self, (plan, view): &(Plan, View)) -> Result<Option<ShardId>, QueryError> {
+        let epoch = view.topology.epoch();
+        for shard in shards_of(plan) {
+            if self.watch.is_confirmed_at(&shard, epoch) {
+                continue;
+            }
+            if !self.watch.is_confirmed(&shard) {
+                self.watch.refresh().await;
+            }
+            if self.topology().is_some_and(|newest| newest.epoch() > epoch) {
+                return Ok(Some(shard));
+            }
+            if !self.watch.is_confirmed(&shard) {
+                self.coordinator.shards.forget(&shard);
                 let cause = "it has not confirmed the topology within 5 s".to_owned();
-                Err(QueryError::ShardUnavailable { shard: shard.clone(), cause })
+                return Err(QueryError::ShardUnavailable { shard, cause });
             }
         }
+        Ok(None)
     }
 
     /// Waits until a newer topology than the plan's is known, for a short while.

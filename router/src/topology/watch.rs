@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use sqlx::mysql::MySqlConnection;
 
 use super::store::{self, Sighting};
-use super::{Shard, ShardId, Topology, bootstrap};
+use super::{Epoch, Shard, ShardId, Topology, bootstrap};
 use crate::schema::{Layout, Schema, load};
 use crate::session;
 
@@ -77,6 +77,13 @@ impl Watch {
     pub fn is_confirmed(&self, shard: &ShardId) -> bool {
         let state = self.state.read().expect("no holder of this lock panics");
         state.confirmed.get(shard).is_some_and(|seen| seen.elapsed() < CONFIRMATION)
+    }
+
+    /// Whether a shard was seen within the last 5 s to carry nothing newer than a topology, which is still the newest.
+    pub fn is_confirmed_at(&self, shard: &ShardId, epoch: Epoch) -> bool {
+        let state = self.state.read().expect("no holder of this lock panics");
+        state.view.as_ref().is_some_and(|view| view.topology.epoch() == epoch)
+            && state.confirmed.get(shard).is_some_and(|seen| seen.elapsed() < CONFIRMATION)
     }
 
     /// One round of looks that begins after this call.
@@ -207,7 +214,7 @@ impl Watch {
     }
 }
 
-fn current_epoch(watch: &Watch) -> Option<super::Epoch> {
+fn current_epoch(watch: &Watch) -> Option<Epoch> {
     watch.view().ok().map(|view| view.topology.epoch())
 }
 
@@ -217,7 +224,7 @@ struct Look {
     newer: Option<Topology>,
 }
 
-async fn look(shard: &Shard, kept: Option<MySqlConnection>, known: Option<super::Epoch>) -> Result<Look, String> {
+async fn look(shard: &Shard, kept: Option<MySqlConnection>, known: Option<Epoch>) -> Result<Look, String> {
     let text = |error: &dyn std::error::Error| chain(error);
     let mut connection = match kept {
         Some(connection) => connection,
