@@ -287,6 +287,9 @@ async fn fill(filler: &mut Client, holders: i64) {
     for sql in [ORDERS, PAIRS, ITEMS] {
         assert_eq!(filler.write(sql, 0, &[]).await, Ending::Done, "{:?}", filler.shared.tally());
     }
+    for table in Table::ALL {
+        filler.wait_for(table).await;
+    }
     let change = |table, value, rows: Rows| Change { key: Key { table, value }, before: Rows::new(), after: rows };
     let order = |id: i64| change(Table::Orders, id, Rows::from([(id, id * 10)]));
     let held = (0..holders).flat_map(held_by);

@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::Shared;
-use super::account::{Change, Doubt, Key, Rows};
+use super::account::{Change, Doubt, Key, Rows, Table};
+use crate::servers::wait_until;
 
 /// How long a client waits for an answer before it turns to another router. A statement takes milliseconds; a router
 /// that does not answer may be stopped, or wait for a shard.
@@ -142,7 +143,7 @@ impl Client {
                 }
             }
             Reply::Answered(_, answer) => match code_of(&answer) {
-                code if EXPECTED.contains(&&*code) => code,
+                code if EXPECTED.contains(&&*code) => reason_of(&answer),
                 _ => {
                     self.shared.violation(format!("{sql} was answered {answer}"));
                     return None;
@@ -171,6 +172,18 @@ impl Client {
                 self.shared.violation(format!("{}: instead of {expected:?} a client read {found:?}", key.select()));
             }
             Some(_) | None => {}
+        }
+    }
+
+    /// Waits until every router knows a table: those that did not make it hear of it within a second.
+    pub async fn wait_for(&self, table: Table) {
+        for url in &self.shared.urls {
+            // A SELECT may be answered without, while one shard has every row.
+            let sql = format!("DELETE FROM {} WHERE {} = 0", table.name(), table.sharding_key());
+            wait_until("the router knows the table", || async {
+                matches!(post(&self.http, url, None, &sql).await, Reply::Answered(200, _))
+            })
+            .await;
         }
     }
 
@@ -341,13 +354,23 @@ fn judge(status: u16, answer: &Value, affected: u64) -> Judgement {
         (200, _) if answer["rows_affected"].as_u64() == Some(affected) => Judgement::Happened,
         (200, _) => Judgement::Wrong,
         (_, "outcome_unknown") => Judgement::Unknown,
-        (_, code) if EXPECTED.contains(&code) => Judgement::NothingDone(code.to_owned()),
+        (_, code) if EXPECTED.contains(&code) => Judgement::NothingDone(reason_of(answer)),
         _ => Judgement::Wrong,
     }
 }
 
 fn code_of(answer: &Value) -> String {
     answer["error"]["code"].as_str().unwrap_or_default().to_owned()
+}
+
+/// An error's code, with the server's number or the beginning of the message.
+fn reason_of(answer: &Value) -> String {
+    let error = &answer["error"];
+    let detail = match error["mysql"]["errno"].as_u64() {
+        Some(number) => number.to_string(),
+        None => error["message"].as_str().unwrap_or_default().split([':', '(']).take(2).collect(),
+    };
+    format!("{}: {detail}", code_of(answer))
 }
 
 fn rows_of(rows: &[Value]) -> Rows {

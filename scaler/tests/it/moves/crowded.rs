@@ -1,14 +1,19 @@
 //! Moves beside a crowd of clients, through routers that are processes of their own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use router::topology::Transfer;
+use router::topology::{MovePhase, Transfer};
+use scaler::cluster::Cluster;
 use scaler::moves::{MoveSettings, execute};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use super::bench::{Bench, half, id, silent};
+use super::bench::{Bench, half, id, silent, slot_of};
 use crate::crowd::{Crowd, Pace, assert_no_leftovers, layout};
 use crate::processes::Process;
-use crate::servers::{DATABASE, Flavor, Server};
+use crate::servers::{DATABASE, Flavor, Server, rows, wait_until};
 
 /// Routers look for themselves, so the announcement is waited for as long as in production.
 fn settings() -> MoveSettings {
@@ -56,4 +61,196 @@ async fn there_and_back(flavor: Flavor) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_notices_nothing_of_moves_there_and_back() {
     there_and_back(Flavor::MariaDb).await;
+}
+
+/// What a stopped router sleeps through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// Rows are on both shards, and the source refuses to write those that moved.
+    Switched,
+    /// The source has forgotten the rows and the move.
+    CleanedUp,
+}
+
+/// Rows of a table of their own, each worth 1 in the beginning and 2 when their owner has changed.
+const PROBES: i64 = 120;
+
+/// What a router is asked that has slept meanwhile.
+#[derive(Clone, Debug)]
+enum Probe {
+    Read(i64),
+    /// Over all shards, merged or gathered.
+    Sum(&'static str, Vec<i64>),
+    Raise(i64),
+    Delete(i64),
+    Insert(i64),
+}
+
+impl Probe {
+    fn sql(&self) -> String {
+        match self {
+            Probe::Read(id) => format!("SELECT v FROM probes WHERE id = {id}"),
+            Probe::Sum(from, ids) => {
+                let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+                format!("SELECT SUM(a.v) AS v FROM {from} WHERE a.id + 0 IN ({})", ids.join(", "))
+            }
+            Probe::Raise(id) => format!("UPDATE probes SET v = v + 10 WHERE id = {id}"),
+            Probe::Delete(id) => format!("DELETE FROM probes WHERE id = {id}"),
+            Probe::Insert(id) => format!("INSERT INTO probes VALUES ({id}, 100)"),
+        }
+    }
+
+    fn is_right(&self, answer: &Value) -> bool {
+        match self {
+            Probe::Read(_) => answer["data"] == json!([{ "v": 2 }]),
+            Probe::Sum(_, ids) => answer["data"][0]["v"].as_u64() == Some(2 * ids.len() as u64),
+            Probe::Raise(_) | Probe::Delete(_) | Probe::Insert(_) => answer["rows_affected"] == json!(1),
+        }
+    }
+
+    /// What it makes of the probes.
+    fn enter(&self, account: &mut BTreeMap<i64, i64>) {
+        match self {
+            Probe::Read(_) | Probe::Sum(..) => {}
+            Probe::Raise(id) => *account.get_mut(id).unwrap() += 10,
+            Probe::Delete(id) => _ = account.remove(id),
+            Probe::Insert(id) => _ = account.insert(*id, 100),
+        }
+    }
+}
+
+/// A request that lies in the socket of a router, whether it runs or not.
+struct Sent {
+    probe: Probe,
+    stream: TcpStream,
+}
+
+impl Sent {
+    async fn to(router: &Process, probe: Probe) -> Sent {
+        let address = router.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let body = json!({ "query": probe.sql() }).to_string();
+        let head = format!(
+            "POST /query HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all((head + &body).as_bytes()).await.unwrap();
+        Sent { probe, stream }
+    }
+
+    async fn answer(mut self) -> (Probe, u16, Value) {
+        let mut text = String::new();
+        tokio::time::timeout(Duration::from_secs(20), self.stream.read_to_string(&mut text)).await.unwrap().unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (self.probe, status, serde_json::from_str(body).unwrap())
+    }
+}
+
+/// One of two routers is stopped before the announcement of a move. What it was asked meanwhile it answers when it goes
+/// on, on what it knew of the topology; and so it does with what the crowd has asked it.
+async fn a_router_sleeps(until: Until) {
+    let Some(bench) = two_shards(Flavor::MariaDb).await else { return };
+    let mut layout = layout();
+    layout.shard_keys.insert("probes".to_owned(), "id".to_owned());
+    let awake = Process::start(&bench.servers, &layout, &[]).await;
+    let sleeper = Process::start(&bench.servers, &layout, &[]).await;
+    let http = reqwest::Client::new();
+    let ask = async |router: &Process, sql: String| {
+        let answer = http.post(format!("{}/query", router.url)).json(&json!({ "query": sql })).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{sql}: {}", answer.text().await.unwrap());
+    };
+    ask(&awake, "CREATE TABLE probes (id BIGINT PRIMARY KEY, v BIGINT NOT NULL)".to_owned()).await;
+    let values: Vec<String> = (1..=PROBES).map(|id| format!("({id}, 1)")).collect();
+    ask(&awake, format!("INSERT INTO probes VALUES {}", values.join(", "))).await;
+    // It knows the table, and has a connection.
+    ask(&sleeper, Probe::Read(1).sql()).await;
+    let mut crowd = start_crowd(&bench, &[&awake, &sleeper], 2).await;
+    wait_until("the crowd is at work", || async { crowd.tally().writes > 200 }).await;
+    // A transaction that it left open would hold the cutover off for as long as it sleeps.
+    crowd.pause().await;
+    sleeper.pause().await;
+    crowd.resume();
+
+    let transfer = half(&bench.cluster, 0, 1);
+    let is_moving = |id: &i64| transfer.slots.contains(slot_of(*id));
+    let (moved, stayed): (Vec<i64>, Vec<i64>) = (1..=PROBES).partition(is_moving);
+    let cleanup_delay = match until {
+        Until::Switched => Duration::from_secs(6),
+        Until::CleanedUp => Duration::from_millis(500),
+    };
+    let moving = tokio::spawn({
+        let (cluster, layout, transfers) = (bench.cluster.clone(), layout.clone(), [transfer.clone()]);
+        let settings = MoveSettings { cleanup_delay, ..settings() };
+        async move { execute(&cluster, &layout, &transfers, &settings, &silent()).await.unwrap() }
+    });
+    match until {
+        Until::Switched => wait_until("the owner has changed", || async { is_switched(&bench.cluster) }).await,
+        Until::CleanedUp => wait_until("the move is over", || async { moving.is_finished() }).await,
+    }
+    let mut account = BTreeMap::new();
+    for id in 1..=PROBES {
+        ask(&awake, format!("UPDATE probes SET v = 2 WHERE id = {id}")).await;
+        account.insert(id, 2);
+    }
+    let read: Vec<i64> = moved[..10].iter().chain(&stayed[..10]).copied().collect();
+    let mut probes: Vec<Probe> = read.iter().copied().map(Probe::Read).collect();
+    probes.push(Probe::Sum("probes a", read.clone()));
+    probes.push(Probe::Sum("probes a JOIN probes b ON a.id = b.id + 0", read));
+    probes.extend(moved[10..20].iter().copied().map(Probe::Raise));
+    probes.extend(moved[20..30].iter().copied().map(Probe::Delete));
+    probes.extend((PROBES + 1..).filter(is_moving).take(10).map(Probe::Insert));
+    let mut sent = Vec::new();
+    for probe in probes {
+        sent.push(Sent::to(&sleeper, probe).await);
+    }
+    sleeper.resume();
+    let (mut wrong, mut served) = (Vec::new(), 0);
+    for request in sent {
+        match request.answer().await {
+            (probe, 200, answer) if probe.is_right(&answer) => {
+                probe.enter(&mut account);
+                served += 1;
+            }
+            // It may say that it does not know enough yet.
+            (_, 503, _) => {}
+            (probe, _, answer) => wrong.push(format!("{}: {answer}", probe.sql())),
+        }
+    }
+    moving.await.unwrap();
+    crowd.pause().await;
+    let books = crowd.account();
+    let tally = crowd.stop().await;
+    println!("{until:?}: {served} requests served by the router that slept; {tally}");
+    let mut found = BTreeMap::new();
+    let topology = bench.cluster.topology();
+    for (index, server) in bench.servers.iter().enumerate() {
+        for row in rows(&mut server.connect().await, "SELECT id, v FROM probes").await {
+            let [id_, v] = [0, 1].map(|column| row[column].parse::<i64>().unwrap());
+            let is_new = found.insert(id_, v).is_none();
+            if !is_new || topology.owner(slot_of(id_)).id != id(index) {
+                wrong.push(format!("probe {id_} is on {}, or twice", id(index)));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new(), "{until:?}");
+    assert_eq!(found, account, "{until:?}");
+    tally.assert_no_violations();
+    assert!(served > 0 && tally.late_answers > 0);
+    books.verify(&bench.servers, &topology).await;
+    assert_no_leftovers(&bench.servers, &topology).await;
+}
+
+fn is_switched(cluster: &Cluster) -> bool {
+    cluster.topology().moves().iter().any(|slot_move| slot_move.phase == MovePhase::Switched)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_router_that_slept_through_a_cutover_serves_nothing_stale() {
+    a_router_sleeps(Until::Switched).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_router_that_slept_through_a_whole_move_serves_nothing_stale() {
+    a_router_sleeps(Until::CleanedUp).await;
 }
