@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::plan::{self, Combine, Grouping, Merge, MergeKey, Position, ReadNode};
 use crate::session;
 use crate::shards::Lease;
-use crate::topology::watch::View;
+use crate::topology::watch::{View, Watch};
 use crate::topology::{ShardId, store};
 use crate::transaction::{Coordinator, Transaction};
 
@@ -51,6 +51,7 @@ pub struct Written {
 /// What running a plan needs.
 pub struct Execution<'a> {
     pub coordinator: &'a Arc<Coordinator>,
+    pub watch: &'a Watch,
     pub view: &'a View,
     /// The open transaction of a session: everything runs in it.
     pub transaction: Option<&'a Mutex<Transaction>>,
@@ -108,9 +109,9 @@ impl Execution<'_> {
             }
             Err(_) => return outcome,
         }
-        if node.recheck {
+        for (lease, part) in leases.iter_mut().zip(&node.parts) {
             // Also after an error: it may come from rows that were moving away.
-            self.recheck(node, &mut leases).await?;
+            self.recheck(&part.shard, lease, node.recheck).await?;
         }
         leases.iter_mut().for_each(Lease::done);
         outcome
@@ -206,15 +207,14 @@ impl Execution<'_> {
         }
     }
 
-    async fn recheck(&self, node: &ReadNode, leases: &mut [Lease]) -> Result<(), QueryError> {
-        for (lease, part) in leases.iter_mut().zip(&node.parts) {
-            self.recheck_shard(&part.shard, lease).await?;
-        }
-        Ok(())
-    }
-
     /// Fails if rows may have moved since the plan was made.
-    async fn recheck_shard(&self, shard: &ShardId, lease: &mut Lease) -> Result<(), QueryError> {
+    ///
+    /// Where nothing moves, what was seen of the shard lately says enough: rows change owner more than 5 s after that is
+    /// announced. But a statement can take longer until it has run, if the router was stopped or the network stood still.
+    async fn recheck(&self, shard: &ShardId, lease: &mut Lease, is_moving: bool) -> Result<(), QueryError> {
+        if !is_moving && self.watch.is_confirmed_at(shard, self.view.topology.epoch()) {
+            return Ok(());
+        }
         let sighting = store::look(lease.begin())
             .await
             .map_err(|error| QueryError::ShardUnavailable { shard: shard.clone(), cause: error.to_string() })?;

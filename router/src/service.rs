@@ -539,6 +539,7 @@ impl Router {
     fn execution<'a>(&'a self, view: &'a View, attempt: &Attempt<'a>) -> Execution<'a> {
         Execution {
             coordinator: &self.coordinator,
+            watch: &self.watch,
             view,
             transaction: attempt.transaction,
             locks: attempt.locks,

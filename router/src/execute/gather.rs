@@ -153,9 +153,7 @@ impl Execution<'_> {
         if ends {
             source.run("COMMIT").await?;
         }
-        if recheck {
-            self.recheck_shard(shard, &mut source).await?;
-        }
+        self.recheck(shard, &mut source, recheck).await?;
         source.done();
         Ok(())
     }

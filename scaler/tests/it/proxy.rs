@@ -1,6 +1,8 @@
 //! A proxy before a server, by which a test cuts the network between the two.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -50,7 +52,24 @@ impl Mode {
 pub struct Proxy {
     port: u16,
     mode: watch::Sender<Mode>,
+    held: Arc<AtomicUsize>,
     listening: AbortHandle,
+}
+
+/// One connection on which bytes are held.
+struct Held<'a>(&'a AtomicUsize);
+
+impl<'a> Held<'a> {
+    fn new(count: &'a AtomicUsize) -> Held<'a> {
+        count.fetch_add(1, Ordering::SeqCst);
+        Held(count)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Proxy {
@@ -58,12 +77,18 @@ impl Proxy {
         let port = free_port();
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let (mode, watched) = watch::channel(Mode::Pass);
-        let listening = tokio::spawn(listen(listener, upstream, watched)).abort_handle();
-        Proxy { port, mode, listening }
+        let held = Arc::new(AtomicUsize::new(0));
+        let listening = tokio::spawn(listen(listener, upstream, watched, held.clone())).abort_handle();
+        Proxy { port, mode, held, listening }
     }
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// On how many connections bytes are held, for each direction.
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::SeqCst)
     }
 
     /// From now on; a connection that is open follows.
@@ -78,18 +103,18 @@ impl Drop for Proxy {
     }
 }
 
-async fn listen(listener: TcpListener, upstream: SocketAddr, mode: watch::Receiver<Mode>) {
+async fn listen(listener: TcpListener, upstream: SocketAddr, mode: watch::Receiver<Mode>, held: Arc<AtomicUsize>) {
     // They end with the listener: the set goes with this task.
     let mut relays = JoinSet::new();
     loop {
         let (client, _) = listener.accept().await.unwrap();
-        relays.spawn(relay(client, upstream, mode.clone()));
+        relays.spawn(relay(client, upstream, mode.clone(), held.clone()));
         while relays.try_join_next().is_some() {}
     }
 }
 
 /// Carries bytes between a client and the server until both have ended, one broke, or the mode says so.
-async fn relay(mut client: TcpStream, upstream: SocketAddr, mut mode: watch::Receiver<Mode>) {
+async fn relay(mut client: TcpStream, upstream: SocketAddr, mut mode: watch::Receiver<Mode>, held: Arc<AtomicUsize>) {
     if *mode.borrow_and_update() == Mode::Reset {
         return reset(&client);
     }
@@ -101,8 +126,8 @@ async fn relay(mut client: TcpStream, upstream: SocketAddr, mut mode: watch::Rec
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         let ways = (
-            carry(from_client, to_server, Way::ToServer, mode.clone()),
-            carry(from_server, to_client, Way::ToClient, mode.clone()),
+            carry(from_client, to_server, Way::ToServer, mode.clone(), &held),
+            carry(from_server, to_client, Way::ToClient, mode.clone(), &held),
         );
         tokio::select! {
             ended = async { tokio::try_join!(ways.0, ways.1) } => ended.is_ok(),
@@ -121,13 +146,16 @@ async fn carry(
     mut to: WriteHalf<'_>,
     way: Way,
     mut mode: watch::Receiver<Mode>,
+    held: &AtomicUsize,
 ) -> std::io::Result<()> {
     let mut bytes = vec![0; 1 << 16];
     loop {
         let count = from.read(&mut bytes).await?;
+        let is_held = (count > 0 && mode.borrow().holds(way)).then(|| Held::new(held));
         // The proxy is gone if it cannot say.
         let passes = mode.wait_for(|mode| !mode.holds(way)).await;
         passes.map_err(std::io::Error::other)?;
+        drop(is_held);
         match count {
             0 => return to.shutdown().await,
             count => to.write_all(&bytes[..count]).await?,
@@ -181,6 +209,7 @@ mod tests {
             proxy.set(Mode::Stall(direction));
             let mut inserted = Box::pin(insert(&mut client, row));
             assert!(!answers(&mut inserted).await, "{direction:?}");
+            assert_eq!(proxy.held(), 1, "{direction:?}");
             assert_eq!(count(row).await, u64::from(arrives), "{direction:?}");
             // Nobody is greeted; but nobody is turned away.
             let mut connected = Box::pin(router::session::connect(&endpoint));

@@ -1,19 +1,22 @@
 //! Moves beside a crowd of clients, through routers that are processes of their own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use router::topology::{MovePhase, Transfer};
+use router::slots;
+use router::topology::{MovePhase, Shard, Topology, Transfer, store};
 use scaler::cluster::Cluster;
 use scaler::moves::{MoveSettings, execute};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::bench::{Bench, half, id, silent, slot_of};
+use super::bench::{Bench, ORDERS, half, id, silent, slot_of};
 use crate::crowd::{Crowd, Pace, assert_no_leftovers, layout};
 use crate::processes::Process;
-use crate::servers::{DATABASE, Flavor, Server, rows, wait_until};
+use crate::proxy::{Direction, Mode, Proxy};
+use crate::servers::{DATABASE, Flavor, Server, rows, run, wait_until};
 
 /// Routers look for themselves, so the announcement is waited for as long as in production.
 fn settings() -> MoveSettings {
@@ -253,4 +256,55 @@ async fn a_router_that_slept_through_a_cutover_serves_nothing_stale() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_router_that_slept_through_a_whole_move_serves_nothing_stale() {
     a_router_sleeps(Until::CleanedUp).await;
+}
+
+/// Reads leave a router in time and reach the source when the rows have moved away and were cleaned up there.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_were_held_up_on_their_way_are_not_stale() {
+    const READS: usize = 20;
+    let Some(servers) = Server::start_all(Flavor::MariaDb, 2).await else { return };
+    let (mut proxies, mut proxied, mut direct) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, server) in servers.iter().enumerate() {
+        let proxy = Proxy::start(server.address()).await;
+        proxied.push(Shard { id: id(index), endpoint: server.endpoint_through(&proxy, DATABASE) });
+        direct.push(Shard { id: id(index), endpoint: server.endpoint(DATABASE) });
+        proxies.push(proxy);
+    }
+    // The router goes through the proxies, the mover past them.
+    let topology = |shards: &[Shard]| {
+        Topology::first(shards[..1].to_vec(), slots::plan_even_spread(1)).unwrap().with_shard(shards[1].clone())
+    };
+    for server in &servers {
+        store::catch_up(&mut server.connect().await, &topology(&proxied)).await.unwrap();
+    }
+    let cluster = Cluster::new(topology(&direct), Arc::new(|| {}));
+    let router = Process::start(&servers, &layout(), &[]).await;
+    let mut source = servers[0].connect().await;
+    run(&mut source, ORDERS).await;
+    let transfer = half(&cluster, 0, 1);
+    let moved: Vec<i64> = (1..).filter(|order| transfer.slots.contains(slot_of(*order))).take(READS).collect();
+    let values: Vec<String> = moved.iter().map(|order| format!("({order}, 1)")).collect();
+    run(&mut source, &format!("INSERT INTO orders (id, value) VALUES {}", values.join(", "))).await;
+    let http = reqwest::Client::new();
+    let read = |sql: String| {
+        let request = http.post(format!("{}/query", router.url)).json(&json!({ "query": sql }));
+        tokio::spawn(async move { request.send().await.unwrap().json::<Value>().await.unwrap()["data"].clone() })
+    };
+    // A connection for each.
+    let slow: Vec<_> =
+        moved.iter().map(|order| read(format!("SELECT SLEEP(1) FROM orders WHERE id={order}"))).collect();
+    for slow in slow {
+        slow.await.unwrap();
+    }
+    proxies.iter().for_each(|proxy| proxy.set(Mode::Stall(Direction::ToServer)));
+    let reads: Vec<_> = moved.iter().map(|order| read(format!("SELECT value FROM orders WHERE id={order}"))).collect();
+    // Beside them, the router looks for a newer topology.
+    wait_until("the reads are on their way", || async { proxies[0].held() > READS }).await;
+    execute(&cluster, &layout(), &[transfer], &settings(), &silent()).await.unwrap();
+    let mut target = servers[1].connect().await;
+    run(&mut target, "UPDATE orders SET value=2").await;
+    proxies.iter().for_each(|proxy| proxy.set(Mode::Pass));
+    for (order, read) in moved.iter().zip(reads) {
+        assert_eq!(read.await.unwrap(), json!([{ "value": 2 }]), "order {order}");
+    }
 }
