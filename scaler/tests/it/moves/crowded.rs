@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::bench::{Bench, ORDERS, half, id, silent, slot_of};
-use crate::crowd::{Crowd, Pace, assert_no_leftovers, layout};
+use crate::crowd::{Crowd, Pace, Tally, assert_no_leftovers, layout};
 use crate::processes::Process;
 use crate::proxy::{Direction, Mode, Proxy};
 use crate::servers::{DATABASE, Flavor, Server, rows, run, wait_until};
@@ -258,11 +258,9 @@ async fn a_router_that_slept_through_a_whole_move_serves_nothing_stale() {
     a_router_sleeps(Until::CleanedUp).await;
 }
 
-/// Reads leave a router in time and reach the source when the rows have moved away and were cleaned up there.
-#[tokio::test(flavor = "multi_thread")]
-async fn reads_that_were_held_up_on_their_way_are_not_stale() {
-    const READS: usize = 20;
-    let Some(servers) = Server::start_all(Flavor::MariaDb, 2).await else { return };
+/// Servers behind proxies. Routers go through them, by the topology that the shards carry; the other topology leads past
+/// them.
+async fn behind_proxies(servers: &[Server]) -> (Vec<Proxy>, Topology) {
     let (mut proxies, mut proxied, mut direct) = (Vec::new(), Vec::new(), Vec::new());
     for (index, server) in servers.iter().enumerate() {
         let proxy = Proxy::start(server.address()).await;
@@ -270,14 +268,23 @@ async fn reads_that_were_held_up_on_their_way_are_not_stale() {
         direct.push(Shard { id: id(index), endpoint: server.endpoint(DATABASE) });
         proxies.push(proxy);
     }
-    // The router goes through the proxies, the mover past them.
-    let topology = |shards: &[Shard]| {
-        Topology::first(shards[..1].to_vec(), slots::plan_even_spread(1)).unwrap().with_shard(shards[1].clone())
-    };
-    for server in &servers {
-        store::catch_up(&mut server.connect().await, &topology(&proxied)).await.unwrap();
+    let [proxied, direct] = [proxied, direct].map(|shards| {
+        let first = Topology::first(shards[..1].to_vec(), slots::plan_even_spread(1)).unwrap();
+        shards[1..].iter().fold(first, |topology, shard| topology.with_shard(shard.clone()))
+    });
+    for server in servers {
+        store::catch_up(&mut server.connect().await, &proxied).await.unwrap();
     }
-    let cluster = Cluster::new(topology(&direct), Arc::new(|| {}));
+    (proxies, direct)
+}
+
+/// Reads leave a router in time and reach the source when the rows have moved away and were cleaned up there.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_were_held_up_on_their_way_are_not_stale() {
+    const READS: usize = 20;
+    let Some(servers) = Server::start_all(Flavor::MariaDb, 2).await else { return };
+    let (proxies, direct) = behind_proxies(&servers).await;
+    let cluster = Cluster::new(direct, Arc::new(|| {}));
     let router = Process::start(&servers, &layout(), &[]).await;
     let mut source = servers[0].connect().await;
     run(&mut source, ORDERS).await;
@@ -292,7 +299,7 @@ async fn reads_that_were_held_up_on_their_way_are_not_stale() {
     };
     // A connection for each.
     let slow: Vec<_> =
-        moved.iter().map(|order| read(format!("SELECT SLEEP(1) FROM orders WHERE id={order}"))).collect();
+        moved.iter().map(|order| read(format!("SELECT SLEEP(2) FROM orders WHERE id={order}"))).collect();
     for slow in slow {
         slow.await.unwrap();
     }
@@ -307,4 +314,54 @@ async fn reads_that_were_held_up_on_their_way_are_not_stale() {
     for (order, read) in moved.iter().zip(reads) {
         assert_eq!(read.await.unwrap(), json!([{ "value": 2 }]), "order {order}");
     }
+}
+
+/// The crowd's own rules hold while routers, servers and the network fail and nothing moves.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_accounts_for_what_fails() {
+    let Some(mut servers) = Server::start_all(Flavor::MariaDb, 2).await else { return };
+    let (proxies, _) = behind_proxies(&servers).await;
+    let mut routers = Vec::new();
+    for _ in 0..2 {
+        routers.push(Process::start(&servers, &layout(), &[]).await);
+    }
+    let urls = routers.iter().map(|router| router.url.clone()).collect();
+    let direct = vec![(id(0), servers[0].endpoint_through(&proxies[0], DATABASE))];
+    let mut crowd = Crowd::start(urls, direct, 3, Pace::default()).await;
+    for fault in ["router", "server", "to the server", "to the client", "reset"] {
+        let before = crowd.tally().writes;
+        wait_until("the crowd is at work", || async { crowd.tally().writes > before + 100 }).await;
+        match fault {
+            "router" => {
+                routers[0].kill();
+                routers[0].restart().await;
+            }
+            "server" => {
+                servers[0].kill();
+                servers[0].restart().await;
+            }
+            mode => {
+                proxies[0].set(match mode {
+                    "to the server" => Mode::Stall(Direction::ToServer),
+                    "to the client" => Mode::Stall(Direction::ToClient),
+                    _ => Mode::Reset,
+                });
+                let failed = |tally: &Tally| tally.unknown + tally.failed_reads.values().sum::<u64>();
+                let before = failed(&crowd.tally());
+                wait_until("the crowd notices", || async { failed(&crowd.tally()) > before + 5 }).await;
+                proxies[0].set(Mode::Pass);
+            }
+        }
+        let before = crowd.tally().writes;
+        wait_until("the crowd is at work again", || async { crowd.tally().writes > before + 100 }).await;
+        crowd.pause().await;
+        println!("{fault}: {}", crowd.tally());
+        let carried = store::read(&mut servers[0].connect().await).await.unwrap().unwrap();
+        assert_no_leftovers(&servers, &carried).await;
+        crowd.account().verify(&servers, &carried).await;
+        crowd.resume();
+    }
+    let tally = crowd.stop().await;
+    tally.assert_no_violations();
+    assert!(tally.unknown > 0 && tally.failovers > 0 && tally.unanswered == 0, "{tally}");
 }
