@@ -7,7 +7,7 @@ use std::time::Duration;
 use router::slots;
 use router::topology::{MovePhase, Shard, Topology, Transfer, store};
 use scaler::cluster::Cluster;
-use scaler::moves::{MoveSettings, execute};
+use scaler::moves::{MoveSettings, MoveState, ProgressSink, execute};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -84,6 +84,8 @@ enum Probe {
     Read(i64),
     /// Over all shards, merged or gathered.
     Sum(&'static str, Vec<i64>),
+    /// Of a table with so many rows.
+    Count(&'static str, i64),
     Raise(i64),
     Delete(i64),
     Insert(i64),
@@ -97,6 +99,7 @@ impl Probe {
                 let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
                 format!("SELECT SUM(a.v) AS v FROM {from} WHERE a.id + 0 IN ({})", ids.join(", "))
             }
+            Probe::Count(table, _) => format!("SELECT COUNT(*) AS n FROM {table}"),
             Probe::Raise(id) => format!("UPDATE probes SET v = v + 10 WHERE id = {id}"),
             Probe::Delete(id) => format!("DELETE FROM probes WHERE id = {id}"),
             Probe::Insert(id) => format!("INSERT INTO probes VALUES ({id}, 100)"),
@@ -107,6 +110,7 @@ impl Probe {
         match self {
             Probe::Read(_) => answer["data"] == json!([{ "v": 2 }]),
             Probe::Sum(_, ids) => answer["data"][0]["v"].as_u64() == Some(2 * ids.len() as u64),
+            Probe::Count(_, rows) => answer["data"] == json!([{ "n": rows }]),
             Probe::Raise(_) | Probe::Delete(_) | Probe::Insert(_) => answer["rows_affected"] == json!(1),
         }
     }
@@ -114,7 +118,7 @@ impl Probe {
     /// What it makes of the probes.
     fn enter(&self, account: &mut BTreeMap<i64, i64>) {
         match self {
-            Probe::Read(_) | Probe::Sum(..) => {}
+            Probe::Read(_) | Probe::Sum(..) | Probe::Count(..) => {}
             Probe::Raise(id) => *account.get_mut(id).unwrap() += 10,
             Probe::Delete(id) => _ = account.remove(id),
             Probe::Insert(id) => _ = account.insert(*id, 100),
@@ -314,6 +318,34 @@ async fn reads_that_were_held_up_on_their_way_are_not_stale() {
     for (order, read) in moved.iter().zip(reads) {
         assert_eq!(read.await.unwrap(), json!([{ "value": 2 }]), "order {order}");
     }
+}
+
+/// A router may serve for 5 s on what it saw last: until then nothing may be copied to a shard that it asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_router_that_has_not_heard_of_a_move_yet_counts_no_row_twice() {
+    const ORDERS_THERE: i64 = 1_000;
+    let Some(servers) = Server::start_all(Flavor::MariaDb, 2).await else { return };
+    let bench = Bench::of(servers, 2).await;
+    bench.on_owners(ORDERS).await;
+    bench.fill_orders(ORDERS_THERE).await;
+    let router = Process::start(&bench.servers, &layout(), &[]).await;
+    router.pause().await;
+    let (sender, mut states) = tokio::sync::mpsc::unbounded_channel();
+    // The test stops listening before the move is over.
+    let sink: ProgressSink = Arc::new(move |progress| _ = sender.send(progress.state));
+    let (cluster, transfer) = (bench.cluster.clone(), half(&bench.cluster, 0, 1));
+    let moving = tokio::spawn(async move { execute(&cluster, &layout(), &[transfer], &settings(), &sink).await });
+    while states.recv().await.unwrap() != MoveState::Verifying {}
+    let mut sent = Vec::new();
+    for _ in 0..20 {
+        sent.push(Sent::to(&router, Probe::Count("orders", ORDERS_THERE)).await);
+    }
+    router.resume();
+    for request in sent {
+        let (probe, status, answer) = request.answer().await;
+        assert!(status == 503 || probe.is_right(&answer), "{ORDERS_THERE} rows, and {answer}");
+    }
+    moving.await.unwrap().unwrap();
 }
 
 /// The crowd's own rules hold while routers, servers and the network fail and nothing moves.
