@@ -14,8 +14,9 @@ use crate::error::QueryError;
 use crate::session;
 use crate::topology::{Shard, ShardId};
 
-/// After this long without use a connection is pinged before it serves again.
-const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
+/// After this long without use a connection is pinged before it serves again. Shorter than what the scaler waits for
+/// before it ends idle sessions at the end of a move, which is at least 4 s.
+const IDLE_BEFORE_PING: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// After this long without a statement the server closes a connection.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);

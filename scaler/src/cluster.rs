@@ -1,7 +1,7 @@
 //! The scaler's handle on the shards: connections to them, and the topology as the scaler last decided it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ struct Shared {
     unsure: AtomicBool,
     /// Announced moves that cannot switch without this process knowing.
     settled: Mutex<BTreeSet<MoveId>>,
+    /// The home shard's number of the connection that holds the lease; 0: none does.
+    lease: AtomicU64,
     /// Where shards answer that the topology has elsewhere.
     found_at: Mutex<BTreeMap<ShardId, Endpoint>>,
     nudge: Arc<dyn Fn() + Send + Sync>,
@@ -85,6 +87,7 @@ impl Cluster {
                 turn: tokio::sync::Mutex::default(),
                 unsure: AtomicBool::new(true),
                 settled: Mutex::default(),
+                lease: AtomicU64::new(0),
                 found_at: Mutex::default(),
                 nudge,
                 unreachable: Mutex::default(),
@@ -179,6 +182,11 @@ impl Cluster {
             in_time(&home.id, publication.make_sure()).await?;
         }
         Ok(publication)
+    }
+
+    /// The home shard's number of the connection that holds the lease, if this process has it.
+    pub(crate) fn lease_connection(&self) -> Option<u64> {
+        Some(self.shared.lease.load(Ordering::Relaxed)).filter(|number| *number > 0)
     }
 
     /// An announced move is this process's own, or cannot switch any more.
@@ -345,6 +353,8 @@ impl Lease {
         connection.execute(sqlx::raw_sql(statement)).await.map_err(ClusterError::Lease)?;
         let statement = "SELECT GET_LOCK('_autoscaler.scaler', 0)";
         if number(&mut connection, statement).await? == Some(1) {
+            let own = number(&mut connection, "SELECT CONNECTION_ID()").await?;
+            cluster.shared.lease.store(own.unwrap_or(0), Ordering::Relaxed);
             return Ok(Lease { connection });
         }
         let holder = number(&mut connection, "SELECT IS_USED_LOCK('_autoscaler.scaler')").await?;

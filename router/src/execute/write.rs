@@ -215,7 +215,20 @@ impl Execution<'_> {
         if !transaction.takes_part(shard) {
             transaction.enlist(shard, self.pooled(shard).await?);
         }
+        self.check_time(shard)?;
         transaction.connection(shard)
+    }
+
+    /// Fails if so much time has passed since the plan was made that the rows may be elsewhere by now.
+    ///
+    /// To be asked with the connection in hand, and before anything is sent. A router that stands still after this finds
+    /// the connection closed: the scaler ends those that have been idle since a switch before the old owner takes writes
+    /// of moved rows again.
+    fn check_time(&self, shard: &ShardId) -> Result<(), QueryError> {
+        match self.watch.may_write(shard, &self.view.topology) {
+            true => Ok(()),
+            false => Err(QueryError::Moved(shard.clone())),
+        }
     }
 
     /// As [`Execution::enlisted`], on a connection on which the transaction has begun.
@@ -319,6 +332,7 @@ impl Execution<'_> {
     async fn write_one(&self, part: &WritePart, sink: &mut impl RowSink) -> Result<Written, QueryError> {
         let shard = &part.part.shard;
         let mut lease = self.pooled(shard).await?;
+        self.check_time(shard)?;
         let killer = lease.killer();
         let started = Instant::now();
         let outcome = {

@@ -86,6 +86,15 @@ impl Watch {
             && state.confirmed.get(shard).is_some_and(|seen| seen.elapsed() < CONFIRMATION)
     }
 
+    /// Whether a shard was seen within the last 5 s to carry nothing newer than what is known here, and that has the same
+    /// owners as a plan's topology.
+    pub fn may_write(&self, shard: &ShardId, planned: &Topology) -> bool {
+        let state = self.state.read().expect("no holder of this lock panics");
+        let has_same_owners = |known: &Topology| known.epoch() == planned.epoch() || known.has_same_owners(planned);
+        state.view.as_ref().is_some_and(|view| has_same_owners(&view.topology))
+            && state.confirmed.get(shard).is_some_and(|seen| seen.elapsed() < CONFIRMATION)
+    }
+
     /// One round of looks that begins after this call.
     pub async fn refresh(&self) {
         let before = self.rounds_begun.load(Ordering::SeqCst);

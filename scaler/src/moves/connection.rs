@@ -302,6 +302,13 @@ impl Connection {
         Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).map(into_text).collect())
     }
 
+    /// Whether a connection of this server is this one or holds the scaler's lease.
+    pub fn is_needed(&self, number: u64) -> bool {
+        let holds_lease =
+            self.cluster.topology().home().id == self.shard && self.cluster.lease_connection() == Some(number);
+        number == self.number || holds_lease
+    }
+
     /// Brings everything committed to the server's disk, where its settings do not at each commit.
     pub async fn flush_log(&mut self) -> Result<(), MoveError> {
         let at_commit = self.fetch_text("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit").await?;

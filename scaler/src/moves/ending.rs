@@ -5,7 +5,7 @@ use std::time::Duration;
 use router::schema::{Layout, load};
 use router::topology::{MoveId, SlotMove};
 
-use super::connection::{Connection, Purpose, is_away};
+use super::connection::{Connection, Purpose, into_text, is_away};
 use super::copy::delete_moving_rows;
 use super::faults::Point;
 use super::journal::{self, Side};
@@ -122,6 +122,7 @@ pub(super) async fn clean_up(
         delete_moving_rows(&mut source, &table, &mut pace, Some(&settings.faults), &mut after_batch).await?;
     }
     settings.faults.reach(Point::RowsDeleted).await;
+    end_idle_sessions(&mut source, settings.cleanup_delay).await?;
     // The triggers refuse every writer but this one, and stay until the last moved row is gone.
     triggers::remove(&mut source, id).await?;
     settings.faults.reach(Point::TriggersDropped).await;
@@ -131,6 +132,27 @@ pub(super) async fn clean_up(
     journal::forget(&mut target, Side::Target, slot_move).await?;
     journal::forget(&mut source, Side::Source, slot_move).await?;
     Ok(reporter.progress.rows_deleted - before)
+}
+
+/// Ends the sessions of our own account that have been idle since the switch: a router that stood still since then may
+/// be about to write moved rows here, and the triggers that refuse them are to go.
+///
+/// Routers that are well ask a connection whether it lives when it was idle for more than 3 s.
+async fn end_idle_sessions(source: &mut Connection, since_switch: Duration) -> Result<(), MoveError> {
+    const LEAST_IDLE: Duration = Duration::from_secs(4);
+    // The server counts whole seconds.
+    let idle = since_switch.saturating_sub(Duration::from_secs(1)).max(LEAST_IDLE).as_secs();
+    let account = source.fetch_text("SELECT SUBSTRING_INDEX(USER(),'@',1)").await?.unwrap_or_default();
+    for row in source.fetch("SHOW PROCESSLIST").await? {
+        let cell = |index: usize| row.get(index).cloned().flatten().map(into_text).unwrap_or_default();
+        let (number, seconds) = (cell(0).parse::<u64>(), cell(5).parse::<u64>());
+        let is_idle = cell(1) == account && cell(4) == "Sleep" && seconds.is_ok_and(|seconds| seconds >= idle);
+        if let Some(number) = number.ok().filter(|number| is_idle && !source.is_needed(*number)) {
+            // It may have ended by itself.
+            let _ = source.run(&format!("KILL {number}")).await;
+        }
+    }
+    Ok(())
 }
 
 /// The same with as many attempts as it takes: a switched move can only go forward.

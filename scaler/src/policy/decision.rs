@@ -304,7 +304,7 @@ impl Cause {
     pub fn split_by(&self) -> SplitBy {
         match self {
             Cause::Rule(breach) => breach.split_by,
-            Cause::MinShards { .. } => SplitBy::default(),
+            Cause::MinShards { .. } | Cause::Calm(_) => SplitBy::default(),
         }
     }
 }

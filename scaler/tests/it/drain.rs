@@ -13,6 +13,7 @@ use router::endpoint::Endpoint;
 use router::slots::plan_even_spread;
 use router::topology::{Shard, ShardId, Topology, store};
 use scaler::catalogue::{Catalogue, Outcome};
+use scaler::cluster::ClusterError;
 use scaler::config::Config;
 use scaler::http::{ApiError, ControlApi};
 use scaler::prometheus::Prometheus;
@@ -443,9 +444,8 @@ async fn the_copies_on_a_new_server_that_died_go_with_it() {
 async fn a_shard_that_joined_and_never_served_is_taken_away_without_the_catalogue() {
     let Some(field) = Field::new(1, 1).await else { return };
     create(&field.provisioner, &field.owner, &id(1), "add-shard-2").await;
-    let joined =
-        field.topology().await.with_shard(Shard { id: id(1), endpoint: field.bench.servers[1].endpoint(DATABASE) });
-    field.bench.cluster.publish(joined, &id(0)).await.unwrap();
+    let joined = Shard { id: id(1), endpoint: field.bench.servers[1].endpoint(DATABASE) };
+    field.bench.cluster.change(|topology| Ok::<_, ClusterError>(topology.with_shard(joined))).await.unwrap();
     field.start().await.stop().await;
     assert_eq!(field.shards().await, ["shard-1"]);
     assert_eq!(field.instances().await, ["shard-1"]);
