@@ -285,12 +285,14 @@ pub(super) async fn prepare_shards(
     let mut source = Connection::open(cluster, &transfer.source).await?;
     let mut target = Connection::open(cluster, &transfer.target).await?;
     for connection in [&mut source, &mut target] {
-        connection.create_own_schema().await?;
         ending::sweep(cluster, layout, connection, settings).await?;
     }
     let schema = preflight::check(&mut source, layout).await?;
-    preflight::check_user_triggers(&mut target, &schema).await?;
+    preflight::check_target(&mut target, &schema).await?;
     preflight::check_packets(&mut source, &mut target).await?;
+    for connection in [&mut source, &mut target] {
+        connection.create_own_schema().await?;
+    }
     definitions::copy(&mut source, &mut target).await?;
     let moving = schema.tables().filter(|table| preflight::moves(table));
     definitions::compare(&mut source, &mut target, moving.map(|table| table.name.as_str())).await?;

@@ -1,24 +1,72 @@
 //! What must be true before rows may move: everything here is checked before anything is changed.
 
+mod grants;
+mod server;
+#[expect(dead_code, reason = "the mover learns how much its target has free in a commit of its own")]
+mod space;
+
 use router::schema::load;
 use router::schema::{Layout, Schema, Table, TableKind};
 
-use super::connection::{Connection, into_text};
+use super::connection::{Connection, Side, error_number, into_text};
 use super::{MoveError, triggers};
 use crate::foreign_keys;
 
+use grants::Grants;
+use server::Server;
+#[expect(unused_imports, reason = "as above")]
+pub(super) use space::check_space;
+
+/// A user's trigger that reads this variable can tell a mover, which has it set, from everybody else.
+const GUARD: &str = "@_autoscaler_cleanup";
+
+/// What a move does on the database itself, on either side: it creates what is missing, locks tables to make
+/// triggers, and raises AUTO_INCREMENT.
+const NEEDED: [&str; 9] = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "TRIGGER", "LOCK TABLES"];
+/// What it does with its own tables.
+const NEEDED_FOR_OURS: [&str; 6] = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP"];
+
 /// Reads the source's schema and refuses what cannot be moved safely, naming the table and the remedy.
 pub(super) async fn check(source: &mut Connection, layout: &Layout) -> Result<Schema, MoveError> {
-    let shard = source.shard.clone();
-    let schema = load::load(source.inner(), layout).await.map_err(|source| MoveError::Schema { shard, source })?;
-    for table in schema.tables() {
-        check_table(table)?;
+    let schema = load_schema(source, layout).await?;
+    let crossing = foreign_keys::crossing(source.inner(), layout).await.map_err(|error| source.failed(error))?;
+    let crossing = crossing.into_iter().map(|key| {
+        let reason = format!("foreign key {} leads to rows of {} that may move elsewhere", key.name, key.referred);
+        unfit(&key.table, reason, "refer by the sharding keys or to a reference table, or drop it")
+    });
+    let found = unfit_tables(source, &schema).await?.into_iter().chain(crossing);
+    let found = found.chain(missing_privileges(source).await?).chain(unfit_server(source, &[Side::Source]).await?);
+    refuse_first(found)?;
+    // What no setting and no grant tells is found out by doing it.
+    if let Some(remedy) = triggers::try_creating(source).await? {
+        return Err(unfit_shard(source, "its account may not create triggers", remedy));
     }
-    check_engines(source, &schema).await?;
-    check_foreign_keys(source, &schema, layout).await?;
-    check_user_triggers(source, &schema).await?;
-    check_server(source).await?;
-    Ok(schema)
+    match triggers::prepared_branches(source).await {
+        Err(error) if error_number(&error) == Some(XA_RECOVER_DENIED) => {
+            Err(unfit_shard(source, "its account may not look for prepared transactions", "grant XA_RECOVER_ADMIN"))
+        }
+        Err(error) => Err(error),
+        Ok(_) => Ok(schema),
+    }
+}
+
+const XA_RECOVER_DENIED: u16 = 1401;
+
+/// Refuses a target that rows cannot be written to, or where they would set off something of a user's.
+pub(super) async fn check_target(target: &mut Connection, schema: &Schema) -> Result<(), MoveError> {
+    let mut found = missing_privileges(target).await?;
+    found.extend(unfit_server(target, &[Side::Target]).await?);
+    found.extend(user_triggers(target, schema).await?);
+    refuse_first(found)
+}
+
+async fn load_schema(connection: &mut Connection, layout: &Layout) -> Result<Schema, MoveError> {
+    let shard = connection.shard.clone();
+    load::load(connection.inner(), layout).await.map_err(|source| MoveError::Schema { shard, source })
+}
+
+fn refuse_first(found: impl IntoIterator<Item = MoveError>) -> Result<(), MoveError> {
+    found.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Whether rows of the table move.
@@ -30,90 +78,140 @@ fn unfit(table: &str, reason: impl Into<String>, remedy: &str) -> MoveError {
     MoveError::Unfit { table: table.to_owned(), reason: reason.into(), remedy: remedy.to_owned() }
 }
 
-fn check_table(table: &Table) -> Result<(), MoveError> {
-    if let TableKind::Unusable { reason } = &table.kind {
-        return Err(unfit(&table.name, reason.clone(), "change the column or the configuration"));
-    }
-    match moves(table) && table.primary_key.is_empty() {
-        true => Err(unfit(&table.name, "it has no primary key", "add one: changes are followed by it")),
-        false => Ok(()),
-    }
+fn unfit_shard(connection: &Connection, reason: impl Into<String>, remedy: impl Into<String>) -> MoveError {
+    MoveError::UnfitServer { shard: connection.shard.to_string(), reason: reason.into(), remedy: remedy.into() }
 }
 
-async fn check_engines(source: &mut Connection, schema: &Schema) -> Result<(), MoveError> {
-    let engines = "SELECT CAST(TABLE_NAME AS CHAR), CAST(ENGINE AS CHAR) FROM information_schema.TABLES \
-         WHERE TABLE_SCHEMA=DATABASE() AND TABLE_TYPE='BASE TABLE'";
-    for row in source.fetch(engines).await? {
-        let [name, engine] = texts(row);
-        let moving = schema.table(&name).is_some_and(moves);
-        if moving && !engine.eq_ignore_ascii_case("InnoDB") {
+async fn unfit_tables(connection: &mut Connection, schema: &Schema) -> Result<Vec<MoveError>, MoveError> {
+    let mut found: Vec<MoveError> = schema.tables().filter_map(unfit_table).collect();
+    found.extend(unfit_engines(connection, schema).await?);
+    found.extend(cascades(connection, schema).await?);
+    found.extend(user_triggers(connection, schema).await?);
+    Ok(found)
+}
+
+fn unfit_table(table: &Table) -> Option<MoveError> {
+    if let TableKind::Unusable { reason } = &table.kind {
+        return Some(unfit(&table.name, reason.clone(), "change the column or the configuration"));
+    }
+    if !moves(table) {
+        return None;
+    }
+    if table.primary_key.is_empty() {
+        return Some(unfit(&table.name, "it has no primary key", "add one: changes are followed by it"));
+    }
+    table.primary_key.iter().find_map(|name| match table.column(name) {
+        // A name that is no column stands for the beginning of one: two rows may look like one.
+        None => Some(unfit(
+            &table.name,
+            "its primary key holds only the beginning of a column",
+            "make the key of whole columns: rows are told apart by it",
+        )),
+        Some(column) if column.data_type == "set" && column.column_type.matches(',').count() >= EXACT_SET_MEMBERS => {
+            let reason =
+                format!("its primary key has the SET `{name}`, whose many members servers do not compare exactly");
+            Some(unfit(&table.name, reason, "take it out of the key: rows are told apart by it"))
+        }
+        Some(_) => None,
+    })
+}
+
+/// MySQL compares SETs by their doubles; MariaDB by their signed numbers, which have ten members more.
+const EXACT_SET_MEMBERS: usize = 53;
+
+async fn unfit_engines(connection: &mut Connection, schema: &Schema) -> Result<Vec<MoveError>, MoveError> {
+    let engines = "SELECT CAST(TABLE_NAME AS CHAR), CAST(ENGINE AS CHAR), CAST(TABLE_TYPE AS CHAR) \
+         FROM information_schema.TABLES WHERE TABLE_SCHEMA=DATABASE() AND TABLE_TYPE IN ('BASE TABLE','SYSTEM VERSIONED')";
+    let mut found = Vec::new();
+    for row in connection.fetch(engines).await? {
+        let [name, engine, table_type] = texts(row);
+        if !schema.table(&name).is_some_and(moves) {
+            continue;
+        }
+        if !engine.eq_ignore_ascii_case("InnoDB") {
             let reason = format!("its engine {engine} has no transactions");
-            return Err(unfit(&name, reason, "ALTER TABLE … ENGINE=InnoDB"));
+            found.push(unfit(&name, reason, "ALTER TABLE … ENGINE=InnoDB"));
+        }
+        if table_type == "SYSTEM VERSIONED" {
+            let reason = "the history that its system versioning keeps would be lost";
+            found.push(unfit(&name, reason, "ALTER TABLE … DROP SYSTEM VERSIONING"));
         }
     }
-    Ok(())
+    Ok(found)
 }
 
-async fn check_foreign_keys(source: &mut Connection, schema: &Schema, layout: &Layout) -> Result<(), MoveError> {
-    let crossing = foreign_keys::crossing(source.inner(), layout).await.map_err(|error| source.failed(error))?;
-    if let Some(key) = crossing.first() {
-        let reason = format!("foreign key {} leads to rows of {} that may move elsewhere", key.name, key.referred);
-        return Err(unfit(&key.table, reason, "refer by the sharding keys or to a reference table, or drop it"));
-    }
+async fn cascades(connection: &mut Connection, schema: &Schema) -> Result<Vec<MoveError>, MoveError> {
     let rules = "SELECT CAST(TABLE_NAME AS CHAR), CAST(CONSTRAINT_NAME AS CHAR), CAST(DELETE_RULE AS CHAR), \
          CAST(UPDATE_RULE AS CHAR) FROM information_schema.REFERENTIAL_CONSTRAINTS \
          WHERE CONSTRAINT_SCHEMA=DATABASE()";
-    for row in source.fetch(rules).await? {
+    let acts = |rule: &str| matches!(rule, "CASCADE" | "SET NULL" | "SET DEFAULT");
+    let mut found = Vec::new();
+    for row in connection.fetch(rules).await? {
         let [table, constraint, on_delete, on_update] = texts(row);
-        let acts = |rule: &str| matches!(rule, "CASCADE" | "SET NULL" | "SET DEFAULT");
         if schema.table(&table).is_some_and(moves) && (acts(&on_delete) || acts(&on_update)) {
             let reason = format!(
                 "foreign key {constraint} changes rows (ON DELETE {on_delete}, ON UPDATE {on_update}) \
                  without firing triggers"
             );
-            return Err(unfit(&table, reason, "use RESTRICT or NO ACTION and delete the children first"));
+            found.push(unfit(&table, reason, "use RESTRICT or NO ACTION and delete the children first"));
         }
     }
-    Ok(())
+    Ok(found)
 }
 
-/// Triggers of users on either side: there is no session switch that turns them off for the mover.
-pub(super) async fn check_user_triggers(shard: &mut Connection, schema: &Schema) -> Result<(), MoveError> {
-    let triggers = "SELECT CAST(EVENT_OBJECT_TABLE AS CHAR), CAST(TRIGGER_NAME AS CHAR) \
-         FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA=DATABASE()";
-    for row in shard.fetch(triggers).await? {
-        let [table, trigger] = texts(row);
-        if schema.table(&table).is_some_and(moves) && !trigger.starts_with(triggers::PREFIX) {
+/// Triggers of users that do not look for the mover: no session switch turns them off for it.
+async fn user_triggers(connection: &mut Connection, schema: &Schema) -> Result<Vec<MoveError>, MoveError> {
+    let triggers = "SELECT CAST(EVENT_OBJECT_TABLE AS CHAR), CAST(TRIGGER_NAME AS CHAR), \
+         CAST(ACTION_STATEMENT AS CHAR) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA=DATABASE()";
+    let mut found = Vec::new();
+    for row in connection.fetch(triggers).await? {
+        let [table, trigger, text] = texts(row);
+        let is_ours = trigger.starts_with(triggers::PREFIX);
+        if schema.table(&table).is_some_and(moves) && !is_ours && !is_guarded(&text) {
             let reason = format!("trigger {trigger} would also fire for rows that the move copies and deletes");
-            return Err(unfit(&table, reason, "drop it for the time of the move"));
+            found.push(unfit(
+                &table,
+                reason,
+                "put what it does into IF @_autoscaler_cleanup IS NULL THEN … END IF, or drop it for the time of the move",
+            ));
         }
     }
-    Ok(())
+    Ok(found)
 }
 
-async fn check_server(source: &mut Connection) -> Result<(), MoveError> {
-    let shard = source.shard.to_string();
-    let unfit_server = |reason: &str, remedy: &str| MoveError::UnfitServer {
-        shard: shard.clone(),
-        reason: reason.to_owned(),
-        remedy: remedy.to_owned(),
+/// Whether a trigger's text reads [`GUARD`], which the mover has set on both sides.
+fn is_guarded(text: &str) -> bool {
+    // Names of user variables do not tell capitals from small letters.
+    text.to_ascii_lowercase().contains(GUARD)
+}
+
+async fn grants(connection: &mut Connection) -> Result<Grants, MoveError> {
+    let lines = connection.fetch_texts("SHOW GRANTS").await?;
+    Ok(Grants::parse(lines.iter().map(String::as_str)))
+}
+
+async fn missing_privileges(connection: &mut Connection) -> Result<Vec<MoveError>, MoveError> {
+    let database = connection.fetch_text("SELECT DATABASE()").await?.unwrap_or_default();
+    let grants = grants(connection).await?;
+    let needs = [(database.as_str(), &NEEDED[..]), ("_autoscaler", &NEEDED_FOR_OURS[..])];
+    let lacks = |(schema, needed): (&str, &[&str])| {
+        let missing = grants.missing(schema, needed);
+        (!missing.is_empty()).then(|| {
+            let missing = missing.join(", ");
+            unfit_shard(
+                connection,
+                format!("its account lacks {missing} on {schema}"),
+                format!("grant {missing} on `{schema}`.* to it"),
+            )
+        })
     };
-    if source.fetch_text("SELECT @@innodb_autoinc_lock_mode").await?.as_deref() == Some("0") {
-        return Err(unfit_server(
-            "innodb_autoinc_lock_mode=0 would make all writers of moving rows wait for each other",
-            "set it to 1 or 2 and restart the server",
-        ));
-    }
-    if let Some(remedy) = triggers::try_creating(source).await? {
-        return Err(unfit_server("its account may not create triggers", remedy));
-    }
-    match triggers::prepared_branches(source).await {
-        Err(error) if super::connection::error_number(&error) == Some(1401) => {
-            Err(unfit_server("its account may not look for prepared transactions", "grant XA_RECOVER_ADMIN"))
-        }
-        Err(error) => Err(error),
-        Ok(_) => Ok(()),
-    }
+    Ok(needs.into_iter().filter_map(lacks).collect())
+}
+
+async fn unfit_server(connection: &mut Connection, sides: &[Side]) -> Result<Vec<MoveError>, MoveError> {
+    let grants = grants(connection).await?;
+    let obstacles = Server::fetch(connection).await?.obstacles(sides, &grants).into_iter();
+    Ok(obstacles.map(|obstacle| unfit_shard(connection, obstacle.reason, obstacle.remedy)).collect())
 }
 
 /// What the source could be given the target must take, too.
@@ -134,4 +232,17 @@ pub(super) async fn check_packets(source: &mut Connection, target: &mut Connecti
 fn texts<const N: usize>(row: super::connection::Cells) -> [String; N] {
     let mut cells = row.into_iter();
     std::array::from_fn(|_| cells.next().flatten().map(into_text).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trigger_is_guarded_if_it_reads_the_movers_variable() {
+        assert!(is_guarded("BEGIN IF @_autoscaler_cleanup IS NULL THEN SET NEW.n = 1; END IF; END"));
+        assert!(is_guarded("SET NEW.n = IF(@_AutoScaler_Cleanup IS NULL, 1, NEW.n)"));
+        assert!(!is_guarded("SET NEW.n = 1"));
+        assert!(!is_guarded("SET NEW.n = @_autoscaler"));
+    }
 }

@@ -3,5 +3,6 @@
 pub mod bench;
 mod crowded;
 mod endings;
+mod refusals;
 mod values;
 mod writing;
