@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::admin::Service;
+use crate::commands::Repair;
 
 pub use run::{WRONG_USAGE, exit_code, hint, run};
 
@@ -54,7 +55,7 @@ pub enum Command {
     /// Scale from one shard to three under load and verify every row; takes a temporary folder and free ports.
     Demo,
     /// Look for anything wrong with the configuration, the shards and where rows lie.
-    Check(Output),
+    Check(Check),
     /// Exit with 0 if a service answers that it is ready, for health checks.
     Ready {
         #[arg(value_enum)]
@@ -116,6 +117,30 @@ pub struct Output {
     /// Print JSON instead of tables.
     #[arg(long, env = "SQL_AUTOSCALER_JSON")]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// First remove what is provably surplus: misplaced rows of which their owner has an equal one, and what moves that are
+    /// over left behind. Never the only copy of a row, nor one that differs. Refused while rows move.
+    #[arg(long, env = "SQL_AUTOSCALER_REPAIR")]
+    pub repair: bool,
+    /// With --repair: print what would be removed and change nothing.
+    #[arg(long, env = "SQL_AUTOSCALER_DRY_RUN")]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+impl Check {
+    /// What is to be removed, if anything is.
+    pub fn as_repair(&self) -> Option<Repair> {
+        match (self.repair, self.dry_run) {
+            (true, true) => Some(Repair::DryRun),
+            (true, false) => Some(Repair::Remove),
+            (false, _) => None,
+        }
+    }
 }
 
 /// A question to the scaler.

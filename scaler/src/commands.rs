@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+pub use self::check::Repair;
 use crate::config::Config;
 use crate::prometheus::Prometheus;
 use crate::prometheus::config::PrometheusConfig;
@@ -101,7 +102,8 @@ pub async fn demo(
     demo::run(shutdown).await
 }
 
-/// Prints what is wrong with the cluster; success if nothing is.
-pub async fn check(config: Config, data_dir: PathBuf, json: bool) -> anyhow::Result<ExitCode> {
-    check::run(config, data_dir, json).await
+/// Prints what is wrong with the cluster, after removing what is provably surplus if that is wanted; success if nothing is
+/// left.
+pub async fn check(config: Config, data_dir: PathBuf, repair: Option<Repair>, json: bool) -> anyhow::Result<ExitCode> {
+    check::run(config, data_dir, repair, json).await
 }

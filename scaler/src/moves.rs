@@ -41,6 +41,9 @@ use faults::Point;
 use mover::Mover;
 use progress::Reporter;
 
+pub(crate) use preflight::{Grants, find_unfit, is_guarded};
+pub(crate) use rows::{key_literal, select_expression};
+
 /// How moves are paced. The defaults suit production.
 #[derive(Clone, Debug)]
 pub struct MoveSettings {

@@ -21,7 +21,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Router => return commands::router(config, data_dir, commands::stop_signal()?).await,
         Command::Scaler => return commands::scaler(config, data_dir, commands::stop_signal()?).await,
         Command::Demo => return commands::demo(config, data_dir, commands::stop_signal()?).await,
-        Command::Check(output) => return commands::check(config, data_dir, output.json).await,
+        Command::Check(check) => {
+            return commands::check(config, data_dir, check.as_repair(), check.output.json).await;
+        }
         Command::Ready { service, url } => {
             let admin = Admin::of_this_machine(&config).with_router(url.as_deref()).with_scaler(url.as_deref());
             let why_not = admin.why_not_ready(service).await?;

@@ -77,6 +77,18 @@ fn query_takes_parameters_only_with_its_sql() {
 }
 
 #[test]
+fn check_repairs_only_when_told_to() {
+    let check = |line: &str| match parse(line).command {
+        Some(Command::Check(check)) => check.as_repair(),
+        other => panic!("not a check: {other:?}"),
+    };
+    assert_eq!(check("sql-autoscaler check --json"), None);
+    assert_eq!(check("sql-autoscaler check --dry-run"), None);
+    assert_eq!(check("sql-autoscaler check --repair"), Some(Repair::Remove));
+    assert_eq!(check("sql-autoscaler check --repair --dry-run"), Some(Repair::DryRun));
+}
+
+#[test]
 fn wrong_usage_is_an_error_of_clap() {
     for line in [&["sql-autoscaler", "fly"][..], &["sql-autoscaler", "drain"], &["sql-autoscaler", "replay"]] {
         assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), i32::from(WRONG_USAGE));

@@ -1,20 +1,40 @@
 //! What is wrong with a cluster, found by looking at every shard.
 
+mod agreement;
 mod between;
+mod leftovers;
 mod look;
+mod placement;
+mod progress;
+mod repair;
+mod rows;
+mod session;
 mod surroundings;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use backends::Instance;
-use router::session;
+use futures_util::future::join_all;
+use router::endpoint::Endpoint;
+use router::schema::Schema;
 use router::topology::watch::chain;
-use router::topology::{Shard, ShardId, Topology, store};
+use router::topology::{Epoch, Shard, ShardId, Topology, store};
 use serde::Serialize;
+use sqlx::mysql::MySqlConnection;
 
+use self::agreement::Carried;
+use self::placement::{Misplaced, Owners};
+use self::progress::Progress;
+pub use self::repair::Repair;
+use self::repair::Repaired;
+use self::session::{CheckError, ShardSession};
 use super::backend;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::scale_out::endpoint_of;
 
@@ -36,52 +56,209 @@ pub(crate) struct Finding {
     place: String,
     problem: String,
     remedy: String,
+    /// Counts and keys, where rows lie on the wrong shard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    misplaced: Option<Misplaced>,
 }
 
 impl Finding {
     fn new(severity: Severity, place: impl ToString, problem: impl ToString, remedy: impl ToString) -> Finding {
-        Finding { severity, place: place.to_string(), problem: problem.to_string(), remedy: remedy.to_string() }
+        Finding {
+            severity,
+            place: place.to_string(),
+            problem: problem.to_string(),
+            remedy: remedy.to_string(),
+            misplaced: None,
+        }
     }
 }
 
-/// Prints what is wrong with the cluster; success if nothing is.
-pub async fn run(config: Config, data_dir: PathBuf, json: bool) -> anyhow::Result<ExitCode> {
-    let mut findings = Vec::new();
-    let instances = instances(&config, &data_dir, &mut findings).await;
-    let seeds = seeds(&config, &instances)?;
-    let topology = newest_topology(&seeds, &mut findings).await;
-    match &topology {
-        Some(topology) => {
-            let mut schemas = Vec::new();
-            for shard in topology.shards() {
-                let schema = look::at_shard(shard, topology, &config.layout, &mut findings).await;
-                schemas.extend(schema.map(|schema| (shard.id.clone(), schema)));
-            }
-            look::compare_schemas(&schemas, &config.layout, &mut findings);
-            if let Some((home, schema)) = schemas.first() {
-                let shard = topology.shard(home).unwrap_or(topology.home());
-                between::foreign_keys(shard, &config.layout, &mut findings).await;
-                between::reference_tables(topology, schema, &mut findings).await;
-            }
-            surroundings::prometheus(&config, topology, &mut findings).await;
-            surroundings::backend(&config, &data_dir, topology, &mut findings).await;
-            surroundings::orphans(&config, &instances, topology, &mut findings).await;
+/// What one pass over the cluster found.
+struct Looked {
+    topology: Option<Topology>,
+    findings: Vec<Finding>,
+}
+
+/// Prints what is wrong with the cluster, after removing what is provably surplus if that is wanted; success if nothing is
+/// left.
+pub async fn run(config: Config, data_dir: PathBuf, repair: Option<Repair>, json: bool) -> anyhow::Result<ExitCode> {
+    let mut progress = Progress::new();
+    let repaired = match repair {
+        Some(repair) => Some((repair, repair_cluster(&config, &data_dir, repair, &mut progress).await?)),
+        None => None,
+    };
+    let Looked { topology, mut findings } = look_until_it_stands_still(&config, &data_dir, &mut progress).await?;
+    if let Some((_, repaired)) = &repaired {
+        findings.extend(repaired.findings.iter().cloned());
+        findings.extend(repaired.refused.iter().map(|why| {
+            Finding::new(
+                Severity::Error,
+                "repair",
+                format!("nothing was removed: {why}"),
+                "mend that, and run it again",
+            )
+        }));
+    }
+    findings.sort_by_key(|finding| finding.severity);
+    match (json, &repaired) {
+        (true, None) => write_out(&serde_json::to_string_pretty(&findings)?)?,
+        (true, Some((repair, repaired))) => {
+            let report = Report {
+                dry_run: *repair == Repair::DryRun,
+                removed: &repaired.removed,
+                refused: repaired.refused.as_deref(),
+                findings: &findings,
+            };
+            write_out(&serde_json::to_string_pretty(&report)?)?;
         }
-        None => findings.push(Finding::new(
+        (false, repaired) => {
+            if let Some((repair, repaired)) = repaired {
+                repaired.removed.iter().try_for_each(|removal| write_out(&removal.text(*repair)))?;
+            }
+            write_out(&as_text(&findings, topology.as_ref()))?;
+        }
+    }
+    let clean = findings.iter().all(|finding| finding.severity == Severity::Note);
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// What `check --repair --json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    /// Then `removed` is what would be.
+    dry_run: bool,
+    removed: &'a [repair::Removal],
+    /// Why nothing was removed.
+    refused: Option<&'a str>,
+    /// What is left.
+    findings: &'a [Finding],
+}
+
+async fn repair_cluster(
+    config: &Config,
+    data_dir: &Path,
+    repair: Repair,
+    progress: &mut Progress,
+) -> anyhow::Result<Repaired> {
+    // Whatever keeps a shard from being found or read is told by the look that follows.
+    let seeds = seeds(config, &instances(config, data_dir, &mut Vec::new()).await)?;
+    match newest_topology(&seeds, &mut Vec::new()).await {
+        Some(topology) => {
+            let carried = carried(&topology).await;
+            Ok(repair::run(&topology, &carried, &config.layout, repair, progress).await)
+        }
+        None => Ok(Repaired { refused: Some("no shard carries a topology".to_owned()), ..Repaired::default() }),
+    }
+}
+
+/// Where rows belong is only known of a cluster whose topology does not change meanwhile.
+async fn look_until_it_stands_still(
+    config: &Config,
+    data_dir: &Path,
+    progress: &mut Progress,
+) -> anyhow::Result<Looked> {
+    const LOOKS: u32 = 3;
+    let mut looks = 1;
+    loop {
+        let mut looked = look(config, data_dir, progress).await?;
+        let Some(topology) = &looked.topology else { return Ok(looked) };
+        if newest_epoch(topology).await == Some(topology.epoch()) {
+            return Ok(looked);
+        }
+        if looks == LOOKS {
+            looked.findings.push(Finding::new(
+                Severity::Note,
+                "cluster",
+                "its topology changed while it was looked at: rows may have been on their way",
+                "look again when no move is in progress",
+            ));
+            return Ok(looked);
+        }
+        looks += 1;
+    }
+}
+
+/// The newest epoch that any shard of a topology carries; the topology's own if none can be read.
+async fn newest_epoch(topology: &Topology) -> Option<Epoch> {
+    let carried = carried(topology).await;
+    let epochs = carried.into_iter().filter_map(|(_, read)| read.ok().flatten()).map(|topology| topology.epoch());
+    epochs.max().or(Some(topology.epoch()))
+}
+
+async fn look(config: &Config, data_dir: &Path, progress: &mut Progress) -> anyhow::Result<Looked> {
+    let mut findings = Vec::new();
+    let instances = instances(config, data_dir, &mut findings).await;
+    let seeds = seeds(config, &instances)?;
+    let Some(topology) = newest_topology(&seeds, &mut findings).await else {
+        findings.push(Finding::new(
             Severity::Warning,
             "cluster",
             "no shard carries a topology",
             "start a router or the scaler once: it makes the first one",
-        )),
+        ));
+        return Ok(Looked { topology: None, findings });
+    };
+    findings.extend(agreement::compare(&topology, &carried(&topology).await));
+    let cluster = Cluster::new(topology.clone(), Arc::new(|| {}));
+    let mut schemas = BTreeMap::new();
+    for shard in topology.shards() {
+        let schema = look::at_shard(&cluster, shard, &config.layout, &mut findings).await;
+        schemas.extend(schema.map(|schema| (shard.id.clone(), schema)));
     }
-    findings.sort_by_key(|finding| finding.severity);
-    if json {
-        write_out(&serde_json::to_string_pretty(&findings)?)?;
-    } else {
-        write_out(&as_text(&findings, topology.as_ref()))?;
+    look_at_rows(&cluster, &topology, &schemas, &mut findings, progress).await;
+    // In the topology's order, whose first shard is the home.
+    let in_order = topology.shards().iter().filter_map(|shard| Some((shard, schemas.get(&shard.id)?)));
+    let in_order: Vec<_> = in_order.collect();
+    look::compare_schemas(&in_order, &config.layout, &mut findings);
+    if let Some((shard, schema)) = in_order.first() {
+        between::foreign_keys(shard, &config.layout, &mut findings).await;
+        between::reference_tables(&topology, schema, &mut findings).await;
     }
-    let clean = findings.iter().all(|finding| finding.severity == Severity::Note);
-    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    surroundings::prometheus(config, &topology, &mut findings).await;
+    surroundings::backend(config, data_dir, &topology, &mut findings).await;
+    surroundings::orphans(config, &instances, &topology, &mut findings).await;
+    Ok(Looked { topology: Some(topology), findings })
+}
+
+async fn look_at_rows(
+    cluster: &Cluster,
+    topology: &Topology,
+    schemas: &BTreeMap<ShardId, Schema>,
+    findings: &mut Vec<Finding>,
+    progress: &mut Progress,
+) {
+    let mut owners = Owners::new(cluster, schemas);
+    for (shard, schema) in schemas {
+        let looked = async {
+            let mut here = ShardSession::open(cluster, shard).await?;
+            for table in schema.tables() {
+                let checked = placement::check_table(&mut here, &mut owners, topology, table, findings, progress).await;
+                if let Err(error) = checked {
+                    findings.push(look::not_checked(format!("{shard} {}", table.name), &error));
+                }
+            }
+            Ok::<_, CheckError>(())
+        };
+        if let Err(error) = looked.await {
+            findings.push(look::not_checked(shard, &error));
+        }
+    }
+}
+
+/// What every shard of a topology carries, in its order.
+async fn carried(topology: &Topology) -> Vec<Carried> {
+    let cluster = Cluster::new(topology.clone(), Arc::new(|| {}));
+    let reads = topology.shards().iter().map(|shard| {
+        let cluster = cluster.clone();
+        async move { (shard.id.clone(), read_topology(&cluster, &shard.id).await.map_err(|error| chain(&error))) }
+    });
+    join_all(reads).await
+}
+
+async fn read_topology(cluster: &Cluster, shard: &ShardId) -> Result<Option<Topology>, CheckError> {
+    let mut session = ShardSession::open(cluster, shard).await?;
+    let read = store::read(session.inner()).await;
+    read.map_err(|source| CheckError::Store { shard: shard.clone(), source })
 }
 
 fn write_out(text: &str) -> std::io::Result<()> {
@@ -136,26 +313,44 @@ fn seeds(config: &Config, instances: &[Instance]) -> anyhow::Result<Vec<Shard>> 
     Ok(seeds)
 }
 
+/// The topology with the highest epoch that the seeds carry; of several, the first one's.
 async fn newest_topology(seeds: &[Shard], findings: &mut Vec<Finding>) -> Option<Topology> {
-    let mut newest: Option<Topology> = None;
-    for shard in seeds {
+    let reads = join_all(seeds.iter().map(|shard| async move {
         let read = async {
-            let mut connection = session::connect(&shard.endpoint).await.map_err(|error| chain(&error))?;
+            let mut connection = connect(&shard.endpoint).await?;
             store::read(&mut connection).await.map_err(|error| chain(&error))
         };
-        match read.await {
-            Ok(found) => newest = newest.into_iter().chain(found).max_by_key(Topology::epoch),
+        (shard, read.await)
+    }));
+    let mut newest: Option<Topology> = None;
+    for (shard, read) in reads.await {
+        match read {
+            Ok(Some(found)) if newest.as_ref().is_none_or(|newest| found.epoch() > newest.epoch()) => {
+                newest = Some(found)
+            }
+            Ok(_) => {}
             Err(problem) => findings.push(unreachable(&shard.id, &problem)),
         }
     }
     newest
 }
 
+/// A session, or why there is none: a server that says nothing must not hold up the check.
+async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, String> {
+    const TIMEOUT: Duration = Duration::from_secs(5);
+    match tokio::time::timeout(TIMEOUT, router::session::connect(endpoint)).await {
+        Ok(connected) => connected.map_err(|error| chain(&error)),
+        Err(_) => Err(format!("no answer within {TIMEOUT:?}")),
+    }
+}
+
+const UNREACHABLE: &str = "cannot be reached: ";
+
 fn unreachable(shard: &ShardId, problem: &str) -> Finding {
     Finding::new(
         Severity::Error,
         shard,
-        format!("cannot be reached: {problem}"),
+        format!("{UNREACHABLE}{problem}"),
         "start its server, or correct its DSN and login",
     )
 }

@@ -7,12 +7,14 @@ mod space;
 
 use router::schema::load;
 use router::schema::{Layout, Schema, Table, TableKind};
+use router::topology::ShardId;
 
 use super::connection::{Connection, Side, error_number, into_text};
 use super::{MoveError, triggers};
+use crate::cluster::Cluster;
 use crate::foreign_keys;
 
-use grants::Grants;
+pub(crate) use grants::Grants;
 use server::Server;
 #[expect(unused_imports, reason = "as above")]
 pub(super) use space::check_space;
@@ -58,6 +60,20 @@ pub(super) async fn check_target(target: &mut Connection, schema: &Schema) -> Re
     found.extend(unfit_server(target, &[Side::Target]).await?);
     found.extend(user_triggers(target, schema).await?);
     refuse_first(found)
+}
+
+/// Everything that keeps rows of a shard from moving, for whoever wants to know before a move is wanted. Changes
+/// nothing on the shard. Missing privileges and foreign keys that lead elsewhere are looked for on their own.
+pub(crate) async fn find_unfit(
+    cluster: &Cluster,
+    layout: &Layout,
+    shard: &ShardId,
+) -> Result<Vec<MoveError>, MoveError> {
+    let mut connection = Connection::open(cluster, shard).await?;
+    let schema = load_schema(&mut connection, layout).await?;
+    let mut found = unfit_tables(&mut connection, &schema).await?;
+    found.extend(unfit_server(&mut connection, &[Side::Source, Side::Target]).await?);
+    Ok(found)
 }
 
 async fn load_schema(connection: &mut Connection, layout: &Layout) -> Result<Schema, MoveError> {
@@ -180,7 +196,7 @@ async fn user_triggers(connection: &mut Connection, schema: &Schema) -> Result<V
 }
 
 /// Whether a trigger's text reads [`GUARD`], which the mover has set on both sides.
-fn is_guarded(text: &str) -> bool {
+pub(crate) fn is_guarded(text: &str) -> bool {
     // Names of user variables do not tell capitals from small letters.
     text.to_ascii_lowercase().contains(GUARD)
 }

@@ -37,7 +37,7 @@ fn form(column: &TableColumn) -> Form {
 }
 
 /// The SQL that reads a column given by its (quoted, perhaps qualified) name.
-pub(super) fn select_expression(column: &TableColumn, name: &str) -> String {
+pub(crate) fn select_expression(column: &TableColumn, name: &str) -> String {
     match column.exact_type() {
         Some(exact) => format!("CAST({name} AS {exact})"),
         None => name.to_owned(),
@@ -94,7 +94,7 @@ pub(super) fn is_long(column: &TableColumn) -> bool {
 /// What [`select_expression`] returned for a key column, as a literal to compare the column with.
 ///
 /// Strings carry character set and collation of the column, so that the comparison uses its index.
-pub(super) fn key_literal(column: &TableColumn, value: Option<&[u8]>) -> String {
+pub(crate) fn key_literal(column: &TableColumn, value: Option<&[u8]>) -> String {
     let plain = literal(column, value);
     match (form(column), column.collation.as_deref(), value) {
         (Form::Bytes, Some(collation), Some(_)) if collation != "binary" => {

@@ -28,7 +28,7 @@ impl Site {
         Site { folder, client: reqwest::Client::new(), router, scaler }
     }
 
-    fn over(servers: &[&Server], mut config: Value) -> Site {
+    pub fn over(servers: &[&Server], mut config: Value) -> Site {
         for (number, server) in (1..).zip(servers) {
             config["shards"][format!("shard-{number}")] = json!(server.endpoint(DATABASE).to_dsn());
         }
@@ -112,7 +112,7 @@ fn outcome(output: Output) -> (i32, String, String) {
 }
 
 #[track_caller]
-fn check_outcome((code, stdout, stderr): &(i32, String, String), expected_code: i32, part: &str) {
+pub fn check_outcome((code, stdout, stderr): &(i32, String, String), expected_code: i32, part: &str) {
     assert_eq!(*code, expected_code, "{stdout}\n{stderr}");
     assert!(stdout.contains(part) || stderr.contains(part), "no `{part}` in\n{stdout}\n{stderr}");
 }
@@ -203,7 +203,7 @@ async fn check_finds_what_is_wrong() {
     check_outcome(&found, 1, "shard-1 users: 1 rows lie in slots that shard-1 does not own");
     check_outcome(&found, 1, "shard-1 orders: is missing");
     check_outcome(&found, 1, "shard-2 users: has other columns than on shard-1");
-    check_outcome(&found, 1, "trigger _as_old is left");
+    check_outcome(&found, 1, "trigger _as_old on users is named like those of moves");
     let (_, stdout, _) = site.run(&["check", "--json"]).await;
     let findings: Vec<Value> = serde_json::from_str(&stdout).unwrap();
     assert!(findings.iter().any(|finding| finding["severity"] == "error" && finding["remedy"].is_string()), "{stdout}");
@@ -299,8 +299,8 @@ async fn check_names_missing_privileges() {
     let site = Site::new(json!({ "shards": { "shard-1": format!("weak:w@tcp(127.0.0.1:{port})/{DATABASE}") } }));
     let _router = site.start("router").await;
     let found = site.run(&["check"]).await;
-    check_outcome(&found, 1, "shard-1: the login lacks TRIGGER, CREATE TEMPORARY TABLES on shop");
-    check_outcome(&found, 1, "GRANT TRIGGER, CREATE TEMPORARY TABLES ON `shop`.* TO it");
+    check_outcome(&found, 1, "shard-1: the login lacks TRIGGER, LOCK TABLES, CREATE TEMPORARY TABLES on shop");
+    check_outcome(&found, 1, "GRANT TRIGGER, LOCK TABLES, CREATE TEMPORARY TABLES ON `shop`.* TO it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

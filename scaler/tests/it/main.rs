@@ -6,6 +6,8 @@ mod architecture;
 #[cfg(test)]
 mod bootstrap;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod commits;

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use router::schema::{Layout, Schema, TableKind, quote};
-use router::session;
 use router::topology::watch::chain;
 use router::topology::{Shard, ShardId, Topology};
 use sqlx::{AssertSqlSafe, Executor, Row};
 
-use super::{Finding, Severity};
+use super::{Finding, Severity, connect};
 use crate::foreign_keys;
 
 /// Looks at a difference this often before it counts: copies are written one after another.
@@ -18,7 +17,7 @@ const LOOKS: u32 = 4;
 /// Foreign keys whose rows may lie on different shards.
 pub(super) async fn foreign_keys(shard: &Shard, layout: &Layout, findings: &mut Vec<Finding>) {
     let found = async {
-        let mut connection = session::connect(&shard.endpoint).await.map_err(|error| chain(&error))?;
+        let mut connection = connect(&shard.endpoint).await?;
         foreign_keys::crossing(&mut connection, layout).await.map_err(|error| chain(&error))
     };
     match found.await {
@@ -77,8 +76,10 @@ pub(super) async fn reference_tables(topology: &Topology, schema: &Schema, findi
     }
 }
 
-async fn sum(shard: &Shard, question: &str) -> Result<String, sqlx::Error> {
-    let mut connection = session::connect(&shard.endpoint).await?;
-    let row = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(question.to_owned()))).await?;
-    Ok(format!("{} {}", row.try_get_unchecked::<String, _>(0)?, row.try_get_unchecked::<String, _>(1)?))
+async fn sum(shard: &Shard, question: &str) -> Result<String, String> {
+    let mut connection = connect(&shard.endpoint).await?;
+    let row = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(question.to_owned()))).await;
+    let row = row.map_err(|error| chain(&error))?;
+    let cell = |index: usize| row.try_get_unchecked::<String, _>(index).map_err(|error| chain(&error));
+    Ok(format!("{} {}", cell(0)?, cell(1)?))
 }
