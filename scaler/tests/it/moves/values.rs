@@ -4,9 +4,11 @@ use router::schema::Layout;
 use router::slots;
 use router::topology::Transfer;
 use scaler::moves::execute;
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Executor};
 
 use super::bench::{Bench, id, quick, silent};
-use crate::servers::{Server, rows, run};
+use crate::servers::{Flavor, Server, rows, run};
 
 /// Column definition, what to read to see every bit of it, and values as SQL.
 const COLUMNS: [(&str, &str, &[&str]); 24] = [
@@ -103,4 +105,97 @@ async fn values_survive_a_move_on_mysql() {
     let (Some(first), Some(second)) = (Server::start_mysql().await, Server::start_mysql().await) else { return };
     let bench = Bench::of(vec![first, second], 1).await;
     check(&bench, &COLUMNS).await;
+}
+
+/// What belongs to tables beside their rows: constraints, views, where AUTO_INCREMENT stands. Rows without any, too.
+async fn definitions_travel(bench: &Bench) {
+    let keys = [("c", "id"), ("unused", "id"), ("numbered", "id")];
+    let layout =
+        Layout { shard_keys: keys.map(|(table, key)| (table.to_owned(), key.to_owned())).into(), ..Layout::default() };
+    let (mut source, mut target) = (bench.servers[0].connect().await, bench.servers[1].connect().await);
+    for sql in [
+        "CREATE TABLE c (id BIGINT PRIMARY KEY, n INT CHECK (n > 0), CONSTRAINT below CHECK (n < id + 100))",
+        "CREATE TABLE unused (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, v BLOB) AUTO_INCREMENT=777",
+        "CREATE TABLE numbered (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY)",
+        // The one that is needed sorts behind the one that needs it.
+        "CREATE VIEW z AS SELECT id, n FROM c WHERE n > 1",
+        "CREATE VIEW a AS SELECT COUNT(*) AS counted FROM z",
+    ] {
+        run(&mut source, sql).await;
+    }
+    let values: Vec<String> = (1..=40).map(|id| format!("({id}, {id})")).collect();
+    run(&mut source, &format!("INSERT INTO c VALUES {}", values.join(","))).await;
+    // The highest numbers were given and are gone.
+    run(&mut source, "INSERT INTO numbered VALUES (1), (2), (18446744073709551000)").await;
+    run(&mut source, "DELETE FROM numbered WHERE id > 2").await;
+    // The target has one of the views already, over a table of its own making.
+    run(
+        &mut target,
+        "CREATE TABLE c (id BIGINT PRIMARY KEY, n INT CHECK (n > 0), CONSTRAINT below CHECK (n < id + 100))",
+    )
+    .await;
+    run(&mut target, "CREATE VIEW z AS SELECT id, n FROM c WHERE n > 1").await;
+
+    for slots in [slots::plan_half(&bench.cluster.topology().owned(&id(0))), bench.cluster.topology().owned(&id(0))] {
+        let left = bench.cluster.topology().owned(&id(0));
+        let slots = slots.iter().filter(|slot| left.contains(*slot)).collect();
+        let transfers = [Transfer { source: id(0), target: id(1), slots }];
+        execute(&bench.cluster, &layout, &transfers, &quick(), &silent()).await.unwrap();
+        bench.assert_clean().await;
+    }
+    assert!(bench.cluster.topology().owned(&id(0)).is_empty());
+    let cells = async |connection: &mut MySqlConnection, sql: &str| rows(connection, sql).await[0][0].clone();
+    assert_eq!(cells(&mut target, "SELECT COUNT(*) FROM c").await, "40");
+    assert_eq!(cells(&mut target, "SELECT counted FROM a").await, "39");
+    for wrong in ["(50, 0)", "(51, 151)"] {
+        let refused = target.execute(sqlx::raw_sql(AssertSqlSafe(format!("INSERT INTO c VALUES {wrong}")))).await;
+        let refused = refused.unwrap_err().to_string().to_lowercase();
+        assert!(refused.contains("constraint"), "{refused}");
+    }
+    assert_eq!(cells(&mut target, "SELECT COUNT(*) FROM unused").await, "0");
+    run(&mut target, "INSERT INTO unused (v) VALUES ('x')").await;
+    assert_eq!(cells(&mut target, "SELECT id FROM unused").await, "777");
+    run(&mut target, "INSERT INTO numbered VALUES (NULL)").await;
+    assert_eq!(cells(&mut target, "SELECT MAX(id) FROM numbered").await, "18446744073709551001");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn constraints_views_and_numbers_survive_a_move_on_mariadb() {
+    let Some(bench) = Bench::start(1, 1).await else { return };
+    definitions_travel(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn constraints_views_and_numbers_survive_a_move_on_mysql() {
+    let Some(servers) = Server::start_all(Flavor::MySql, 2).await else { return };
+    definitions_travel(&Bench::of(servers, 1).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_tables_move_at_once() {
+    const TABLES: usize = 200;
+    let Some(bench) = Bench::start(1, 1).await else { return };
+    let name = |number: usize| format!("t{number:03}");
+    let layout =
+        Layout { shard_keys: (0..TABLES).map(|number| (name(number), "id".to_owned())).collect(), ..Layout::default() };
+    let mut source = bench.servers[0].connect().await;
+    for number in 0..TABLES {
+        run(&mut source, &format!("CREATE TABLE {} (id BIGINT PRIMARY KEY, v INT)", name(number))).await;
+        // Every tenth stays empty.
+        if number % 10 > 0 {
+            run(&mut source, &format!("INSERT INTO {} SELECT seq, {number} FROM seq_1_to_9", name(number))).await;
+        }
+    }
+    let slots = bench.cluster.topology().owned(&id(0));
+    let transfers = [Transfer { source: id(0), target: id(1), slots }];
+    let reports = execute(&bench.cluster, &layout, &transfers, &quick(), &silent()).await.unwrap();
+    assert_eq!((reports[0].rows_copied, reports[0].rows_moved), (180 * 9, 180 * 9));
+    let mut target = bench.servers[1].connect().await;
+    for number in 0..TABLES {
+        let sum = format!("SELECT COUNT(*), COALESCE(SUM(v), 0) FROM {}", name(number));
+        let rows_there = if number % 10 > 0 { 9 } else { 0 };
+        assert_eq!(rows(&mut target, &sum).await[0], [rows_there.to_string(), (rows_there * number).to_string()]);
+        assert_eq!(rows(&mut source, &sum).await[0], ["0", "0"]);
+    }
+    bench.assert_clean().await;
 }
