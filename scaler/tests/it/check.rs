@@ -426,7 +426,7 @@ async fn a_move_that_is_announced_meanwhile_stops_the_repair() {
     assert_eq!(count_users(&servers).await, [1, 1]);
 }
 
-/// The other way round: while a batch is being deleted nobody gets to announce a move.
+/// Nobody waits for a lock of others: their rows stay for the next time.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_somebody_holds_is_left_alone_and_the_others_go() {
     let keys = json!({ "users": "user_id" });
