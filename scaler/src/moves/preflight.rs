@@ -9,7 +9,8 @@ use router::schema::load;
 use router::schema::{Layout, Schema, Table, TableKind};
 use router::topology::ShardId;
 
-use super::connection::{Connection, Side, error_number, into_text};
+use super::connection::{Connection, error_number, into_text};
+use super::journal::Side;
 use super::{MoveError, triggers};
 use crate::cluster::Cluster;
 use crate::foreign_keys;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::MoveError;
-use super::super::connection::{Connection, Side, error_number};
+use super::super::connection::{Connection, error_number};
+use super::super::journal::Side;
 use super::{Grants, texts};
 
 /// Why a server cannot take part, and what helps.
