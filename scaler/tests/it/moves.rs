@@ -1,8 +1,12 @@
 //! Moves between real servers, with writers that keep their own account.
 
 pub mod bench;
+mod crashes;
 mod crowded;
 mod endings;
 mod refusals;
+mod shapes;
+mod takeover;
+mod trap;
 mod values;
 mod writing;

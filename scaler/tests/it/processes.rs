@@ -37,6 +37,8 @@ impl Process {
             "table_shard_keys": layout.shard_keys,
             "reference_tables": layout.reference_tables,
             "router_listen": format!("127.0.0.1:{port}"),
+            // Branches of a router that is killed hold up whoever wants their rows.
+            "limits": { "in_doubt_timeout_ms": 500 },
         });
         let file = folder.path().join("config.json");
         std::fs::write(&file, config.to_string()).unwrap();

@@ -17,9 +17,12 @@ pub async fn assert_no_leftovers(servers: &[Server], topology: &Topology) {
         let tables = "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES \
              WHERE TABLE_NAME LIKE 'ch\\_%' AND TABLE_SCHEMA='_autoscaler' OR TABLE_NAME='_as_probe'";
         assert_eq!(rows(&mut connection, tables).await, Vec::<Vec<String>>::new(), "tables on {shard}");
-        for (table, count) in
-            [("moves", "COUNT(*)"), ("move_positions", "COUNT(*)"), ("fence", "COALESCE(SUM(fenced),0)")]
-        {
+        for (table, count) in [
+            ("moves", "COUNT(*)"),
+            ("incoming_moves", "COUNT(*)"),
+            ("move_positions", "COUNT(*)"),
+            ("fence", "COALESCE(SUM(fenced),0)"),
+        ] {
             let exists = format!(
                 "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA='_autoscaler' AND TABLE_NAME='{table}'"
             );
