@@ -8,7 +8,7 @@ CARGO := cargo --locked
 CARGO_DENY := 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build check test bench fuzz kills corpus fmt deny clean image packages mysql deny-installed rust-tests
+.PHONY: help demo build check test bench fuzz kills chaos corpus fmt deny clean image packages mysql deny-installed rust-tests
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ fuzz: packages ## Compare random SELECTs over shards with one server: COUNT=2000
 kills: packages ## Kill routers and servers in the middle of transactions: COUNT=100 SEED=1 (rounds of each of four tests)
 	COMMIT_KILLS=$(or $(COUNT),100) COMMIT_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(CARGO) test --package scaler --test it commits::a_killed -- --nocapture --test-threads 1
+
+chaos: packages ## Kill and cut off everything at every step of a move: COUNT=29 SEED=1 (cases of each of four tests), SOAK=120 (seconds of each of two)
+	MOVE_KILLS=$(or $(COUNT),29) MOVE_SEED=$(or $(SEED),$(shell date +%s)) MOVE_SOAK_SECONDS=$(or $(SOAK),120) \
+		$(CARGO) test --package scaler --test it moves::crashes -- --nocapture --test-threads 1
 
 corpus: ## Read and plan every statement of MariaDB's own tests (fetches 20 MB from Debian)
 	@mkdir -p target/corpus
