@@ -224,19 +224,18 @@ pub async fn execute(
         }
     }
     let switched_at = Instant::now();
-    let endings = movers.into_iter().map(Mover::into_ending).collect::<Vec<_>>();
+    let mut endings = movers.into_iter().map(Mover::into_ending).collect::<Vec<_>>();
     if let Some(error) = &failure {
         let message = router::topology::watch::chain(error);
-        let mut reporters = Vec::new();
         for slot_move in announcement.slot_moves.iter().filter(|slot_move| !switched.contains(&slot_move.id)) {
-            reporters.push((slot_move, Reporter::new(slot_move, settings, progress)));
-        }
-        for (slot_move, mut reporter) in reporters {
+            let known = endings.iter().position(|(ended, _)| ended.id == slot_move.id);
+            let reporter = known.map(|index| endings.swap_remove(index).1);
+            let mut reporter = reporter.unwrap_or_else(|| Reporter::new(slot_move, settings, progress));
             undo(cluster, layout, slot_move, settings, &message, &mut reporter).await;
         }
     }
     let mut reports = Vec::new();
-    for (slot_move, mut reporter) in endings.into_iter().filter(|(slot_move, _)| switched.contains(&slot_move.id)) {
+    for (slot_move, mut reporter) in endings {
         tokio::time::sleep_until(switched_at + settings.cleanup_delay).await;
         reporter.enter(MoveState::CleaningUp, None).await;
         let rows_moved = ending::clean_up_until_done(cluster, layout, &slot_move, settings, &mut reporter).await;

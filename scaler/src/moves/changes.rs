@@ -131,6 +131,7 @@ impl Changes {
         self.floors_at = Instant::now();
         let fence =
             format!("BEGIN; SELECT fenced FROM _autoscaler.fence WHERE id={} FOR UPDATE NOWAIT", slot_move.fence);
+        source.hold_locks().await?;
         let looked = async {
             source.fetch(&fence).await?;
             let newest = self.newest(source, tables).await?;
@@ -138,6 +139,7 @@ impl Changes {
         };
         let looked = looked.await;
         source.run("ROLLBACK").await?;
+        source.holds_no_locks().await?;
         match looked {
             Ok((newest, true)) => {
                 let raised = self.floors.iter().zip(newest).map(|(floor, newest)| newest.max(*floor));

@@ -53,6 +53,8 @@ pub(super) const DEFAULT_PATIENCE: Duration = Duration::from_secs(120);
 const PREDECESSOR_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one that may only hang is waited for before its session is ended.
 const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(5);
+/// A session waits while the other end of its move works, or other moves do.
+const IDLE: &str = "SET SESSION wait_timeout=86400";
 /// A statement was ended by KILL QUERY.
 const ER_QUERY_INTERRUPTED: u16 = 1317;
 
@@ -82,9 +84,10 @@ impl Connection {
             .run(
                 "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
                  SET SESSION sql_mode='ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO', foreign_key_checks=0, \
-                 character_set_results=NULL, wait_timeout=86400",
+                 character_set_results=NULL",
             )
             .await?;
+        connection.run(IDLE).await?;
         if !connection.mariadb {
             // Else AUTO_INCREMENT in information_schema is up to a day old.
             connection.run("SET SESSION information_schema_stats_expiry=0").await?;
@@ -214,6 +217,17 @@ impl Connection {
             Ok(Err(source)) => Err(ClusterError::Store { shard: self.shard.clone(), source }.into()),
             Err(elapsed) => self.answered(Err(elapsed)),
         }
+    }
+
+    /// To be called before locks are taken that others wait for: if this process stands still or is cut off while it has
+    /// them, the server ends the session after three seconds, and the locks with it.
+    pub async fn hold_locks(&mut self) -> Result<(), MoveError> {
+        self.run("SET SESSION wait_timeout=3").await.map(drop)
+    }
+
+    /// The locks are given back.
+    pub async fn holds_no_locks(&mut self) -> Result<(), MoveError> {
+        self.run(IDLE).await.map(drop)
     }
 
     /// How long answers are waited for from now on.

@@ -33,9 +33,6 @@ enum Drained {
     Differs { place: usize, difference: Difference },
 }
 
-/// A mover that stands still must not keep the fence up: the server then ends its session, and the fence is down.
-const SILENCE_UNDER_FENCE: &str = "SET SESSION wait_timeout=3";
-const SILENCE_OTHERWISE: &str = "SET SESSION wait_timeout=86400";
 /// How long an answer is waited for under the fence.
 const PATIENCE_UNDER_FENCE: Duration = Duration::from_secs(2);
 /// So many rows are compared under the fence at most.
@@ -80,13 +77,13 @@ impl Cutover<'_> {
             shard.catch_up(&current).await?;
             shard.set_patience(PATIENCE_UNDER_FENCE);
         }
-        self.source.run(SILENCE_UNDER_FENCE).await?;
+        self.source.hold_locks().await?;
         let attempted = self.switch(next, wait).await;
         for shard in [&mut *self.source, &mut *self.target] {
             shard.set_patience(DEFAULT_PATIENCE);
         }
         // One that is gone is found out about by whoever uses it next.
-        let _ = self.source.run(SILENCE_OTHERWISE).await;
+        let _ = self.source.holds_no_locks().await;
         attempted
     }
 
@@ -131,12 +128,12 @@ impl Cutover<'_> {
                 }
             }
         };
-        self.cluster.adopt(topology);
         // The switch should be on the source's disk before others act on it; it is committed either way.
         if let Err(error) = self.source.flush_log().await {
             let (id, error): (_, &dyn std::error::Error) = (&self.slot_move.id, &error);
             tracing::warn!(r#move = %id, phase = "cutover", error, "the source's log could not be flushed");
         }
+        self.cluster.adopt(topology);
         Ok(Attempt::Switched { took, replayed })
     }
 

@@ -15,6 +15,8 @@ pub enum Point {
     Journalled,
     /// The topology announces it.
     Preparing,
+    /// One table is locked, and everybody waits.
+    TableLocked,
     /// One table's changes are captured.
     TableCaptured,
     /// All tables' are.
@@ -89,6 +91,7 @@ impl FaultPoint for Point {
         Point::HalfJournalled,
         Point::Journalled,
         Point::Preparing,
+        Point::TableLocked,
         Point::TableCaptured,
         Point::Captured,
         Point::Copying,
@@ -123,6 +126,7 @@ impl FaultPoint for Point {
             Point::HalfJournalled => "half_journalled",
             Point::Journalled => "journalled",
             Point::Preparing => "preparing",
+            Point::TableLocked => "table_locked",
             Point::TableCaptured => "table_captured",
             Point::Captured => "captured",
             Point::Copying => "copying",

@@ -85,7 +85,7 @@ impl<'a> Mover<'a> {
         }
         for table in &self.tables {
             check_stop()?;
-            triggers::install(&mut self.source, table, &self.slot_move).await?;
+            triggers::install(&mut self.source, table, &self.slot_move, &self.settings.faults).await?;
             self.settings.faults.reach(Point::TableCaptured).await;
         }
         self.identities = definitions::identities(&mut self.source, &self.tables).await?;

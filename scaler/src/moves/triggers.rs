@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
+use router::faults::Faults;
 use router::schema::quote;
 use router::topology::{MoveId, SlotMove};
 use tokio::time::Instant;
 
 use super::MoveError;
 use super::connection::{Connection, error_number, is_locked, string_literal};
+use super::faults::Point;
 use super::table::{MovedTable, change_table_prefix, label};
 
 /// Every trigger of ours starts like this; no trigger of a user may.
@@ -71,17 +73,19 @@ pub(super) async fn install(
     source: &mut Connection,
     table: &MovedTable,
     slot_move: &SlotMove,
+    faults: &Faults<Point>,
 ) -> Result<(), MoveError> {
     source.run(&format!("DROP TABLE IF EXISTS {}", table.change_table())).await?;
     source.run(&table.create_change_table()).await?;
     lock_table(source, &table.name, Some(Instant::now() + LOCK_DEADLINE)).await?;
+    faults.reach(Point::TableLocked).await;
     let mut created = Ok(0);
     for event in [Event::Insert, Event::Update, Event::Delete] {
         if created.is_ok() {
             created = source.run(&trigger_text(table, slot_move, event)).await;
         }
     }
-    source.run("UNLOCK TABLES").await?;
+    unlock_table(source).await?;
     created.map(|_| ())
 }
 
@@ -138,7 +142,7 @@ async fn remove_from(source: &mut Connection, table: &str, prefix: &str) -> Resu
             dropped = source.run(&format!("DROP TRIGGER IF EXISTS {}", quote(&name))).await;
         }
     }
-    source.run("UNLOCK TABLES").await?;
+    unlock_table(source).await?;
     dropped.map(|_| ())
 }
 
@@ -153,6 +157,7 @@ async fn lock_table(source: &mut Connection, table: &str, deadline: Option<Insta
     const WAIT: Duration = Duration::from_millis(50);
     const LONGEST_PAUSE: Duration = Duration::from_millis(1_000);
     let name = quote(table);
+    source.hold_locks().await?;
     let mut pause = Duration::from_millis(100);
     for poll in 1u32.. {
         let locked = match source.mariadb && poll % POLLS_BEFORE_WAITING != 0 {
@@ -178,6 +183,11 @@ async fn lock_table(source: &mut Connection, table: &str, deadline: Option<Insta
         }
     }
     Ok(())
+}
+
+async fn unlock_table(source: &mut Connection) -> Result<(), MoveError> {
+    source.run("UNLOCK TABLES").await?;
+    source.holds_no_locks().await
 }
 
 /// Waits until no XA branch is left that was prepared before the triggers: its changes are not logged.

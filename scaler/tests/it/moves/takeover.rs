@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use router::faults::Faults;
 use router::topology::{Topology, Transfer};
@@ -72,11 +73,33 @@ async fn a_scaler_that_wakes_up_in_its_clean_up_deletes_no_row_that_came_back() 
     execute(&second, &layout(), &[back], &quick(), &silent()).await.unwrap();
     trap.release();
     // It finds that the move is over.
-    let woken = tokio::time::timeout(std::time::Duration::from_secs(30), running).await;
+    let woken = tokio::time::timeout(Duration::from_secs(30), running).await;
     println!("{woken:?}");
     bench.cluster = second;
     bench.assert_orders(&account).await;
     bench.assert_clean().await;
+}
+
+/// A scaler that is stopped, or cut off, while it has locks that writers wait for: their server does not wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scaler_that_stands_still_with_a_lock_holds_writers_up_for_seconds_only() {
+    let Some((bench, mut account)) = bench_with_orders(2, 0).await else { return };
+    let transfer = half(&bench.cluster, 0, 1);
+    let moving = moving_order(&transfer);
+    for (value, point) in [(1, Point::TableLocked), (2, Point::FenceTaken), (3, Point::SwitchWritten)] {
+        let (running, trap) = standing_at(&bench, vec![transfer.clone()], point).await;
+        let mut client = bench.servers[0].connect().await;
+        let write = format!("UPDATE orders SET value={value} WHERE id={moving}");
+        let written = tokio::time::timeout(Duration::from_secs(15), run(&mut client, &write)).await;
+        assert!(written.is_ok(), "writers wait for a scaler that stands still at {point:?}");
+        account.insert(moving, value);
+        trap.release();
+        let woken = running.await.unwrap();
+        assert!(woken.is_err(), "{point:?}: {woken:?}");
+        recover(&bench.cluster, &layout(), &quick(), &silent()).await.unwrap();
+        bench.assert_orders(&account).await;
+        bench.assert_clean().await;
+    }
 }
 
 /// The source of one move is away, and only it knows that the slots are switched. Whoever published anything now could
