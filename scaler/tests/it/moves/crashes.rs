@@ -128,6 +128,8 @@ impl Scene {
     fn settings(&self, faults: Faults<Point>) -> MoveSettings {
         MoveSettings {
             confirmation_wait: self.confirmation_wait,
+            // How long a machine with other work takes is not what is tested.
+            cutover_budget: Duration::from_secs(1),
             cleanup_delay: Duration::from_millis(500),
             chunk_rows: 40,
             faults,
@@ -188,7 +190,7 @@ impl Scene {
                 ended = &mut running => panic!("{} was not passed: {ended:?}", point.as_str()),
             }
         };
-        let in_time = tokio::time::timeout(Duration::from_secs(60), held).await;
+        let in_time = tokio::time::timeout(Duration::from_secs(120), held).await;
         in_time.unwrap_or_else(|_| panic!("{} was not reached in time", point.as_str()));
         (running, trap)
     }
