@@ -52,8 +52,15 @@ impl Site {
 
     /// Starts a service and waits until it is ready.
     pub async fn start(&self, service: &str) -> Child {
+        self.start_with(service, &[]).await
+    }
+
+    /// The same with variables of its environment.
+    pub async fn start_with(&self, service: &str, environment: &[(&str, &str)]) -> Child {
         let log = std::fs::File::create(self.folder.path().join(format!("{service}.log"))).unwrap();
-        let child = self.command(&[service]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let mut command = self.command(&[service]);
+        command.envs(environment.iter().copied());
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let addresses = match service {
             "router" => vec![self.router],
             "scaler" => vec![self.scaler],
@@ -71,6 +78,12 @@ impl Site {
 
     pub async fn scaler(&self, path: &str) -> Value {
         self.client.get(format!("http://{}{path}", self.scaler)).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Orders a shard to be emptied; whether the scaler took the command.
+    pub async fn drain(&self, shard: &str) -> bool {
+        let asked = self.client.post(format!("http://{}/shards/{shard}/drain", self.scaler)).send().await.unwrap();
+        asked.status().is_success()
     }
 
     /// The value of the scaler's first series that begins so.

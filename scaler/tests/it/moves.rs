@@ -3,6 +3,7 @@
 pub mod bench;
 mod crashes;
 mod crowded;
+mod ended;
 mod endings;
 mod refusals;
 mod shapes;
