@@ -301,9 +301,14 @@ pub(super) async fn insert_rows_into(
     rows: &[Cells],
 ) -> Result<(), MoveError> {
     for insert in table.insert_statements(name, rows) {
-        match insert.values.is_empty() {
-            true => drop(target.run(&insert.sql).await?),
-            false => target.run_with(insert.sql, insert.values).await?,
+        for (variable, value) in &insert.values {
+            target.set_variable(variable, value).await?;
+        }
+        target.run(&insert.sql).await?;
+        if !insert.values.is_empty() {
+            // They may be large, and the session is long.
+            let cleared: Vec<String> = insert.values.iter().map(|(variable, _)| format!("{variable}=NULL")).collect();
+            target.run(&format!("SET {}", cleared.join(","))).await?;
         }
     }
     Ok(())

@@ -31,6 +31,8 @@ pub(super) struct Connection {
     pub mariadb: bool,
     /// The server's number of this connection.
     number: u64,
+    /// How much of a value one statement brings.
+    piece_bytes: usize,
     cluster: Cluster,
     inner: MySqlConnection,
     permit: Option<Permit>,
@@ -55,6 +57,8 @@ const PREDECESSOR_TIMEOUT: Duration = Duration::from_secs(60);
 const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(5);
 /// A session waits while the other end of its move works, or other moves do.
 const IDLE: &str = "SET SESSION wait_timeout=86400";
+/// Half of the least max_allowed_packet that a server has.
+const LEAST_PIECE_BYTES: usize = 512;
 /// A statement was ended by KILL QUERY.
 const ER_QUERY_INTERRUPTED: u16 = 1317;
 
@@ -67,6 +71,7 @@ impl Connection {
             shard,
             mariadb: true,
             number: 0,
+            piece_bytes: LEAST_PIECE_BYTES,
             cluster,
             inner,
             permit: None,
@@ -75,8 +80,11 @@ impl Connection {
         };
         let version = connection.fetch_text("SELECT VERSION()").await?.unwrap_or_default();
         connection.mariadb = version.contains("MariaDB");
-        let number = connection.fetch_text("SELECT CONNECTION_ID()").await?;
-        connection.number = number.and_then(|number| number.parse().ok()).unwrap_or_default();
+        let own = connection.fetch("SELECT CAST(CONNECTION_ID() AS CHAR),CAST(@@max_allowed_packet AS CHAR)").await?;
+        let mut own = own.into_iter().flatten().map(|cell| cell.and_then(|cell| into_text(cell).parse::<u64>().ok()));
+        connection.number = own.next().flatten().unwrap_or_default();
+        let packet_bytes = own.next().flatten().and_then(|bytes| usize::try_from(bytes).ok());
+        connection.piece_bytes = packet_bytes.map_or(LEAST_PIECE_BYTES, |bytes| bytes / 2).max(LEAST_PIECE_BYTES);
         // Strict mode would refuse zero dates and ENUM index 0 that the rows have; triggers keep the mode in
         // which they are made, so it also decides about the application's writes. Character set NULL sends
         // strings as they are stored.
@@ -88,10 +96,14 @@ impl Connection {
             )
             .await?;
         connection.run(IDLE).await?;
-        if !connection.mariadb {
-            // Else AUTO_INCREMENT in information_schema is up to a day old.
-            connection.run("SET SESSION information_schema_stats_expiry=0").await?;
-        }
+        connection
+            .run(match connection.mariadb {
+                // Rows may be older than a constraint that they violate.
+                true => "SET SESSION check_constraint_checks=0",
+                // Else AUTO_INCREMENT in information_schema is up to a day old.
+                false => "SET SESSION information_schema_stats_expiry=0",
+            })
+            .await?;
         Ok(connection)
     }
 
@@ -158,12 +170,31 @@ impl Connection {
         }
     }
 
-    /// Runs a statement with values that are too large for its text.
-    pub async fn run_with(&mut self, sql: String, values: Vec<Vec<u8>>) -> Result<(), MoveError> {
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-        for value in values {
-            query = query.bind(value);
+    /// Gives a session variable a value, in pieces where one packet does not hold it.
+    pub async fn set_variable(&mut self, name: &str, value: &[u8]) -> Result<(), MoveError> {
+        // The statement around it needs little, and a value may fill a packet to the last byte.
+        let (first, rest) = value.split_at(value.len().min(self.piece_bytes));
+        self.run_with(format!("SET {name}=?"), first.to_vec()).await?;
+        for piece in rest.chunks(self.piece_bytes) {
+            self.run_with(format!("SET {name}=CONCAT({name},?)"), piece.to_vec()).await?;
         }
+        if rest.is_empty() {
+            return Ok(());
+        }
+        // Beyond max_allowed_packet the server makes it NULL, with no more than a warning.
+        let length = self.fetch_text(&format!("SELECT OCTET_LENGTH({name})")).await?;
+        match length.and_then(|length| length.parse::<usize>().ok()) == Some(value.len()) {
+            true => Ok(()),
+            false => Err(MoveError::UnfitServer {
+                shard: self.shard.to_string(),
+                reason: format!("a value of {} bytes is beyond its max_allowed_packet", value.len()),
+                remedy: "SET GLOBAL max_allowed_packet to more, and in its configuration".to_owned(),
+            }),
+        }
+    }
+
+    async fn run_with(&mut self, sql: String, value: Vec<u8>) -> Result<(), MoveError> {
+        let query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(value);
         self.check_answers()?;
         let done = tokio::time::timeout(self.patience, query.execute(&mut self.inner)).await;
         self.answered(done).map(drop)

@@ -103,17 +103,8 @@ impl<'a> Copy<'a> {
     async fn bound(&self, source: &mut Connection, rows: u32) -> Result<Bound, MoveError> {
         let table = self.table;
         let Some(long_bytes) = table.long_bytes() else { return Ok(Bound::Rows(rows)) };
-        let select = format!("{},{long_bytes}", table.key_select());
-        let looked = source.fetch(&next_rows(table, &select, self.last_key.as_deref(), rows)).await?;
-        let lengths: Vec<usize> = looked.iter().map(length).collect();
-        let fitting = fitting(&lengths);
-        match looked.get(fitting.saturating_sub(1)) {
-            Some(last) => Ok(Bound::Key {
-                last: table.key_literals(last),
-                is_end: fitting == looked.len() && looked.len() < rows as usize,
-            }),
-            None => Ok(Bound::Rows(rows)),
-        }
+        let reach = reach(source, table, &long_bytes, self.last_key.as_deref(), rows, CHUNK_BYTES).await?;
+        Ok(reach.map_or(Bound::Rows(rows), |Reach { last, is_end }| Bound::Key { last, is_end }))
     }
 
     /// The statement that notes how far the copy is, for the transaction that writes the rows.
@@ -138,14 +129,55 @@ fn length(row: &Cells) -> usize {
     row.last().cloned().flatten().and_then(|cell| into_text(cell).parse().ok()).unwrap_or_default()
 }
 
-/// How many of the first rows fit into a chunk: at least one, if there is one.
-fn fitting(lengths: &[usize]) -> usize {
-    let mut bytes = 0;
+/// How many of the first rows have no more than so many bytes together.
+fn fitting(lengths: &[usize], most: usize) -> usize {
+    let mut bytes = 0_usize;
     let fits = |length: &&usize| {
-        bytes += **length;
-        bytes <= CHUNK_BYTES
+        bytes = bytes.saturating_add(**length);
+        bytes <= most
     };
-    lengths.iter().take_while(fits).count().max(usize::from(!lengths.is_empty()))
+    lengths.iter().take_while(fits).count()
+}
+
+/// The end of a stretch of moving rows.
+pub(super) struct Reach {
+    pub last: Key,
+    /// No moving row is behind it.
+    pub is_end: bool,
+}
+
+/// How far so many moving rows behind `last_key` go, or fewer that have no more than `most_bytes` in long columns; at
+/// least one. `None` if there is none.
+pub(super) async fn reach(
+    source: &mut Connection,
+    table: &MovedTable,
+    long_bytes: &str,
+    last_key: Option<&[String]>,
+    rows: u32,
+    most_bytes: usize,
+) -> Result<Option<Reach>, MoveError> {
+    /// To tell how long values are the server reads them, so that it is asked about few at first.
+    const WINDOWS: std::ops::RangeInclusive<u32> = 16..=1_024;
+    let select = format!("{},{long_bytes}", table.key_select());
+    let (mut window, mut rows_left, mut bytes_left) = (*WINDOWS.start(), rows, most_bytes);
+    let mut last: Option<Key> = None;
+    loop {
+        let limit = window.min(rows_left);
+        let from = last.as_deref().or(last_key);
+        let looked = source.fetch(&next_rows(table, &select, from, limit)).await?;
+        let lengths: Vec<usize> = looked.iter().map(length).collect();
+        let fitting = fitting(&lengths, bytes_left).max(usize::from(last.is_none())).min(looked.len());
+        if let Some(row) = fitting.checked_sub(1).and_then(|place| looked.get(place)) {
+            last = Some(table.key_literals(row));
+        }
+        let is_end = fitting == looked.len() && looked.len() < limit as usize;
+        rows_left -= u32::try_from(fitting).unwrap_or(rows_left).min(rows_left);
+        if fitting < looked.len() || is_end || rows_left == 0 {
+            return Ok(last.map(|last| Reach { last, is_end }));
+        }
+        bytes_left = bytes_left.saturating_sub(lengths.iter().sum());
+        window = (window * 4).min(*WINDOWS.end());
+    }
 }
 
 /// Keys in groups whose rows fit into memory, all of them together.
@@ -166,7 +198,8 @@ pub(super) async fn groups_by_bytes(
     let mut left: Vec<Cells> = source.fetch(&sql).await?;
     let mut gone = keys;
     while !left.is_empty() {
-        let rest = left.split_off(fitting(&left.iter().map(length).collect::<Vec<_>>()));
+        let lengths: Vec<usize> = left.iter().map(length).collect();
+        let rest = left.split_off(fitting(&lengths, CHUNK_BYTES).max(1));
         let group: BTreeSet<Key> = left.iter().map(|row| table.key_literals(row)).collect();
         gone.retain(|key| !group.contains(key));
         groups.push(group);
@@ -265,5 +298,21 @@ pub(super) async fn delete_moving_rows(
         size.adapt(keys.len(), 0, started.elapsed());
         last_key = keys.into_iter().next_back();
         pace.rest(started.elapsed()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_taken_as_long_as_their_bytes_fit() {
+        let large = 16 << 20;
+        assert_eq!(fitting(&[1, 2, 3], 6), 3);
+        assert_eq!(fitting(&[1, 2, 4], 6), 2);
+        assert_eq!(fitting(&[large, 1], CHUNK_BYTES), 0);
+        assert_eq!(fitting(&[1, large, 1], CHUNK_BYTES), 1);
+        assert_eq!(fitting(&[usize::MAX, usize::MAX], usize::MAX), 2);
+        assert_eq!(fitting(&[], 0), 0);
     }
 }

@@ -1,4 +1,6 @@
-//! Table and view definitions: brought to the target, and compared.
+//! Definitions of tables, and of what works on them: brought to the target, and compared.
+
+mod programs;
 
 use router::definitions::without_auto_increment;
 use router::schema::quote;
@@ -6,8 +8,10 @@ use router::schema::quote;
 use super::MoveError;
 use super::connection::{Cells, Connection, error_number, into_text, string_literal};
 use super::table::MovedTable;
+pub(super) use programs::copy_triggers;
 
-/// Creates on the target what the source has and it has not: tables, then views. Safe to repeat.
+/// Creates on the target what the source has and it has not: tables, functions and procedures, then views, which may
+/// use both. Safe to repeat.
 pub(super) async fn copy(source: &mut Connection, target: &mut Connection) -> Result<(), MoveError> {
     let names = |kind: &str| {
         format!(
@@ -22,6 +26,7 @@ pub(super) async fn copy(source: &mut Connection, target: &mut Connection) -> Re
             create(target, &definition(source, &name).await?).await?;
         }
     }
+    programs::copy_routines(source, target).await?;
     let present = target.fetch_texts(&names("VIEW")).await?;
     let mut waiting = source.fetch_texts(&names("VIEW")).await?;
     waiting.retain(|name| !present.contains(name));
@@ -31,8 +36,7 @@ pub(super) async fn copy(source: &mut Connection, target: &mut Connection) -> Re
         let mut failed = Vec::new();
         let mut last_error = None;
         for name in waiting {
-            let statement = view_definition(source, &name).await?;
-            match create(target, &statement).await {
+            match programs::create_view(source, target, &name).await {
                 Ok(()) => {}
                 Err(error) => {
                     failed.push(name);
@@ -129,11 +133,6 @@ pub(super) async fn identities(source: &mut Connection, tables: &[MovedTable]) -
 
 async fn definition(connection: &mut Connection, table: &str) -> Result<String, MoveError> {
     let rows = connection.fetch(&format!("SHOW CREATE TABLE {}", quote(table))).await?;
-    Ok(second_cell(rows))
-}
-
-async fn view_definition(connection: &mut Connection, view: &str) -> Result<String, MoveError> {
-    let rows = connection.fetch(&format!("SHOW CREATE VIEW {}", quote(view))).await?;
     Ok(second_cell(rows))
 }
 

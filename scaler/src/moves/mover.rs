@@ -30,9 +30,14 @@ pub(super) struct Mover<'a> {
     source: Connection,
     target: Connection,
     changes: Changes,
+    /// When changes were last replayed.
+    caught_up: Instant,
     pace: Pace,
     reporter: Reporter,
 }
+
+/// A look for changes reads the change tables of all tables: hundreds of small ones are not worth one each.
+const CATCH_UP_INTERVAL: Duration = Duration::from_millis(100);
 
 impl<'a> Mover<'a> {
     pub async fn open(
@@ -57,6 +62,7 @@ impl<'a> Mover<'a> {
             cluster,
             settings,
             changes: Changes::new(tables.len(), settings.faults.clone()),
+            caught_up: Instant::now(),
             pace: Pace::new(cluster, &settings.throttle, &[&slot_move.source, &slot_move.target]),
             slot_move: slot_move.clone(),
             tables,
@@ -102,7 +108,10 @@ impl<'a> Mover<'a> {
         definitions::compare(&mut self.source, &mut self.target, names).await?;
         for place in 0..self.tables.len() {
             check_stop()?;
-            self.catch_up(self.tables.len()).await?;
+            // What is not replayed yet differs, and is caught up with then; this keeps it little.
+            if place == 0 || self.caught_up.elapsed() >= CATCH_UP_INTERVAL {
+                self.catch_up(self.tables.len()).await?;
+            }
             let (source, target, changes) = (&mut self.source, &mut self.target, &mut self.changes);
             let table = &self.tables[place];
             let difference = verify(source, target, changes, &self.tables, table, &mut self.pace).await?;
@@ -148,8 +157,11 @@ impl<'a> Mover<'a> {
             check_stop()?;
             self.reporter.progress.rows_copied += copied.rows;
             self.reporter.progress.bytes_copied += copied.bytes;
-            // Tables that are not copied yet have nothing to correct.
-            self.catch_up(place + 1).await?;
+            // Tables that are not copied yet have nothing to correct. A chunk that could not be written waits for
+            // changes that free its values.
+            if copied.rows == 0 || self.caught_up.elapsed() >= CATCH_UP_INTERVAL {
+                self.catch_up(place + 1).await?;
+            }
             self.pace.rest(started.elapsed()).await;
             self.reporter.rested(&self.pace.rested);
             self.reporter.step();
@@ -226,6 +238,7 @@ impl<'a> Mover<'a> {
     async fn catch_up(&mut self, tables: usize) -> Result<(), MoveError> {
         let (source, target, tables) = (&mut self.source, &mut self.target, &self.tables[..tables]);
         let replayed = self.changes.catch_up(source, target, tables).await?;
+        self.caught_up = Instant::now();
         self.reporter.progress.changes_replayed += replayed;
         self.reporter.progress.changes_waiting = self.changes.backlog;
         self.changes.raise_floors(source, &self.tables, &self.slot_move).await
@@ -295,7 +308,11 @@ pub(super) async fn prepare_shards(
     }
     definitions::copy(&mut source, &mut target).await?;
     let moving = schema.tables().filter(|table| preflight::moves(table));
-    definitions::compare(&mut source, &mut target, moving.map(|table| table.name.as_str())).await?;
+    let moving: Vec<&str> = moving.map(|table| table.name.as_str()).collect();
+    definitions::compare(&mut source, &mut target, moving.iter().copied()).await?;
+    for table in moving {
+        definitions::copy_triggers(&mut source, &mut target, table).await?;
+    }
     settings.faults.reach(Point::Prepared).await;
     Ok(())
 }

@@ -73,11 +73,11 @@ fn literal(column: &TableColumn, value: Option<&[u8]>) -> String {
     String::from_utf8_lossy(&literal).into_owned()
 }
 
-/// What stands for a bound value of a long column in an INSERT.
-pub(super) fn placeholder(column: &TableColumn) -> &'static str {
+/// What stands in an INSERT for a value that a session variable has.
+pub(super) fn from_variable(column: &TableColumn, variable: &str) -> String {
     match form(column) {
-        Form::Json => "CONVERT(? USING utf8mb4)",
-        Form::Exact | Form::Float | Form::Double | Form::Ordinal | Form::Text | Form::Bytes => "?",
+        Form::Json => format!("CONVERT({variable} USING utf8mb4)"),
+        Form::Exact | Form::Float | Form::Double | Form::Ordinal | Form::Text | Form::Bytes => variable.to_owned(),
     }
 }
 

@@ -14,8 +14,8 @@ pub(super) type Key = Vec<String>;
 /// One statement that inserts rows.
 pub(super) struct Insert {
     pub sql: String,
-    /// Bound to its placeholders: values too large for a statement's text.
-    pub values: Vec<Vec<u8>>,
+    /// Session variables and what it wants them to be: values too large for a statement's text.
+    pub values: Vec<(String, Vec<u8>)>,
 }
 
 /// As part of names: without what would have to be quoted.
@@ -212,8 +212,7 @@ impl MovedTable {
         keys.map(|key| format!("DELETE FROM {table} WHERE {} AND {test};", self.key_equals(key))).collect()
     }
 
-    /// INSERT statements for rows read by [`MovedTable::row_select`], each of about a megabyte at most; only rows with
-    /// larger values make larger ones.
+    /// INSERT statements for rows read by [`MovedTable::row_select`], each of about a megabyte at most.
     ///
     /// Into a table of the same columns, given as SQL names it.
     pub fn insert_statements(&self, target: &str, read: &[Cells]) -> Vec<Insert> {
@@ -232,9 +231,10 @@ impl MovedTable {
                     row.push(b',');
                 }
                 match cell {
-                    Some(bytes) if bytes.len() > LARGE_VALUE_BYTES => {
-                        row.extend_from_slice(rows::placeholder(column).as_bytes());
-                        values.push(bytes.clone());
+                    Some(bytes) if bytes.len() > LARGE_VALUE_BYTES || row.len() + 2 * bytes.len() > STATEMENT_BYTES => {
+                        let variable = format!("@_autoscaler_value_{}", values.len());
+                        row.extend_from_slice(rows::from_variable(column, &variable).as_bytes());
+                        values.push((variable, bytes.clone()));
                     }
                     cell => rows::push_literal(&mut row, column, cell.as_deref()),
                 }

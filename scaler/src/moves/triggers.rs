@@ -2,6 +2,7 @@
 //!
 //! The text and the way to create them are measured in notes/move-triggers.md §1 and §4.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use router::faults::Faults;
@@ -10,7 +11,7 @@ use router::topology::{MoveId, SlotMove};
 use tokio::time::Instant;
 
 use super::MoveError;
-use super::connection::{Connection, error_number, is_locked, string_literal};
+use super::connection::{Connection, error_number, into_text, is_locked, string_literal};
 use super::faults::Point;
 use super::table::{MovedTable, change_table_prefix, label};
 
@@ -89,10 +90,13 @@ pub(super) async fn install(
     created.map(|_| ())
 }
 
+/// Change tables that are dropped by one statement.
+const AT_ONCE: usize = 50;
+
 /// Drops a move's triggers, then its change tables: the other way round writes would fail.
 pub(super) async fn remove(source: &mut Connection, id: &MoveId) -> Result<(), MoveError> {
-    for table in tables_with_triggers(source, &trigger_prefix(id)).await? {
-        remove_from(source, &table, &trigger_prefix(id)).await?;
+    for (table, names) in triggers_by_table(source, &trigger_prefix(id)).await? {
+        drop_triggers(source, &table, &names).await?;
     }
     let prefix = change_table_prefix(id);
     let change_tables = format!(
@@ -101,8 +105,10 @@ pub(super) async fn remove(source: &mut Connection, id: &MoveId) -> Result<(), M
         prefix.len(),
         string_literal(&prefix)
     );
-    for name in source.fetch_texts(&change_tables).await? {
-        source.run(&format!("DROP TABLE IF EXISTS _autoscaler.{}", quote(&name))).await?;
+    let names = source.fetch_texts(&change_tables).await?;
+    for some in names.chunks(AT_ONCE) {
+        let some: Vec<String> = some.iter().map(|name| format!("_autoscaler.{}", quote(name))).collect();
+        source.run(&format!("DROP TABLE IF EXISTS {}", some.join(","))).await?;
     }
     Ok(())
 }
@@ -113,33 +119,38 @@ pub(super) async fn remove_from_table(
     table: &MovedTable,
     id: &MoveId,
 ) -> Result<(), MoveError> {
-    remove_from(source, &table.name, &trigger_prefix(id)).await
+    match triggers_by_table(source, &trigger_prefix(id)).await?.remove(&table.name) {
+        Some(names) => drop_triggers(source, &table.name, &names).await,
+        None => Ok(()),
+    }
 }
 
-async fn tables_with_triggers(source: &mut Connection, prefix: &str) -> Result<Vec<String>, MoveError> {
+async fn triggers_by_table(
+    source: &mut Connection,
+    prefix: &str,
+) -> Result<BTreeMap<String, Vec<String>>, MoveError> {
     let sql = format!(
-        "SELECT DISTINCT CAST(EVENT_OBJECT_TABLE AS CHAR) FROM information_schema.TRIGGERS \
+        "SELECT CAST(EVENT_OBJECT_TABLE AS CHAR),CAST(TRIGGER_NAME AS CHAR) FROM information_schema.TRIGGERS \
          WHERE TRIGGER_SCHEMA=DATABASE() AND LEFT(TRIGGER_NAME,{})={}",
         prefix.len(),
         string_literal(prefix)
     );
-    source.fetch_texts(&sql).await
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in source.fetch(&sql).await? {
+        let mut cells = row.into_iter().map(|cell| cell.map(into_text).unwrap_or_default());
+        if let (Some(table), Some(name)) = (cells.next(), cells.next()) {
+            found.entry(table).or_default().push(name);
+        }
+    }
+    Ok(found)
 }
 
-async fn remove_from(source: &mut Connection, table: &str, prefix: &str) -> Result<(), MoveError> {
-    let sql = format!(
-        "SELECT CAST(TRIGGER_NAME AS CHAR) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA=DATABASE() \
-         AND LEFT(TRIGGER_NAME,{})={} AND EVENT_OBJECT_TABLE={}",
-        prefix.len(),
-        string_literal(prefix),
-        string_literal(table)
-    );
-    let names = source.fetch_texts(&sql).await?;
+async fn drop_triggers(source: &mut Connection, table: &str, names: &[String]) -> Result<(), MoveError> {
     lock_table(source, table, None).await?;
     let mut dropped = Ok(0);
     for name in names {
         if dropped.is_ok() {
-            dropped = source.run(&format!("DROP TRIGGER IF EXISTS {}", quote(&name))).await;
+            dropped = source.run(&format!("DROP TRIGGER IF EXISTS {}", quote(name))).await;
         }
     }
     unlock_table(source).await?;
@@ -151,7 +162,7 @@ async fn remove_from(source: &mut Connection, table: &str, prefix: &str) -> Resu
 /// DDL that waits makes transactions that read the table and now write it fail with a deadlock at once, and all others
 /// wait behind it, so MariaDB polls with NOWAIT. MySQL has no such form: there each wait is ended from outside, and is
 /// followed by a pause that leaves the table to the application for most of the time.
-async fn lock_table(source: &mut Connection, table: &str, deadline: Option<Instant>) -> Result<(), MoveError> {
+pub(super) async fn lock_table(source: &mut Connection, table: &str, deadline: Option<Instant>) -> Result<(), MoveError> {
     /// NOWAIT may fail for ever on a table that is never idle; then one short wait is the lesser harm.
     const POLLS_BEFORE_WAITING: u32 = 1_000;
     const WAIT: Duration = Duration::from_millis(50);

@@ -9,11 +9,14 @@ use tokio::time::Instant;
 use super::MoveError;
 use super::changes::{Changes, Touched};
 use super::connection::Connection;
+use super::copy::reach;
 use super::pace::Pace;
 use super::table::{Key, MovedTable};
 
 /// Rows per comparison: small enough to look at one by one when they differ.
 const RANGE_ROWS: u32 = 5_000;
+/// The same for rows with long values: what a server reads within a second or two.
+const RANGE_BYTES: usize = 256 << 20;
 /// Keys per comparison of single rows.
 const KEYS: usize = 500;
 
@@ -87,6 +90,10 @@ async fn range_end(
     table: &MovedTable,
     last_key: Option<&[String]>,
 ) -> Result<Option<Key>, MoveError> {
+    if let Some(long_bytes) = table.long_bytes() {
+        let reach = reach(source, table, &long_bytes, last_key, RANGE_ROWS, RANGE_BYTES).await?;
+        return Ok(reach.filter(|reach| !reach.is_end).map(|reach| reach.last));
+    }
     let after = last_key.map(|key| format!("WHERE {}", table.key_after(key))).unwrap_or_default();
     let sql = format!(
         "SELECT {} FROM {} FORCE INDEX(PRIMARY) {after} ORDER BY {} LIMIT 1 OFFSET {}",
