@@ -46,7 +46,7 @@ enum Reading<'a> {
     /// So many committed changes with numbers up to these; those of open transactions are found later.
     UpTo { newest: &'a [u64], limit: usize },
     /// All changes, inside the cutover: fails at once if a transaction holds one, prepared XA branches too.
-    Locked,
+    Locked { deadline: Instant },
 }
 
 impl Changes {
@@ -105,7 +105,11 @@ impl Changes {
             if Instant::now() > deadline {
                 return Err(MoveError::OverBudget);
             }
-            match self.replay_batch(source, target, tables, &Reading::Locked).await.map_err(|(error, _)| error)? {
+            match self
+                .replay_batch(source, target, tables, &Reading::Locked { deadline })
+                .await
+                .map_err(|(error, _)| error)?
+            {
                 0 => return Ok(replayed),
                 count => replayed += count,
             }
@@ -191,6 +195,10 @@ impl Changes {
             let table = &tables[place];
             let at = |error| (error, table);
             for keys in groups_by_bytes(source, table, keys).await.map_err(at)? {
+                // A few large rows may take longer than all the time that is left.
+                if matches!(reading, Reading::Locked { deadline } if Instant::now() > *deadline) {
+                    return Err(at(MoveError::OverBudget));
+                }
                 let rows = read_rows(source, table, &keys).await.map_err(at)?;
                 write_rows(target, table, &keys, &rows, None).await.map_err(at)?;
                 self.faults.reach(Point::ChangesReplayed).await;
@@ -222,7 +230,7 @@ impl Changes {
             let (bound, limit, lock) = match reading {
                 Reading::UpTo { newest, .. } if newest[place] <= floor => return None,
                 Reading::UpTo { newest, limit } => (format!(" AND seq<={}", newest[place]), *limit, ""),
-                Reading::Locked => (String::new(), BATCH, " FOR UPDATE NOWAIT"),
+                Reading::Locked { .. } => (String::new(), BATCH, " FOR UPDATE NOWAIT"),
             };
             Some(format!(
                 "SELECT {place},seq,{keys} FROM {changes} WHERE seq>{floor}{bound} ORDER BY seq LIMIT {limit}{lock}"

@@ -73,6 +73,11 @@ fn literal(column: &TableColumn, value: Option<&[u8]>) -> String {
     String::from_utf8_lossy(&literal).into_owned()
 }
 
+/// Whether values are read and compared by number.
+pub(super) fn is_ordinal(column: &TableColumn) -> bool {
+    form(column) == Form::Ordinal
+}
+
 /// What stands in an INSERT for a value that a session variable has.
 pub(super) fn from_variable(column: &TableColumn, variable: &str) -> String {
     match form(column) {

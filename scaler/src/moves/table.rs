@@ -129,15 +129,33 @@ impl MovedTable {
         join(columns.map(|(i, column)| rows::select_expression(column, &format!("k{i}"))))
     }
 
-    /// `CREATE TABLE` for the change table: a sequence number and the key in the columns' own types.
+    /// The key's columns of a trigger's row, `OLD` or `NEW`, as the change table has them.
+    ///
+    /// By number where a text may stand for two values: servers compare and assign ENUMs and SETs by text.
+    pub fn trigger_key(&self, row: &str) -> Vec<String> {
+        let columns = self.primary_key.iter().map(|column| {
+            let name = format!("{row}.{}", quote(&column.name));
+            if rows::is_ordinal(column) { rows::select_expression(column, &name) } else { name }
+        });
+        columns.collect()
+    }
+
+    /// `CREATE TABLE` for the change table: a sequence number and the key, in the columns' own types or as numbers.
     pub fn create_change_table(&self) -> String {
-        let keys = self.key_names().enumerate().map(|(i, name)| format!("{name} AS k{i}"));
+        let (mut numbers, mut selected) = (String::new(), Vec::new());
+        for (i, column) in self.primary_key.iter().enumerate() {
+            match rows::is_ordinal(column) {
+                true => numbers.push_str(&format!(", k{i} BIGINT UNSIGNED NOT NULL")),
+                false => selected.push(format!("{} AS k{i}", quote(&column.name))),
+            }
+        }
+        let select = match selected.is_empty() {
+            true => String::new(),
+            false => format!(" SELECT {} FROM {} LIMIT 0", selected.join(","), quote(&self.name)),
+        };
         format!(
-            "CREATE TABLE {} (seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB \
-             SELECT {} FROM {} LIMIT 0",
-            self.change_table(),
-            join(keys),
-            quote(&self.name)
+            "CREATE TABLE {} (seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY{numbers}) ENGINE=InnoDB{select}",
+            self.change_table()
         )
     }
 

@@ -45,7 +45,8 @@ fn trigger_text(table: &MovedTable, slot_move: &SlotMove, event: Event) -> Strin
         Event::Insert => (new, log_key(table, "NEW")),
         Event::Delete => (old, log_key(table, "OLD")),
         Event::Update => {
-            let same: Vec<String> = table.key_names().map(|name| format!("OLD.{name}=NEW.{name}")).collect();
+            let pairs = table.trigger_key("OLD").into_iter().zip(table.trigger_key("NEW"));
+            let same: Vec<String> = pairs.map(|(old, new)| format!("{old}={new}")).collect();
             let log_new = format!("IF NOT ({}) THEN {} END IF;", same.join(" AND "), log_key(table, "NEW"));
             (format!("{old} OR {new}"), format!("{} {log_new}", log_key(table, "OLD")))
         }
@@ -64,8 +65,8 @@ fn trigger_text(table: &MovedTable, slot_move: &SlotMove, event: Event) -> Strin
 
 fn log_key(table: &MovedTable, row: &str) -> String {
     let columns: Vec<String> = (0..table.key_width()).map(|i| format!("k{i}")).collect();
-    let values: Vec<String> = table.key_names().map(|name| format!("{row}.{name}")).collect();
-    format!("INSERT INTO {} ({}) VALUES ({});", table.change_table(), columns.join(","), values.join(","))
+    let values = table.trigger_key(row).join(",");
+    format!("INSERT INTO {} ({}) VALUES ({values});", table.change_table(), columns.join(","))
 }
 
 /// Creates the change table and the three triggers of one table. When this returns, every transaction that
@@ -125,10 +126,7 @@ pub(super) async fn remove_from_table(
     }
 }
 
-async fn triggers_by_table(
-    source: &mut Connection,
-    prefix: &str,
-) -> Result<BTreeMap<String, Vec<String>>, MoveError> {
+async fn triggers_by_table(source: &mut Connection, prefix: &str) -> Result<BTreeMap<String, Vec<String>>, MoveError> {
     let sql = format!(
         "SELECT CAST(EVENT_OBJECT_TABLE AS CHAR),CAST(TRIGGER_NAME AS CHAR) FROM information_schema.TRIGGERS \
          WHERE TRIGGER_SCHEMA=DATABASE() AND LEFT(TRIGGER_NAME,{})={}",
@@ -162,7 +160,11 @@ async fn drop_triggers(source: &mut Connection, table: &str, names: &[String]) -
 /// DDL that waits makes transactions that read the table and now write it fail with a deadlock at once, and all others
 /// wait behind it, so MariaDB polls with NOWAIT. MySQL has no such form: there each wait is ended from outside, and is
 /// followed by a pause that leaves the table to the application for most of the time.
-pub(super) async fn lock_table(source: &mut Connection, table: &str, deadline: Option<Instant>) -> Result<(), MoveError> {
+pub(super) async fn lock_table(
+    source: &mut Connection,
+    table: &str,
+    deadline: Option<Instant>,
+) -> Result<(), MoveError> {
     /// NOWAIT may fail for ever on a table that is never idle; then one short wait is the lesser harm.
     const POLLS_BEFORE_WAITING: u32 = 1_000;
     const WAIT: Duration = Duration::from_millis(50);

@@ -37,6 +37,10 @@ pub struct Server {
 impl Server {
     /// A MariaDB, or `None`, said aloud, if the machine has none.
     pub async fn start() -> Option<Server> {
+        Server::start_with(&[]).await
+    }
+
+    async fn start_with(options: &[&str]) -> Option<Server> {
         static TEMPLATE: OnceCell<Option<PathBuf>> = OnceCell::const_new();
         let template = TEMPLATE.get_or_init(|| async { mariadb_template() }).await;
         let Some(template) = template else {
@@ -64,6 +68,7 @@ impl Server {
             .args(["--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M"])
             // Less than the default of 1, so that the cutover has to make sure of the target's disk itself.
             .arg("--innodb-flush-log-at-trx-commit=2")
+            .args(options)
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(data.path().join("log")).unwrap());
         let child = command.spawn().unwrap();
@@ -74,10 +79,15 @@ impl Server {
 
     /// Several of one flavor, started together.
     pub async fn start_all(flavor: Flavor, count: usize) -> Option<Vec<Server>> {
+        Server::start_all_with(flavor, count, &[]).await
+    }
+
+    /// The same with options beside the usual ones, as both flavors know them.
+    pub async fn start_all_with(flavor: Flavor, count: usize, options: &[&str]) -> Option<Vec<Server>> {
         let started = (0..count).map(|_| async {
             match flavor {
-                Flavor::MariaDb => Server::start().await,
-                Flavor::MySql => Server::start_mysql().await,
+                Flavor::MariaDb => Server::start_with(options).await,
+                Flavor::MySql => Server::start_mysql_with(options).await,
             }
         });
         join_all(started).await.into_iter().collect()
@@ -85,6 +95,10 @@ impl Server {
 
     /// A MySQL 9.7 from the tree that the project keeps for tests.
     pub async fn start_mysql() -> Option<Server> {
+        Server::start_mysql_with(&[]).await
+    }
+
+    async fn start_mysql_with(options: &[&str]) -> Option<Server> {
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         let root = home.join(".cache/sql-autoscaler/mysql-root");
         if !root.join("mysqld").exists() {
@@ -104,6 +118,7 @@ impl Server {
             .arg(format!("--pid-file={}", folder.join("pid").display()))
             .args(["--bind-address=127.0.0.1", "--mysqlx=0", "--skip-log-bin", "--innodb-redo-log-capacity=8M"])
             .arg(format!("--port={port}"))
+            .args(options)
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(data.path().join("log")).unwrap());
         let child = command.spawn().unwrap();

@@ -55,7 +55,11 @@ pub(super) async fn copy_routines(source: &mut Connection, target: &mut Connecti
             (None, true) => {}
             (None, false) => {
                 let remedy = format!("create it on {} or let the scaler's account see it here", target.shard);
-                return Err(unfit(source, format!("the text of {kind} {} is hidden from its account", quote(&name)), remedy));
+                return Err(unfit(
+                    source,
+                    format!("the text of {kind} {} is hidden from its account", quote(&name)),
+                    remedy,
+                ));
             }
         }
     }
@@ -244,6 +248,9 @@ mod tests {
         check("CREATE DEFINER=`a p`@`%` TRIGGER t AFTER INSERT", "CREATE TRIGGER t AFTER INSERT");
         check("CREATE DEFINER=\"app\"@\"%\" FUNCTION `f`()", "CREATE FUNCTION `f`()");
         check("CREATE DEFINER=`role` PROCEDURE `p`()", "CREATE PROCEDURE `p`()");
-        check("CREATE FUNCTION f() RETURNS INT RETURN 'DEFINER=x y'", "CREATE FUNCTION f() RETURNS INT RETURN 'DEFINER=x y'");
+        check(
+            "CREATE FUNCTION f() RETURNS INT RETURN 'DEFINER=x y'",
+            "CREATE FUNCTION f() RETURNS INT RETURN 'DEFINER=x y'",
+        );
     }
 }

@@ -190,6 +190,8 @@ async fn two_hundred_tables_move_at_once() {
     let transfers = [Transfer { source: id(0), target: id(1), slots }];
     let reports = execute(&bench.cluster, &layout, &transfers, &quick(), &silent()).await.unwrap();
     assert_eq!((reports[0].rows_copied, reports[0].rows_moved), (180 * 9, 180 * 9));
+    // The clean-up ended sessions that were idle.
+    let mut source = bench.servers[0].connect().await;
     let mut target = bench.servers[1].connect().await;
     for number in 0..TABLES {
         let sum = format!("SELECT COUNT(*), COALESCE(SUM(v), 0) FROM {}", name(number));
@@ -198,4 +200,92 @@ async fn two_hundred_tables_move_at_once() {
         assert_eq!(rows(&mut source, &sum).await[0], ["0", "0"]);
     }
     bench.assert_clean().await;
+}
+
+/// Rows may be older than the constraints that they violate, and constraints may be there without being enforced.
+async fn rows_beside_constraints_travel(bench: &Bench, violate: [&str; 3]) {
+    let layout = Layout { shard_keys: [("c".to_owned(), "id".to_owned())].into(), ..Layout::default() };
+    let mut source = bench.servers[0].connect().await;
+    run(&mut source, "CREATE TABLE c (id BIGINT PRIMARY KEY, n INT)").await;
+    for sql in violate {
+        run(&mut source, sql).await;
+    }
+    let slots = bench.cluster.topology().owned(&id(0));
+    let transfers = [Transfer { source: id(0), target: id(1), slots }];
+    execute(&bench.cluster, &layout, &transfers, &quick(), &silent()).await.unwrap();
+    let mut target = bench.servers[1].connect().await;
+    assert_eq!(rows(&mut target, "SELECT id, n FROM c ORDER BY id").await, [["1", "-1"], ["2", "5"]]);
+    bench.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_violate_a_constraint_survive_a_move_on_mariadb() {
+    let Some(bench) = Bench::start(1, 1).await else { return };
+    let violate = [
+        "SET SESSION check_constraint_checks=0",
+        "INSERT INTO c VALUES (1, -1), (2, 5)",
+        "ALTER TABLE c ADD CONSTRAINT positive CHECK (n > 0)",
+    ];
+    rows_beside_constraints_travel(&bench, violate).await;
+    let mut target = bench.servers[1].connect().await;
+    let refused = target.execute(sqlx::raw_sql("INSERT INTO c VALUES (3, -3)")).await.unwrap_err();
+    assert!(refused.to_string().contains("positive"), "{refused}");
+}
+
+/// MySQL enforces a constraint on all rows or on none.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_violate_a_constraint_survive_a_move_on_mysql() {
+    let Some(servers) = Server::start_all(Flavor::MySql, 2).await else { return };
+    let violate = [
+        "ALTER TABLE c ADD CONSTRAINT positive CHECK (n > 0) NOT ENFORCED",
+        "INSERT INTO c VALUES (1, -1), (2, 5)",
+        "ALTER TABLE c ADD CONSTRAINT other CHECK (n < 100)",
+    ];
+    rows_beside_constraints_travel(&Bench::of(servers, 1).await, violate).await;
+}
+
+/// Names that have to be quoted, and names that the mover itself uses.
+async fn odd_names_travel(bench: &Bench) {
+    let table = "it's `ödd` \"t?\"; -- \\";
+    let quoted = router::schema::quote(table);
+    let layout = Layout { shard_keys: [(table.to_owned(), "k0".to_owned())].into(), ..Layout::default() };
+    let mut source = bench.servers[0].connect().await;
+    let create = format!(
+        "CREATE TABLE {quoted} (k0 BIGINT, seq VARCHAR(20) CHARACTER SET latin1, `spa ce` INT DEFAULT (1 + 2), \
+         `quo\"te'` VARCHAR(20) CHARACTER SET utf16 DEFAULT 'é', `back``tick?` LONGBLOB, `select` DATE DEFAULT '2024-01-02', \
+         `ö` INT GENERATED ALWAYS AS (`spa ce` + 1) STORED, PRIMARY KEY (seq, k0)) CHARACTER SET utf8mb4 AUTO_INCREMENT=9"
+    );
+    run(&mut source, &create).await;
+    run(&mut source, &format!("CREATE VIEW `a``view'` AS SELECT `back``tick?` AS `x y` FROM {quoted}")).await;
+    for row in 1..=30 {
+        let sql = format!(
+            "INSERT INTO {quoted} (k0, seq, `back``tick?`) VALUES ({row}, CONCAT('é''\\\\', {row} % 7), \
+             IF({row} % 10, x'00', REPEAT('?', 400000)))"
+        );
+        run(&mut source, &sql).await;
+    }
+    let everything = format!(
+        "SELECT k0, HEX(seq), `spa ce`, HEX(`quo\"te'`), SHA2(`back``tick?`, 256), `select`, `ö` FROM {quoted} ORDER BY k0"
+    );
+    let before = rows(&mut source, &everything).await;
+    let slots = bench.cluster.topology().owned(&id(0));
+    let transfers = [Transfer { source: id(0), target: id(1), slots }];
+    let settings = scaler::moves::MoveSettings { chunk_rows: 3, ..quick() };
+    execute(&bench.cluster, &layout, &transfers, &settings, &silent()).await.unwrap();
+    let mut target = bench.servers[1].connect().await;
+    assert_eq!(rows(&mut target, &everything).await, before);
+    assert_eq!(rows(&mut target, "SELECT COUNT(*) FROM `a``view'`").await, [["30"]]);
+    bench.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_names_survive_a_move_on_mariadb() {
+    let Some(bench) = Bench::start(1, 1).await else { return };
+    odd_names_travel(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_names_survive_a_move_on_mysql() {
+    let Some(servers) = Server::start_all(Flavor::MySql, 2).await else { return };
+    odd_names_travel(&Bench::of(servers, 1).await).await;
 }
