@@ -38,7 +38,7 @@ def build():
                 lines("Pauses of cutovers", "95 of 100 cutovers in the time shown paused writes for less than this.", "s",
                       [q(f"histogram_quantile({share}, sum by (le) (increase({X}_rebalance_cutover_duration_seconds_bucket{{{CLUSTER}}}[$__range])))", f"p{int(share * 100)}") for share in (0.5, 0.95)],
                       width=12, empty="no owner switched in the time shown"),
-                lines("Statements run again", "Because their rows had just moved. Clients notice only the time.", "ops", q(f"sum(rate({X}_router_retries_total{{{CLUSTER}}}[$__rate_interval]))", "run again"), width=12),
+                lines("Statements run again", "Because their rows had just moved. Clients notice only the time.", "ops", q(f"sum(rate({X}_router_retries_total{{{CLUSTER}, reason=\"moved\"}}[$__rate_interval]))", "run again"), width=12),
                 lines("Epochs", "Of the scaler and of each router. They rise together, within a second.", "short",
                       [q(f"max({X}_scaler_topology_epoch{{{CLUSTER}}})", "scaler"), q(f"max by (instance) ({X}_router_topology_epoch{{{CLUSTER}}})", "{{instance}}")], width=12),
             ),

@@ -19,6 +19,9 @@ pub enum QueryError {
     Database { shard: ShardId, errno: u16, sqlstate: String, message: String },
     #[error("shard {shard} cannot be reached: {cause}")]
     ShardUnavailable { shard: ShardId, cause: String },
+    /// A connection broke, or its server ended it, before the answer was whole.
+    #[error("the connection to {shard} broke: {cause}")]
+    ConnectionBroke { shard: ShardId, cause: String },
     #[error("the router knows no topology yet: {0}")]
     NotReady(String),
     #[error("{0}")]
@@ -75,11 +78,14 @@ pub struct ServerError<'a> {
 const ER_SIGNAL: u16 = 1644;
 const MOVED_SIGNAL: &str = "_autoscaler: slot moved";
 
+/// A server's last words on a connection: it shuts down, MariaDB's KILL, MySQL's KILL, idle for too long.
+const LAST_WORDS: [u16; 4] = [1053, 1927, 3169, 4031];
+
 impl QueryError {
     /// Tells a server's answer from a broken connection.
     pub fn of_shard(shard: &ShardId, error: sqlx::Error) -> QueryError {
-        let Some(number) = errno(&error) else {
-            return QueryError::ShardUnavailable { shard: shard.clone(), cause: error.to_string() };
+        let Some(number) = errno(&error).filter(|number| !LAST_WORDS.contains(number)) else {
+            return QueryError::ConnectionBroke { shard: shard.clone(), cause: error.to_string() };
         };
         let (sqlstate, message) = match error.as_database_error() {
             Some(database) => (database.code().unwrap_or_default().into_owned(), database.message().to_owned()),
@@ -103,11 +109,18 @@ impl QueryError {
         )
     }
 
+    /// Whether a server has rolled the whole transaction back: a deadlock, a snapshot that is too old (MariaDB with
+    /// innodb_snapshot_isolation), or a branch that it ended for either.
+    pub fn ends_transaction(&self) -> bool {
+        matches!(self, QueryError::Database { errno: 1213 | 1020 | 1613 | 1614, .. })
+    }
+
     /// Whether the connection cannot be used any more, or may be in the middle of something.
     pub fn is_of_connection(&self) -> bool {
         matches!(
             self,
             QueryError::ShardUnavailable { .. }
+                | QueryError::ConnectionBroke { .. }
                 | QueryError::OutcomeUnknown { .. }
                 | QueryError::Timeout { .. }
                 | QueryError::Overloaded(_)

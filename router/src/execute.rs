@@ -217,7 +217,7 @@ impl Execution<'_> {
         }
         let sighting = store::look(lease.begin())
             .await
-            .map_err(|error| QueryError::ShardUnavailable { shard: shard.clone(), cause: error.to_string() })?;
+            .map_err(|error| QueryError::ConnectionBroke { shard: shard.clone(), cause: error.to_string() })?;
         if sighting.is_some_and(|sighting| sighting.epoch > self.view.topology.epoch()) {
             lease.done();
             return Err(QueryError::Moved(shard.clone()));
@@ -238,7 +238,9 @@ impl Execution<'_> {
         }
         let is_leaving = !self.view.topology.fences_of(shard).is_empty();
         if self.locks && is_leaving && transaction.lock().await.takes_fence(shard) {
-            self.take_fences(&mut lease, shard).await?;
+            let taken = self.take_fences(&mut lease, shard).await;
+            at_rest_after_answer(&mut lease, &taken);
+            taken?;
         }
         lease.done();
         Ok(lease)
@@ -269,6 +271,13 @@ fn name_floats(float_columns: &[usize], columns: &mut [Column]) {
             column.kind = Kind::Float;
             column.type_name = "FLOAT".to_owned();
         }
+    }
+}
+
+/// A server that has answered waits for the next statement of the transaction.
+fn at_rest_after_answer<T>(lease: &mut Lease, outcome: &Result<T, QueryError>) {
+    if matches!(outcome, Ok(_) | Err(QueryError::Database { .. } | QueryError::Moved(_))) {
+        lease.done();
     }
 }
 

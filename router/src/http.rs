@@ -273,7 +273,7 @@ impl Failure {
             | QueryError::InexactFloat(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unsupported"),
             error if error.is_conflict() => (StatusCode::CONFLICT, "conflict"),
             QueryError::Database { .. } => (StatusCode::BAD_REQUEST, "database_error"),
-            QueryError::ShardUnavailable { .. } | QueryError::NotReady(_) => {
+            QueryError::ShardUnavailable { .. } | QueryError::ConnectionBroke { .. } | QueryError::NotReady(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "shard_unavailable")
             }
             QueryError::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),

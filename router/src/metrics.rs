@@ -51,6 +51,24 @@ impl Description {
     }
 }
 
+/// Why a statement runs again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Its rows had moved.
+    Moved,
+    /// The connection of a read broke before a row came.
+    Connection,
+}
+
+impl Retry {
+    fn as_str(self) -> &'static str {
+        match self {
+            Retry::Moved => "moved",
+            Retry::Connection => "connection",
+        }
+    }
+}
+
 pub struct Metrics {
     registry: Registry,
     descriptions: Vec<Description>,
@@ -146,7 +164,11 @@ impl Metrics {
                 "1 if the shard's epoch was confirmed within 5 s",
                 &["shard"],
             )?,
-            retries: counter("sql_autoscaler_router_retries_total", "Statements run again", &["reason"])?,
+            retries: counter(
+                "sql_autoscaler_router_retries_total",
+                "Statements run again: moved (rows had moved) or connection (a read's broke)",
+                &["reason"],
+            )?,
             gathered_rows: counter(
                 "sql_autoscaler_router_gathered_rows_total",
                 "Rows copied to one shard for reads that no merge answers",
@@ -192,7 +214,9 @@ impl Metrics {
                 metrics.queries.with_label_values(&[kind, route.as_str()]);
             }
         }
-        metrics.retries.with_label_values(&["moved"]);
+        for retry in [Retry::Moved, Retry::Connection] {
+            metrics.retries.with_label_values(&[retry.as_str()]);
+        }
         metrics.gathered(0);
         for outcome in ["committed", "rolled_back", "unknown"] {
             metrics.transactions.with_label_values(&[outcome]);
@@ -271,8 +295,8 @@ impl Metrics {
         self.sessions_expired.with_label_values::<&str>(&[]).inc();
     }
 
-    pub fn retried(&self) {
-        self.retries.with_label_values(&["moved"]).inc();
+    pub fn retried(&self, why: Retry) {
+        self.retries.with_label_values(&[why.as_str()]).inc();
     }
 
     /// The gauges, brought up to date, and everything else, in Prometheus' text format.

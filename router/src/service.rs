@@ -18,7 +18,7 @@ use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
 use crate::faults::Faults;
 use crate::known::KnownReads;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Retry};
 use crate::plan::{Combine, Gather, IdsWanted, Merge, Node, Plan, Planner, Refill, Refusal, WriteNode};
 use crate::schema::Layout;
 use crate::sequences::Sequences;
@@ -28,7 +28,7 @@ use crate::sql::outline::outline;
 use crate::sql::statement::{Scope, Statement, Unsupported};
 use crate::sql::{self, Param, Sql};
 use crate::topology::watch::{View, Watch};
-use crate::topology::{Shard, ShardId, Topology};
+use crate::topology::{Epoch, Shard, ShardId, Topology};
 use crate::transaction::recovery::{PATIENCE, Recovery};
 use crate::transaction::{Coordinator, Transaction};
 
@@ -320,6 +320,8 @@ impl Router {
         let started = Instant::now();
         let sink = &mut Counting { sink, rows: 0 };
         let mut unmergeable = None;
+        let mut is_second_connection = false;
+        let mut looked_for: Option<String> = None;
         let mut drawn: Option<Drawn> = None;
         let mut draws = 0;
         loop {
@@ -333,14 +335,22 @@ impl Router {
             let plan = match &reading {
                 Reading::Full(full) => {
                     let ids = drawn.as_ref().and_then(|drawn| drawn.ids.clone());
-                    let planned = self.plan(&full.0, &full.1, view.clone(), unmergeable.as_ref(), ids).await;
+                    let planned = self.plan(&full.0, &full.1, &view, unmergeable.as_ref(), ids);
+                    if let Err(Refusal::NoSuchTable { table, .. }) = &planned
+                        && looked_for.as_ref() != Some(table)
+                    {
+                        // The table may be newer than the schema in memory, and then draw ids.
+                        self.watch.reload_schema(table).await;
+                        looked_for = Some(table.clone());
+                        continue;
+                    }
                     if let (Err(_), Some(Drawn { table, ids: Some(ids), .. })) = (&planned, &drawn) {
                         self.sequences.give_back(table, *ids.start(), ids.end() + 1).await;
                     }
                     if planned.is_err() && full.0.statement.is_err() && !full.0.executable_comment {
                         self.execution(&view, attempt).check_syntax(&full.0.text).await?;
                     }
-                    planned?
+                    (planned?, view)
                 }
                 Reading::Known(scopes) => {
                     let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
@@ -365,7 +375,13 @@ impl Router {
                     Ok(None) => {
                         return Ok(Answer { shards: shards_of(&plan.0), written: Some(Written::default()) });
                     }
-                    Err(QueryError::Moved(_)) if Instant::now() < attempt.deadline => self.follow(plan.1).await,
+                    // What a transaction has read of the old owner must not meet what the new one has.
+                    Err(QueryError::Moved(_)) if attempt.transaction.is_none() => {
+                        if Instant::now() > attempt.deadline {
+                            return Err(QueryError::KeptMoving);
+                        }
+                        self.follow(plan.1.topology.epoch()).await;
+                    }
                     Err(error) => return Err(error),
                 }
                 continue;
@@ -378,9 +394,22 @@ impl Router {
                         return Err(QueryError::KeptMoving);
                     }
                     tracing::debug!(%shard, "rows moved, running again");
-                    self.metrics().retried();
+                    self.metrics().retried(Retry::Moved);
                     sink.reset();
-                    self.follow(plan.1).await;
+                    self.follow(plan.1.topology.epoch()).await;
+                }
+                // A server that was restarted, or a session that was ended while it lay in its pool.
+                Err(QueryError::ConnectionBroke { shard, cause })
+                    if attempt.transaction.is_none()
+                        && matches!(plan.0.node, Node::Read(_) | Node::Gather(_))
+                        && !std::mem::replace(&mut is_second_connection, true)
+                        && sink.rows == 0
+                        && Instant::now() < attempt.deadline =>
+                {
+                    tracing::debug!(%shard, cause, "the connection of a read broke, running again");
+                    self.metrics().retried(Retry::Connection);
+                    self.coordinator.shards.forget(&shard);
+                    sink.reset();
                 }
                 // Only the columns that came back told that they cannot be merged here.
                 Err(QueryError::Refused(Refusal::Unsupported(why)))
@@ -469,10 +498,17 @@ impl Router {
         };
         let view = self.watch.view().map_err(QueryError::NotReady)?;
         let epoch = view.topology.epoch().number();
-        match self.plan(&sql, &statement, view, None, None).await {
-            Ok((plan, _)) => Ok(plan_json(&plan)),
-            Err(QueryError::Refused(refusal)) => Ok(refusal_json(&refusal, epoch)),
-            Err(error) => Err(error),
+        let planned = match self.plan(&sql, &statement, &view, None, None) {
+            Err(Refusal::NoSuchTable { table, .. }) => {
+                self.watch.reload_schema(&table).await;
+                let view = self.watch.view().map_err(QueryError::NotReady)?;
+                self.plan(&sql, &statement, &view, None, None)
+            }
+            planned => planned,
+        };
+        match planned {
+            Ok(plan) => Ok(plan_json(&plan)),
+            Err(refusal) => Ok(refusal_json(&refusal, epoch)),
         }
     }
 
@@ -492,28 +528,16 @@ impl Router {
         Ok(reading)
     }
 
-    async fn plan(
+    fn plan(
         &self,
         sql: &Sql,
         statement: &Statement,
-        view: View,
+        view: &View,
         unmergeable: Option<&Unsupported>,
         drawn: Option<RangeInclusive<u64>>,
-    ) -> Result<(Plan, View), QueryError> {
-        let plan = |view: &View| {
-            let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
-            Planner { unmergeable, drawn: drawn.clone(), ..planner }.plan(sql, statement)
-        };
-        match (plan(&view), view) {
-            (Ok(plan), view) => Ok((plan, view)),
-            // The table may be newer than the schema in memory.
-            (Err(Refusal::NoSuchTable { .. }), _) => {
-                self.watch.reload_schema().await;
-                let view = self.watch.view().map_err(QueryError::NotReady)?;
-                Ok((plan(&view)?, view))
-            }
-            (Err(refusal), _) => Err(refusal.into()),
-        }
+    ) -> Result<Plan, Refusal> {
+        let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
+        Planner { unmergeable, drawn, ..planner }.plan(sql, statement)
     }
 
     async fn carry_out(
@@ -576,9 +600,9 @@ impl Router {
     }
 
     /// Waits until a newer topology than the plan's is known, for a short while.
-    async fn follow(&self, outdated: View) {
+    async fn follow(&self, outdated: Epoch) {
         self.watch.refresh().await;
-        let newer = self.topology().is_some_and(|topology| topology.epoch() > outdated.topology.epoch());
+        let newer = self.topology().is_some_and(|topology| topology.epoch() > outdated);
         if !newer {
             // The fence is set and its topology commits with it: the next look sees it.
             tokio::time::sleep(Duration::from_millis(5)).await;

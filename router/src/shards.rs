@@ -16,7 +16,7 @@ use crate::topology::{Shard, ShardId};
 
 /// After this long without use a connection is pinged before it serves again. Shorter than what the scaler waits for
 /// before it ends idle sessions at the end of a move, which is at least 4 s.
-const IDLE_BEFORE_PING: Duration = Duration::from_secs(3);
+pub const IDLE_BEFORE_PING: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// After this long without a statement the server closes a connection.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
@@ -221,6 +221,15 @@ impl Keeper {
         let keeper = Some(self.kept.clone());
         let (shard, endpoint) = (self.shard.clone(), self.endpoint.clone());
         Some(Lease { shard, object: Some(object), busy: false, endpoint, keeper })
+    }
+
+    /// Asks the server for a sign of life; without one the connection is lost.
+    pub async fn ping(&self) {
+        let Some(mut lease) = self.borrow() else { return };
+        let ping = tokio::time::timeout(CONNECT_TIMEOUT, lease.begin().ping()).await;
+        if matches!(ping, Ok(Ok(()))) {
+            lease.done();
+        }
     }
 
     pub fn is_lost(&self) -> bool {

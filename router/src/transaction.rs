@@ -105,7 +105,7 @@ impl Coordinator {
         if let Some(shard) = transaction.lost() {
             let shard = shard.clone();
             self.roll_back(transaction).await;
-            return Err(QueryError::ShardUnavailable { shard, cause: "its connection broke".to_owned() });
+            return Err(QueryError::ConnectionBroke { shard, cause: "in an earlier statement".to_owned() });
         }
         let writers = transaction.branches.iter().filter(|branch| branch.wrote).count();
         if writers > 1 {
@@ -120,7 +120,7 @@ impl Coordinator {
             };
             if let Err(error) = branch.run(&commit).await {
                 let error = match error {
-                    QueryError::ShardUnavailable { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
+                    QueryError::ConnectionBroke { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
                     other => other,
                 };
                 self.roll_back(transaction).await;
@@ -247,6 +247,12 @@ impl Coordinator {
         None
     }
 
+    /// Undoes a transaction and begins another one in its place, with the same savepoints.
+    pub async fn begin_anew(&self, transaction: &mut Transaction) {
+        let anew = Transaction { savepoints: transaction.savepoints.clone(), ..self.begin() };
+        self.end(std::mem::replace(transaction, anew)).await;
+    }
+
     /// Undoes everything. Connections on which that fails are closed, which undoes what is not prepared; what is
     /// prepared is found by recovery.
     pub async fn roll_back(&self, transaction: Transaction) {
@@ -289,7 +295,7 @@ fn prepare(marker: &str, xid: &Xid) -> String {
 /// What went wrong before the decision: whatever it was, nothing happened.
 pub fn before_decision(error: QueryError) -> QueryError {
     match error {
-        QueryError::OutcomeUnknown { shard, cause } => QueryError::ShardUnavailable { shard, cause },
+        QueryError::OutcomeUnknown { shard, cause } => QueryError::ConnectionBroke { shard, cause },
         other => other,
     }
 }
@@ -307,6 +313,16 @@ impl Transaction {
     /// A shard whose connection broke: the transaction can only be undone.
     pub fn lost(&self) -> Option<&ShardId> {
         self.branches.iter().find(|branch| branch.keeper.is_lost()).map(|branch| &branch.shard)
+    }
+
+    /// Asks the servers whether their connections still stand; [`Transaction::lost`] then tells.
+    pub async fn ping(&self) {
+        join_all(self.branches.iter().map(|branch| branch.keeper.ping())).await;
+    }
+
+    /// Whether anything was sent to any shard.
+    pub fn has_begun(&self) -> bool {
+        self.branches.iter().any(|branch| branch.opening.is_none())
     }
 
     pub fn shards(&self) -> impl Iterator<Item = &ShardId> {
@@ -360,9 +376,9 @@ impl Transaction {
     pub fn connection(&mut self, shard: &ShardId) -> Result<(Lease, Vec<String>), QueryError> {
         let branch = self.branch_mut(shard);
         let branch = branch.ok_or_else(|| QueryError::Internal(format!("{shard} takes no part")))?;
-        let lease = branch.keeper.borrow().ok_or_else(|| QueryError::ShardUnavailable {
+        let lease = branch.keeper.borrow().ok_or_else(|| QueryError::ConnectionBroke {
             shard: shard.clone(),
-            cause: "its connection broke, and the transaction with it".to_owned(),
+            cause: "in an earlier statement".to_owned(),
         })?;
         Ok((lease, branch.opening.take().unwrap_or_default()))
     }
@@ -450,7 +466,7 @@ impl Branch {
     /// An error comes with the number of statements before the one that failed.
     async fn run_counting(&self, sql: &str) -> Result<(), (QueryError, usize)> {
         let lost =
-            || QueryError::ShardUnavailable { shard: self.shard.clone(), cause: "its connection broke".to_owned() };
+            || QueryError::ConnectionBroke { shard: self.shard.clone(), cause: "in an earlier statement".to_owned() };
         let mut lease = self.keeper.borrow().ok_or_else(|| (lost(), 0))?;
         let mut ended = 0;
         let outcome = {

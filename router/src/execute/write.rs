@@ -7,7 +7,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Either, Executor, Row as _};
 
 use super::gather::{AS_BEFORE, LENIENT};
-use super::{Execution, RowSink, Written, reason};
+use super::{Execution, RowSink, Written, at_rest_after_answer, reason};
 use crate::cells::{Column, Kind, Row, columns_of, write_literal};
 use crate::error::QueryError;
 use crate::faults::Point;
@@ -68,8 +68,14 @@ impl Execution<'_> {
         }
         transaction.set_savepoint(BEFORE).await?;
         let outcome = self.write_within_deadline(node, transaction, sink).await;
-        if outcome.is_err() {
-            transaction.roll_back_to(BEFORE).await?;
+        match outcome {
+            Ok(_) => {}
+            // There is nothing left to go back to.
+            Err(error) if error.ends_transaction() || transaction.lost().is_some() => return Err(error),
+            Err(_) => {
+                let undone = transaction.roll_back_to(BEFORE).await;
+                undone.map_err(|error| QueryError::TransactionLost(error.to_string()))?;
+            }
         }
         transaction.release_savepoint(BEFORE).await?;
         outcome
@@ -141,7 +147,9 @@ impl Execution<'_> {
             for statement in prefix.drain(..) {
                 lease.run(&statement).await?;
             }
-            self.take_fences(&mut lease, &part.shard).await?;
+            let taken = self.take_fences(&mut lease, &part.shard).await;
+            at_rest_after_answer(&mut lease, &taken);
+            taken?;
         }
         prefix.extend(node.clock.as_ref().map(|clock| format!("SET timestamp = {clock}")));
         let mut suffix: Vec<String> = node.clock.iter().map(|_| REAL_CLOCK.to_owned()).collect();
@@ -154,9 +162,7 @@ impl Execution<'_> {
         let outcome =
             run_collecting(&mut lease, part, &prefix, &suffix, collector.map(|c| (c, &rows[..])), &is_json).await;
         self.metrics().asked_shard(&part.shard, started.elapsed(), outcome.as_ref().err().map(reason));
-        if matches!(outcome, Ok(_) | Err(QueryError::Database { .. } | QueryError::Moved(_))) {
-            lease.done();
-        }
+        at_rest_after_answer(&mut lease, &outcome);
         // What found no row has nothing to commit.
         match &outcome {
             Ok(_) if seals => transaction.sealed(&part.shard),
@@ -396,7 +402,7 @@ impl Execution<'_> {
         self.take_fences(lease, &part.shard).await?;
         let written = self.write_plain(part, lease.begin(), sink).await?;
         lease.run("COMMIT").await.map_err(|error| match error {
-            QueryError::ShardUnavailable { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
+            QueryError::ConnectionBroke { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
             other => other,
         })?;
         Ok(written)
@@ -503,7 +509,7 @@ async fn run_write(
             Ok(Some(Either::Right(row))) => take(row)?,
             Err(error) => {
                 return Err(match QueryError::of_shard(&part.shard, error) {
-                    QueryError::ShardUnavailable { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
+                    QueryError::ConnectionBroke { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
                     other => other,
                 });
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{Executor, Row};
+use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::{Layout, Schema, Table, TableColumn, TableKind, UniqueIndex};
 use crate::keys::{KeyColumn, KeyType};
@@ -49,10 +49,20 @@ pub enum SchemaError {
     CaseOnly(String, String),
 }
 
+/// Whether the connection's database has a table or view of this name, also in another case.
+pub async fn has_table(connection: &mut MySqlConnection, name: &str) -> Result<bool, sqlx::Error> {
+    let name = crate::sql::quote_text(name);
+    let look =
+        format!("SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {name}");
+    Ok(connection.fetch_optional(sqlx::raw_sql(AssertSqlSafe(look))).await?.is_some())
+}
+
 /// All tables of the connection's database, each with its place by `layout`.
 pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<Schema, SchemaError> {
     let database: String = connection.fetch_one(sqlx::raw_sql("SELECT DATABASE()")).await?.try_get(0)?;
     let version: String = connection.fetch_one(sqlx::raw_sql("SELECT VERSION()")).await?.try_get(0)?;
+    // First: of a table that is made meanwhile the rest would be known in part.
+    let named = connection.fetch_all(sqlx::raw_sql(TABLES)).await?;
     let mut json_columns = Vec::new();
     if version.contains("MariaDB") {
         for row in connection.fetch_all(sqlx::raw_sql(JSON_CHECKS)).await? {
@@ -85,7 +95,7 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
         triggering.insert(text(&row, 0)?);
     }
     let mut tables: Vec<Table> = Vec::new();
-    for row in connection.fetch_all(sqlx::raw_sql(TABLES)).await? {
+    for row in named {
         let (name, table_type, engine) = (text(&row, 0)?, text(&row, 1)?, text(&row, 2)?);
         if let Some(twin) = tables.iter().find(|other| other.name.to_lowercase() == name.to_lowercase()) {
             return Err(SchemaError::CaseOnly(twin.name.clone(), name));

@@ -279,7 +279,7 @@ impl Router {
         let is_lost = open.transaction.get_mut().lost().is_some();
         let error = match error {
             QueryError::Moved(shard) => QueryError::TransactionLost(format!("rows moved away from {shard}")),
-            QueryError::ShardUnavailable { shard, cause } if is_lost => {
+            QueryError::ConnectionBroke { shard, cause } if is_lost => {
                 QueryError::TransactionLost(format!("the connection to {shard} broke ({cause})"))
             }
             QueryError::Database { errno: 1213 | 1614 | 1613, .. } => error,

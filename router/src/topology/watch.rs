@@ -21,6 +21,8 @@ use crate::session;
 pub const CONFIRMATION: Duration = Duration::from_secs(5);
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
+/// The schema is not read more often for tables that do not exist.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What queries are planned against.
 #[derive(Clone)]
@@ -36,7 +38,38 @@ pub struct Watch {
     /// One round at a time; whoever waits for it shares the next one.
     connections: tokio::sync::Mutex<HashMap<ShardId, MySqlConnection>>,
     rounds_begun: AtomicU64,
-    schema_loaded: Mutex<Option<Instant>>,
+    schema_loads: Mutex<SchemaLoads>,
+}
+
+/// When the schema was last read, and when that last failed.
+#[derive(Clone, Copy, Debug, Default)]
+struct SchemaLoads {
+    begun: Option<Instant>,
+    failed: Option<Instant>,
+}
+
+/// What is done for a statement that names a table which is not in the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Search {
+    /// Reading the schema has begun since then: it is known what there is.
+    Done,
+    Load,
+    /// It was read a moment ago, and is not read again for a table that does not exist.
+    Ask,
+}
+
+impl SchemaLoads {
+    /// For a statement that came at `asked`, when nobody else is at it.
+    fn search(&self, asked: Instant, now: Instant) -> Search {
+        let is_recent = |at: Option<Instant>| at.is_some_and(|at| now.duration_since(at) < RELOAD_INTERVAL);
+        match self.begun {
+            Some(begun) if begun >= asked => Search::Done,
+            // Everybody would wait for a server that does not answer, one after another.
+            Some(_) | None if is_recent(self.failed) => Search::Done,
+            Some(_) if is_recent(self.begun) => Search::Ask,
+            Some(_) | None => Search::Load,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -55,7 +88,7 @@ impl Watch {
             state: RwLock::new(State { problem: "starting".to_owned(), ..State::default() }),
             connections: tokio::sync::Mutex::new(HashMap::new()),
             rounds_begun: AtomicU64::new(0),
-            schema_loaded: Mutex::new(None),
+            schema_loads: Mutex::new(SchemaLoads::default()),
         }
     }
 
@@ -110,16 +143,57 @@ impl Watch {
         }
     }
 
-    /// Reads the schema again because a statement named an unknown table; at most once a second.
-    pub async fn reload_schema(&self) {
-        {
-            let mut loaded = self.schema_loaded.lock().expect("no holder of this lock panics");
-            if loaded.is_some_and(|at| at.elapsed() < Duration::from_secs(1)) {
-                return;
-            }
-            *loaded = Some(Instant::now());
+    /// Makes sure that a table which a statement named, and which is not in the schema, does not exist: another router or
+    /// a client of the server may have made it a moment ago.
+    ///
+    /// Reads the schema at most once a second unless the home shard says that there is such a table. Whoever comes while
+    /// it is read waits for that.
+    pub async fn reload_schema(&self, table: &str) {
+        let asked = Instant::now();
+        let Ok(view) = self.view() else { return };
+        let mut connections = self.connections.lock().await;
+        let search = self.schema_loads().search(asked, Instant::now());
+        let is_worth_it = match search {
+            Search::Done => false,
+            Search::Load => true,
+            Search::Ask => self.is_at_home(&mut connections, view.topology.home(), table).await,
+        };
+        // A newer topology could have come with the round that was waited for.
+        let Ok(view) = self.view() else { return };
+        if is_worth_it && let Err(problem) = self.adopt(&mut connections, view.topology).await {
+            tracing::warn!(problem, "the schema could not be read");
         }
-        self.load_schema().await;
+    }
+
+    /// Whether the home shard has a table; also `false` if it does not answer.
+    async fn is_at_home(&self, connections: &mut HashMap<ShardId, MySqlConnection>, home: &Shard, table: &str) -> bool {
+        let kept = connections.remove(&home.id);
+        let ask = async {
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => session::connect(&home.endpoint).await?,
+            };
+            let exists = load::has_table(&mut connection, table).await?;
+            Ok::<_, sqlx::Error>((connection, exists))
+        };
+        match tokio::time::timeout(LOOK_TIMEOUT, ask).await {
+            Ok(Ok((connection, exists))) => {
+                connections.insert(home.id.clone(), connection);
+                exists
+            }
+            Ok(Err(_)) | Err(_) => {
+                self.note_load(|loads| loads.failed = Some(Instant::now()));
+                false
+            }
+        }
+    }
+
+    fn schema_loads(&self) -> SchemaLoads {
+        *self.schema_loads.lock().expect("no holder of this lock panics")
+    }
+
+    fn note_load(&self, note: impl FnOnce(&mut SchemaLoads)) {
+        note(&mut self.schema_loads.lock().expect("no holder of this lock panics"));
     }
 
     /// Reads the schema again because it changed.
@@ -196,6 +270,7 @@ impl Watch {
         topology: Arc<Topology>,
     ) -> Result<(), String> {
         let home = topology.home();
+        let begun = Instant::now();
         let connection = match connections.remove(&home.id) {
             Some(connection) => Ok(connection),
             None => session::connect(&home.endpoint).await.map_err(|error| format!("shard {}: {error}", home.id)),
@@ -208,6 +283,10 @@ impl Watch {
             }
             Err(problem) => Err(problem),
         };
+        match &schema {
+            Ok(_) => self.note_load(|loads| *loads = SchemaLoads { begun: Some(begun), failed: None }),
+            Err(_) => self.note_load(|loads| loads.failed = Some(Instant::now())),
+        }
         let schema = match (schema, self.view()) {
             (Ok(schema), _) => Arc::new(schema),
             // The home shard is away: what moved elsewhere is known all the same.
@@ -256,4 +335,41 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         // Some libraries say their cause themselves.
         if text.ends_with(&cause) { text } else { format!("{text}: {cause}") }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Milliseconds after a beginning; the schema is looked for at 10 s.
+    fn check_search(begun: Option<u64>, failed: Option<u64>, asked: u64, expected: Search) {
+        let start = Instant::now();
+        let at = |milliseconds: u64| start + Duration::from_millis(milliseconds);
+        let loads = SchemaLoads { begun: begun.map(at), failed: failed.map(at) };
+        assert_eq!(loads.search(at(asked), at(10_000)), expected, "{loads:?}, asked at {asked}");
+    }
+
+    #[test]
+    fn the_schema_is_read_once_a_second_for_tables_that_may_not_exist() {
+        check_search(None, None, 9_000, Search::Load);
+        check_search(Some(8_900), None, 10_000, Search::Load);
+        check_search(Some(9_100), None, 10_000, Search::Ask);
+    }
+
+    #[test]
+    fn a_read_of_the_schema_serves_those_who_asked_before_it_began() {
+        check_search(Some(9_900), None, 9_800, Search::Done);
+        check_search(Some(9_900), None, 9_900, Search::Done);
+        // A table could have been made after it.
+        check_search(Some(9_900), None, 9_950, Search::Ask);
+        // Even if that took long.
+        check_search(Some(8_500), None, 8_000, Search::Done);
+    }
+
+    #[test]
+    fn a_home_shard_that_does_not_answer_is_left_alone_for_a_second() {
+        check_search(None, Some(9_500), 9_800, Search::Done);
+        check_search(Some(9_100), Some(9_500), 9_800, Search::Done);
+        check_search(Some(5_000), Some(8_500), 9_800, Search::Load);
+    }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use router::schema::Layout;
 use router::service::Limits;
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Executor};
 
 use crate::front::Front;
-use crate::servers::{Server, wait_until};
+use crate::servers::{Server, number, rows, run, wait_until};
 
 /// A router over its own servers, reached over HTTP.
 struct Fixture {
@@ -340,4 +341,89 @@ async fn gathering_is_bounded_and_asks_for_its_privilege() {
         status == 422 && hint.starts_with("GRANT CREATE TEMPORARY TABLES")
     })
     .await;
+}
+
+/// Ends every session of the routers, as a restart would, and as the scaler does with those that are idle after a switch.
+async fn end_sessions(server: &Server) {
+    let mut connection = server.connect().await;
+    let others = "SELECT id FROM information_schema.PROCESSLIST WHERE user = 'app' AND id <> CONNECTION_ID()";
+    for row in rows(&mut connection, others).await {
+        // One may have ended by itself.
+        let _ = connection.execute(sqlx::raw_sql(AssertSqlSafe(format!("KILL {}", row[0])))).await;
+    }
+    let left = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE user = 'app' AND command = 'Sleep'";
+    // The router's look may have begun a new one.
+    wait_until("the sessions are over", || async { number(&mut server.connect().await, left).await <= 1 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_whose_connection_broke_is_tried_once_more_and_a_write_is_not() {
+    let Some(two) = Fixture::start(2, Limits::default()).await else { return };
+    two.ok("CREATE TABLE users (user_id BIGINT PRIMARY KEY, country INT)").await;
+    two.ok("INSERT INTO users VALUES (1, 0), (2, 0), (3, 0), (4, 0)").await;
+    let retries = async || {
+        let metrics = two.front.client.get(format!("{}/metrics", two.front.url)).send().await.unwrap();
+        let metrics = metrics.text().await.unwrap();
+        let family = "sql_autoscaler_router_retries_total{reason=\"connection\"} ";
+        let value = metrics.lines().find_map(|line| line.strip_prefix(family)).unwrap();
+        value.parse::<u64>().unwrap()
+    };
+    for (done, sql) in (0..).zip([
+        "SELECT user_id FROM users WHERE user_id = 1",
+        "SELECT COUNT(*) AS n FROM users",
+        "SELECT COUNT(DISTINCT a.country) AS n FROM users a JOIN users b ON a.user_id = b.country + 1",
+    ]) {
+        // Lately used, so that they are not asked for a sign of life.
+        let before = two.ok(sql).await;
+        assert_eq!(retries().await, done, "{sql}");
+        // On one server that it asks: it is tried again once.
+        end_sessions(&two.servers[usize::from(before["shard"] == "shard-2")]).await;
+        assert_eq!(two.ok(sql).await, before, "{sql}");
+        assert_eq!(retries().await, done + 1, "{sql}");
+    }
+    two.ok("UPDATE users SET country = 0 WHERE user_id = 1").await;
+    for server in &two.servers {
+        end_sessions(server).await;
+    }
+    two.refused("UPDATE users SET country = country + 1 WHERE user_id = 1", 504, "outcome_unknown", "broke").await;
+    assert_eq!(retries().await, 3);
+    assert_eq!(two.ok("SELECT SUM(country) AS n FROM users").await["data"], json!([{ "n": 0 }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_another_router_has_just_made_is_known() {
+    let Some(two) = Fixture::start(2, Limits::default()).await else { return };
+    let layout = Layout {
+        shard_keys: (0..30).map(|number| (format!("made_{number}"), "owner".to_owned())).collect(),
+        ..Layout::default()
+    };
+    let other = Front::start(&two.servers, layout.clone(), Limits::default()).await;
+    let mine = Front::start(&two.servers, layout, Limits::default()).await;
+    let ask = async |front: &Front, sql: String| {
+        let request = front.client.post(format!("{}/query", front.url)).json(&json!({ "query": sql }));
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    for table in 0..30 {
+        // Many times a second it has just looked for tables that there are not, also for this one.
+        for unknown in [format!("made_{table}"), "nothing".to_owned()] {
+            let (_, answer) = ask(&mine, format!("DELETE FROM {unknown}")).await;
+            assert_eq!(answer["error"]["mysql"]["errno"], json!(1146), "{answer}");
+        }
+        let create = format!("CREATE TABLE made_{table} (id INT AUTO_INCREMENT PRIMARY KEY, owner INT NOT NULL)");
+        assert_eq!(ask(&other, create).await.0, 200);
+        let inserts = (1..=4).map(|owner| ask(&mine, format!("INSERT INTO made_{table} (owner) VALUES ({owner})")));
+        for (status, answer) in futures_util::future::join_all(inserts).await {
+            assert_eq!(status, 200, "{answer}");
+        }
+        // Their ids come from the sequence, also of the first one.
+        let (_, answer) = ask(&mine, format!("SELECT COUNT(DISTINCT id) AS n FROM made_{table}")).await;
+        assert_eq!(answer["data"], json!([{ "n": 4 }]));
+    }
+    let mut direct = two.servers[0].connect().await;
+    for table in 0..20 {
+        run(&mut direct, &format!("CREATE TABLE plain_{table} (id INT PRIMARY KEY)")).await;
+        let (status, answer) = ask(&mine, format!("INSERT INTO plain_{table} VALUES (1)")).await;
+        assert_eq!(status, 200, "{answer}");
+    }
 }
