@@ -1,5 +1,6 @@
 //! What runs a statement, whatever door it came in by: request in, rows out through a [`RowSink`].
 
+mod ended;
 mod literals;
 mod session;
 

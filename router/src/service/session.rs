@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
+use super::ended::{Ended, EndedSessions, Heard};
 use super::literals::{Counting, Scalar};
 use super::{Answer, Attempt, Reading, Router};
 use crate::error::QueryError;
 use crate::execute::{RowSink, Written};
+use crate::metrics::Retry;
+use crate::shards::IDLE_BEFORE_PING;
 use crate::sql::command::{Command, SessionValues, Setting, command, with_session_values};
 use crate::sql::statement::{Statement, Unsupported};
 use crate::sql::{self, Sql};
@@ -22,14 +25,22 @@ const MOST_VARIABLES: usize = 1_000;
 
 /// All sessions of a router.
 pub(super) struct Sessions {
-    sessions: StdMutex<HashMap<String, Arc<Mutex<Session>>>>,
+    table: StdMutex<Table>,
     most: usize,
     idle_timeout: Duration,
+}
+
+#[derive(Default)]
+struct Table {
+    open: HashMap<String, Arc<Mutex<Session>>>,
+    ended: EndedSessions,
 }
 
 struct Session {
     autocommit: bool,
     transaction: Option<Open>,
+    /// Its last transaction, if that was rolled back and the next statement could count on it.
+    ended: Option<Ended>,
     /// By lower-cased name, as literals.
     variables: HashMap<String, String>,
     last_insert_id: u64,
@@ -47,42 +58,60 @@ struct Open {
 
 impl Sessions {
     pub fn new(most: usize, idle_timeout: Duration) -> Sessions {
-        Sessions { sessions: StdMutex::new(HashMap::new()), most, idle_timeout }
+        Sessions { table: StdMutex::default(), most, idle_timeout }
     }
 
     pub fn count(&self) -> usize {
-        self.sessions.lock().expect("no holder of this lock panics").len()
+        self.table.lock().expect("no holder of this lock panics").open.len()
     }
 
     fn get(&self, name: &str) -> Result<Arc<Mutex<Session>>, QueryError> {
-        let mut sessions = self.sessions.lock().expect("no holder of this lock panics");
-        if let Some(session) = sessions.get(name) {
+        let mut table = self.table.lock().expect("no holder of this lock panics");
+        if let Some(session) = table.open.get(name) {
             return Ok(session.clone());
         }
-        if sessions.len() >= self.most {
+        if table.open.len() >= self.most {
             return Err(QueryError::Overloaded(format!("{} sessions are open (limits.max_sessions)", self.most)));
         }
-        let session = Arc::new(Mutex::new(Session::default()));
-        sessions.insert(name.to_owned(), session.clone());
+        let session = Session { ended: table.ended.take(name), ..Session::default() };
+        let session = Arc::new(Mutex::new(session));
+        table.open.insert(name.to_owned(), session.clone());
         Ok(session)
     }
 
     /// Ends sessions that have not been used for long; their transactions are rolled back.
     pub async fn end_idle(&self, coordinator: &Coordinator) {
-        let ended: Vec<Arc<Mutex<Session>>> = {
-            let mut sessions = self.sessions.lock().expect("no holder of this lock panics");
-            let is_idle = |session: &Arc<Mutex<Session>>| {
-                session.try_lock().is_ok_and(|session| session.last_used.elapsed() > self.idle_timeout)
-            };
-            sessions.extract_if(|_, session| is_idle(session)).map(|(_, session)| session).collect()
-        };
-        for session in ended {
-            if let Some(open) = session.lock().await.transaction.take() {
-                tracing::info!("a session was idle for too long: its transaction is rolled back");
-                coordinator.metrics.session_expired();
-                coordinator.roll_back(open.transaction.into_inner()).await;
-            }
+        for open in self.remove_idle() {
+            tracing::info!("a session was idle for too long: its transaction is rolled back");
+            coordinator.metrics.session_expired();
+            coordinator.roll_back(open.transaction.into_inner()).await;
         }
+    }
+
+    /// Their transactions; the next sessions of their names hear of that.
+    fn remove_idle(&self) -> Vec<Open> {
+        let now = Instant::now();
+        let mut table = self.table.lock().expect("no holder of this lock panics");
+        let Table { open, ended } = &mut *table;
+        ended.forget_old(now);
+        let mut transactions = Vec::new();
+        open.retain(|name, session| {
+            // Nobody who has it already, or waits for it, may find it without its transaction.
+            if Arc::strong_count(session) > 1 {
+                return true;
+            }
+            let Ok(mut session) = session.try_lock() else { return true };
+            if now.duration_since(session.last_used) <= self.idle_timeout {
+                return true;
+            }
+            let transaction = session.transaction.take();
+            if let Some(last) = session.last_words(transaction.is_some(), self.idle_timeout) {
+                ended.remember(name.clone(), last, now);
+            }
+            transactions.extend(transaction);
+            false
+        });
+        transactions
     }
 }
 
@@ -91,6 +120,7 @@ impl Default for Session {
         Session {
             autocommit: true,
             transaction: None,
+            ended: None,
             variables: HashMap::new(),
             last_insert_id: 0,
             row_count: 0,
@@ -129,17 +159,47 @@ impl Router {
         let session = self.sessions.get(name)?;
         let turn = tokio::time::timeout_at(attempt.deadline.into(), session.lock()).await;
         let mut session = turn.map_err(|_| QueryError::SessionBusy)?;
+        let idle = session.last_used.elapsed();
         session.last_used = Instant::now();
         let sql = sql::read(&attempt.request.sql, &attempt.request.params)?;
-        let outcome = match command(&sql)? {
-            Some(command) => self.obey(command, &mut session, attempt).await,
-            None => self.answer_in_session(sql, &mut session, attempt, sink).await,
+        let command = command(&sql)?;
+        let outcome = match self.stands(command.as_ref(), &mut session, idle).await {
+            Ok(()) => match command {
+                Some(command) => self.obey(command, &mut session, attempt).await,
+                None => self.answer_in_session(sql, &mut session, attempt, sink).await,
+            },
+            Err(error) => Err(error),
+        };
+        let outcome = match outcome {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(self.after_error(&mut session, error).await),
         };
         session.last_used = Instant::now();
         if outcome.is_err() {
             session.row_count = -1;
         }
         outcome
+    }
+
+    /// Fails, once, if the transaction that a statement belongs to is no more.
+    async fn stands(&self, command: Option<&Command>, session: &mut Session, idle: Duration) -> Result<(), QueryError> {
+        if let Some(open) = &mut session.transaction {
+            let transaction = open.transaction.get_mut();
+            // The scaler ends sessions that were idle since a switch. Without the question a statement on another shard
+            // would still be done, and nobody could say what became of a COMMIT.
+            if idle > IDLE_BEFORE_PING {
+                transaction.ping().await;
+            }
+            if let Some(shard) = transaction.lost() {
+                let why = format!("the connection to {shard} broke");
+                session.ended = Some(Ended { why, heard: Heard::Nothing });
+                self.roll_back(session).await;
+            }
+        }
+        match session.ended.take() {
+            Some(ended) if !ended.permits(command) => Err(QueryError::TransactionLost(ended.why)),
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn obey(&self, command: Command, session: &mut Session, attempt: &Attempt<'_>) -> Result<Answer, QueryError> {
@@ -243,37 +303,78 @@ impl Router {
                 if open.read_only && !is_read {
                     return Err(self.read_only());
                 }
-                if let Err(why) = self.same_owners(open) {
-                    self.roll_back(session).await;
-                    return Err(QueryError::TransactionLost(why));
-                }
-                let attempt = Attempt { transaction: Some(&open.transaction), locks, ..*attempt };
-                self.answer(reading, &attempt, &mut counting).await
+                let attempt = Attempt { locks, ..*attempt };
+                self.answer_in_transaction(reading, open, &attempt, &mut counting).await
             }
             _ => self.answer(reading, attempt, &mut counting).await,
         };
         let rows = counting.rows;
-        match outcome {
-            Ok(answer) => {
-                match answer.written {
-                    Some(written) => {
-                        session.row_count = i64::try_from(written.rows_affected).unwrap_or(i64::MAX);
-                        if let Some(id) = written.last_insert_id.filter(|_| draws) {
-                            session.last_insert_id = id;
-                        }
-                    }
-                    None => {
-                        session.row_count = -1;
-                        session.found_rows = rows;
-                    }
+        let answer = outcome?;
+        match answer.written {
+            Some(written) => {
+                session.row_count = i64::try_from(written.rows_affected).unwrap_or(i64::MAX);
+                if let Some(id) = written.last_insert_id.filter(|_| draws) {
+                    session.last_insert_id = id;
                 }
-                Ok(answer)
             }
-            Err(error) => Err(self.after_error(session, error).await),
+            None => {
+                session.row_count = -1;
+                session.found_rows = rows;
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Runs a statement in a transaction. If its rows have moved it is run again in the place of the first one, while
+    /// the transaction has nothing else; otherwise the transaction is over.
+    async fn answer_in_transaction(
+        &self,
+        mut reading: Reading,
+        open: &mut Open,
+        attempt: &Attempt<'_>,
+        sink: &mut impl RowSink,
+    ) -> Result<Answer, QueryError> {
+        loop {
+            let is_first = !open.transaction.get_mut().has_begun();
+            if is_first {
+                open.topology = None;
+            }
+            self.same_owners(open).map_err(QueryError::TransactionLost)?;
+            let text = match &reading {
+                Reading::Full(full) if is_first => Some(full.0.text.clone()),
+                Reading::Full(_) | Reading::Known(_) => None,
+            };
+            let in_transaction = Attempt { transaction: Some(&open.transaction), ..*attempt };
+            let shard = match self.answer(reading, &in_transaction, sink).await {
+                Err(QueryError::Moved(shard)) => shard,
+                // With innodb_snapshot_isolation it is how a snapshot from before a switch meets the fence.
+                Err(QueryError::Database { shard, errno: 1020, sqlstate, message }) => {
+                    self.watch.refresh().await;
+                    if self.same_owners(open).is_ok() {
+                        return Err(QueryError::Database { shard, errno: 1020, sqlstate, message });
+                    }
+                    shard
+                }
+                outcome => return outcome,
+            };
+            // Whether it is this statement that runs again or, soon, the whole transaction: on the new owner.
+            if let Some(topology) = &open.topology {
+                self.follow(topology.epoch()).await;
+            }
+            let Some(text) = text else { return Err(QueryError::Moved(shard)) };
+            self.coordinator.begin_anew(open.transaction.get_mut()).await;
+            if Instant::now() > attempt.deadline {
+                return Err(QueryError::KeptMoving);
+            }
+            tracing::debug!(%shard, "rows moved, running the first statement of a transaction again");
+            self.metrics().retried(Retry::Moved);
+            sink.reset();
+            reading = Reading::of(&text, &[])?;
         }
     }
 
-    /// A server rolls back a transaction that it makes the victim of a deadlock; so do the others that take part.
+    /// Ends a transaction that cannot go on. A server rolls one back that it makes the victim of a deadlock, or whose
+    /// snapshot is too old; so do the others that take part.
     async fn after_error(&self, session: &mut Session, error: QueryError) -> QueryError {
         let Some(open) = &mut session.transaction else { return error };
         let is_lost = open.transaction.get_mut().lost().is_some();
@@ -282,11 +383,16 @@ impl Router {
             QueryError::ConnectionBroke { shard, cause } if is_lost => {
                 QueryError::TransactionLost(format!("the connection to {shard} broke ({cause})"))
             }
-            QueryError::Database { errno: 1213 | 1614 | 1613, .. } => error,
-            error if is_lost => error,
+            error @ QueryError::TransactionLost(_) => error,
+            error if is_lost || error.ends_transaction() => error,
             error => return error,
         };
+        // Noted before anything is waited for: the client may go away meanwhile.
+        session.ended = Some(Ended { why: error.to_string(), heard: Heard::Failure });
         self.roll_back(session).await;
+        if let QueryError::TransactionLost(_) = error {
+            session.ended = None;
+        }
         error
     }
 
@@ -296,9 +402,23 @@ impl Router {
 
     /// Commits the session's transaction, if one is open.
     async fn commit(&self, session: &mut Session) -> Result<(), QueryError> {
-        let Some(open) = session.transaction.take() else { return Ok(()) };
         let view = self.watch.view().map_err(QueryError::NotReady)?;
-        self.coordinator.commit(open.transaction.into_inner(), view.topology).await
+        let Some(open) = session.transaction.take() else { return Ok(()) };
+        match self.coordinator.commit(open.transaction.into_inner(), view.topology).await {
+            Ok(()) => Ok(()),
+            Err(QueryError::ConnectionBroke { shard, cause }) => {
+                Err(QueryError::TransactionLost(format!("the connection to {shard} broke ({cause})")))
+            }
+            Err(QueryError::GivenUp(shard)) => {
+                Err(QueryError::TransactionLost(format!("it was given up before {shard} had decided it")))
+            }
+            Err(error @ QueryError::OutcomeUnknown { .. }) => Err(error),
+            Err(error) => {
+                // A second COMMIT must not look like the success of this one.
+                session.ended = Some(Ended { why: error.to_string(), heard: Heard::Failure });
+                Err(error)
+            }
+        }
     }
 
     async fn roll_back(&self, session: &mut Session) {
@@ -346,6 +466,18 @@ impl Router {
 }
 
 impl Session {
+    /// What the next session of its name has to hear, if this one is ended as idle.
+    fn last_words(&mut self, had_transaction: bool, idle_timeout: Duration) -> Option<Ended> {
+        let seconds = idle_timeout.as_secs_f64();
+        let why = match (had_transaction, self.autocommit) {
+            (true, _) => format!("its session was idle for {seconds} s"),
+            // Its next statement counts on a ROLLBACK that undoes it.
+            (false, false) => format!("its session was idle for {seconds} s, and autocommit is on again"),
+            (false, true) => return self.ended.take(),
+        };
+        Some(Ended { why, heard: Heard::Nothing })
+    }
+
     fn shards(&mut self) -> Vec<crate::topology::ShardId> {
         let open = self.transaction.as_mut();
         open.map(|open| open.transaction.get_mut().shards().cloned().collect()).unwrap_or_default()

@@ -1,16 +1,20 @@
 //! Sessions over several shards, against a connection to one server: the same answers to the same statements.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use router::schema::Layout;
 use router::service::Limits;
 use router::topology::MovePhase;
+use scaler::cluster::Cluster;
+use scaler::moves::execute;
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::front::{Front, move_back_and_forth};
+use crate::front::{Front, move_back_and_forth, quick_moves};
+use crate::moves::bench::{half, silent, slot_of};
 use crate::servers::{Flavor, Server, number, rows, run, wait_until};
 
 const TABLES: [&str; 3] = [
@@ -178,18 +182,44 @@ struct Sharded {
 
 impl Sharded {
     async fn start(flavor: Flavor, shards: usize, limits: Limits) -> Option<Sharded> {
-        let servers = Server::start_all(flavor, shards).await?;
-        let layout = Layout {
-            shard_keys: [("accounts", "id"), ("notes", "account")].map(|(t, k)| (t.to_owned(), k.to_owned())).into(),
-            reference_tables: ["rates".to_owned()].into(),
-            ..Layout::default()
-        };
-        let front = Front::start(&servers, layout, limits).await;
+        Some(Sharded::over(Server::start_all(flavor, shards).await?, limits).await)
+    }
+
+    async fn over(servers: Vec<Server>, limits: Limits) -> Sharded {
+        let front = Front::start(&servers, layout(), limits).await;
         let sharded = Sharded { front, servers };
         for table in TABLES {
             assert_eq!(sharded.post(None, table).await.0, 200);
         }
-        Some(sharded)
+        sharded
+    }
+
+    /// A statement is told that its transaction was rolled back, and why.
+    async fn lost(&self, session: &str, sql: &str, why: &str) {
+        let (status, answer) = self.post(Some(session), sql).await;
+        let error = &answer["error"];
+        assert_eq!((status, error["code"].as_str()), (409, Some("conflict")), "{sql}: {answer}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.starts_with("the transaction was rolled back") && message.contains(why), "{sql}: {answer}");
+        assert_eq!(error["hint"], json!("run the transaction again from its beginning"));
+    }
+
+    async fn metric(&self, name: &str) -> u64 {
+        let metrics = self.front.client.get(format!("{}/metrics", self.front.url)).send().await.unwrap();
+        let metrics = metrics.text().await.unwrap();
+        let value = metrics.lines().find_map(|line| line.strip_prefix(&format!("sql_autoscaler_router_{name} ")));
+        value.unwrap().parse().unwrap()
+    }
+
+    /// An account on each of the first two shards.
+    async fn apart(&self) -> [u32; 2] {
+        let mut found = [0, 0];
+        for id in 1..=10 {
+            let answer = self.ok(None, &format!("SELECT v FROM accounts WHERE id = {id}")).await;
+            found[usize::from(answer["shard"] != "shard-1")] = id;
+        }
+        assert!(!found.contains(&0));
+        found
     }
 
     async fn post(&self, session: Option<&str>, sql: &str) -> (u16, Value) {
@@ -228,6 +258,18 @@ impl Sharded {
         self.ok(None, &format!("INSERT INTO accounts VALUES {}", rows.join(", "))).await;
         self.ok(None, "INSERT INTO rates VALUES ('EUR', 1), ('USD', 2)").await;
     }
+}
+
+fn layout() -> Layout {
+    Layout {
+        shard_keys: [("accounts", "id"), ("notes", "account")].map(|(t, k)| (t.to_owned(), k.to_owned())).into(),
+        reference_tables: ["rates".to_owned()].into(),
+        ..Layout::default()
+    }
+}
+
+fn update(id: u32) -> String {
+    format!("UPDATE accounts SET v = v + 1 WHERE id = {id}")
 }
 
 fn shown(rows: &Value) -> String {
@@ -342,20 +384,12 @@ async fn sessions_are_bounded_and_idle_ones_are_rolled_back() {
 async fn a_deadlock_over_two_shards_ends_as_a_conflict() {
     let Some(sharded) = Sharded::start(Flavor::MariaDb, 2, Limits::default()).await else { return };
     sharded.fill().await;
-    let shard_of = async |id: u32| {
-        sharded.ok(None, &format!("SELECT v FROM accounts WHERE id = {id}")).await["shard"].as_str().unwrap().to_owned()
-    };
-    let first = shard_of(1).await;
-    let mut other = 2;
-    while shard_of(other).await == first {
-        other += 1;
-    }
-    let update = |id: u32| format!("UPDATE accounts SET v = v + 1 WHERE id = {id}");
+    let [first, other] = sharded.apart().await;
     sharded.ok(Some("a"), "BEGIN").await;
     sharded.ok(Some("b"), "BEGIN").await;
-    sharded.ok(Some("a"), &update(1)).await;
+    sharded.ok(Some("a"), &update(first)).await;
     sharded.ok(Some("b"), &update(other)).await;
-    let (one_way, other_way) = (update(other), update(1));
+    let (one_way, other_way) = (update(other), update(first));
     let (one, two) = tokio::join!(sharded.post(Some("a"), &one_way), sharded.post(Some("b"), &other_way));
     let codes = [&one.1["error"]["code"], &two.1["error"]["code"]];
     assert!(codes.contains(&&json!("conflict")), "{codes:?}");
@@ -369,11 +403,6 @@ async fn a_deadlock_over_two_shards_ends_as_a_conflict() {
 async fn moving_rows_end_a_transaction_with_a_conflict() {
     let Some(sharded) = Sharded::start(Flavor::MariaDb, 2, Limits::default()).await else { return };
     sharded.fill().await;
-    let layout = Layout {
-        shard_keys: [("accounts", "id"), ("notes", "account")].map(|(t, k)| (t.to_owned(), k.to_owned())).into(),
-        reference_tables: ["rates".to_owned()].into(),
-        ..Layout::default()
-    };
     let (stop, ended) = (AtomicBool::new(false), AtomicUsize::new(0));
     let phase = || sharded.front.router.topology().unwrap().moves().first().map(|slot_move| slot_move.phase);
     let client = async {
@@ -397,5 +426,267 @@ async fn moving_rows_end_a_transaction_with_a_conflict() {
         assert!(answer["error"]["message"].as_str().unwrap().contains("rolled back"), "{answer}");
         assert_eq!(sharded.say(Some("s"), "SELECT SUM(v) FROM accounts").await, "500");
     };
+    let layout = layout();
     tokio::join!(move_back_and_forth(&sharded.front.router, &layout, &stop, &ended), client);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_hears_once_that_its_transaction_was_rolled_back_as_idle() {
+    let limits = Limits { session_idle_timeout: Duration::from_millis(300), ..Limits::default() };
+    let Some(sharded) = Sharded::start(Flavor::MariaDb, 2, limits).await else { return };
+    sharded.fill().await;
+    let expired = async |count: u64| {
+        wait_until("it is idle for too long", || async {
+            sharded.metric("sessions_expired_total").await == count && sharded.metric("sessions").await == 0
+        })
+        .await;
+    };
+    for (count, next) in (1..).zip([
+        "UPDATE accounts SET v = v + 100",
+        "SELECT COUNT(*) FROM accounts",
+        "COMMIT",
+        "BEGIN",
+        "SAVEPOINT a",
+        "SET @a = 1",
+    ]) {
+        sharded.ok(Some("a"), "BEGIN").await;
+        sharded.ok(Some("a"), "UPDATE accounts SET v = v + 1000").await;
+        expired(count).await;
+        sharded.lost("a", next, "idle for 0.3 s").await;
+        assert_eq!(sharded.say(None, "SELECT SUM(v) FROM accounts").await, "500", "{next}");
+    }
+    // Once; nobody else; and not who wanted it rolled back.
+    assert_eq!(sharded.say(Some("a"), "UPDATE accounts SET v = v + 1").await, "affected 10");
+    sharded.ok(Some("b"), "BEGIN").await;
+    expired(7).await;
+    assert_eq!(sharded.say(Some("c"), "UPDATE accounts SET v = v + 1").await, "affected 10");
+    sharded.ok(Some("b"), "ROLLBACK").await;
+    assert_eq!(sharded.say(Some("b"), "UPDATE accounts SET v = v + 1").await, "affected 10");
+    // A statement that counts on a later ROLLBACK.
+    sharded.ok(Some("d"), "SET autocommit = 0").await;
+    expired(7).await;
+    sharded.lost("d", "UPDATE accounts SET v = 0", "autocommit is on again").await;
+    assert_eq!(sharded.say(None, "SELECT SUM(v) FROM accounts").await, "530");
+}
+
+/// Ends the sessions of a server that have an open transaction, when they were idle for as long as the scaler waits.
+async fn end_transactions(server: &Server, idle_seconds: u64) {
+    let mut connection = server.connect().await;
+    let open = format!(
+        "SELECT p.id FROM information_schema.PROCESSLIST p JOIN information_schema.INNODB_TRX t \
+         ON t.trx_mysql_thread_id = p.id WHERE p.command = 'Sleep' AND p.time >= {idle_seconds}"
+    );
+    wait_until("the transaction is idle", || async { !rows(&mut server.connect().await, &open).await.is_empty() })
+        .await;
+    for row in rows(&mut connection, &open).await {
+        run(&mut connection, &format!("KILL {}", row[0])).await;
+    }
+    wait_until("it is undone", || async {
+        number(&mut server.connect().await, "SELECT COUNT(*) FROM information_schema.INNODB_TRX").await == 0
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_whose_connection_was_ended_fails_as_a_whole() {
+    let Some(sharded) = Sharded::start(Flavor::MariaDb, 2, Limits::default()).await else { return };
+    sharded.fill().await;
+    let [first, other] = sharded.apart().await;
+    let begin = async |session: &str| {
+        sharded.ok(Some(session), "BEGIN").await;
+        sharded.ok(Some(session), &update(first)).await;
+    };
+    // At once: the shard says so to the next statement there.
+    for next in [update(first), format!("SELECT v FROM accounts WHERE id = {first}")] {
+        begin("a").await;
+        end_transactions(&sharded.servers[0], 0).await;
+        sharded.lost("a", &next, "the connection to shard-1 broke").await;
+    }
+    // After a while, as at the end of a move: to every statement, whichever shard it is for.
+    for next in [update(other), "COMMIT".to_owned(), "SAVEPOINT a".to_owned(), "BEGIN".to_owned()] {
+        begin("a").await;
+        end_transactions(&sharded.servers[0], 4).await;
+        sharded.lost("a", &next, "the connection to shard-1 broke").await;
+    }
+    begin("a").await;
+    end_transactions(&sharded.servers[0], 4).await;
+    sharded.ok(Some("a"), "ROLLBACK").await;
+    assert_eq!(sharded.say(None, "SELECT SUM(v) FROM accounts").await, "500");
+    begin("a").await;
+    sharded.ok(Some("a"), &update(other)).await;
+    sharded.ok(Some("a"), "COMMIT").await;
+    assert_eq!(sharded.say(None, "SELECT SUM(v) FROM accounts").await, "502");
+}
+
+/// The client may take it for the matter of one statement, and send that again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_a_timeout_does_not_run_without_its_transaction() {
+    let limits = Limits { statement_timeout: Duration::from_millis(500), ..Limits::default() };
+    let Some(sharded) = Sharded::start(Flavor::MariaDb, 2, limits).await else { return };
+    sharded.fill().await;
+    let [first, other] = sharded.apart().await;
+    let mut holder = sharded.servers[1].connect().await;
+    run(&mut holder, &format!("BEGIN; {}", update(other))).await;
+    let time_out = async || {
+        sharded.ok(Some("a"), "BEGIN").await;
+        sharded.ok(Some("a"), &update(first)).await;
+        let (status, answer) = sharded.post(Some("a"), &update(other)).await;
+        assert_eq!((status, answer["error"]["code"].as_str()), (504, Some("timeout")), "{answer}");
+    };
+    time_out().await;
+    sharded.lost("a", &update(first), "took longer").await;
+    time_out().await;
+    sharded.ok(Some("a"), "BEGIN").await;
+    sharded.ok(Some("a"), "ROLLBACK").await;
+    run(&mut holder, "ROLLBACK").await;
+    assert_eq!(sharded.say(None, "SELECT SUM(v) FROM accounts").await, "500");
+}
+
+/// The server has undone what the transaction did on it: the other shard's part must not be committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadlock_in_a_statement_for_two_shards_undoes_the_transaction_on_both() {
+    let Some(sharded) = Sharded::start(Flavor::MariaDb, 2, Limits::default()).await else { return };
+    sharded.fill().await;
+    let [first, other] = sharded.apart().await;
+    let both = format!("UPDATE accounts SET v = v + 1 WHERE id IN ({first}, {other})");
+    let mut rival = sharded.servers[1].connect().await;
+    run(&mut rival, "CREATE TABLE weight (id INT PRIMARY KEY); INSERT INTO weight SELECT seq FROM seq_1_to_500").await;
+    sharded.ok(Some("a"), "BEGIN").await;
+    sharded.ok(Some("a"), "INSERT INTO rates VALUES ('CHF', 3)").await;
+    // The one that has changed less is the victim.
+    run(&mut rival, &format!("BEGIN; UPDATE weight SET id = id + 1000; {}", update(other))).await;
+    let waiting = async {
+        wait_until("it waits for the rival", || async {
+            let waits = "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'";
+            number(&mut sharded.servers[1].connect().await, waits).await == 1
+        })
+        .await;
+        run(&mut rival, "UPDATE rates SET rate = 0 WHERE code = 'CHF'").await;
+    };
+    let ((status, answer), ()) = tokio::join!(sharded.post(Some("a"), &both), waiting);
+    assert_eq!((status, answer["error"]["mysql"]["errno"].as_u64()), (409, Some(1213)), "{answer}");
+    run(&mut rival, "ROLLBACK; DROP TABLE weight").await;
+    sharded.lost("a", "COMMIT", "Deadlock").await;
+    assert_eq!(sharded.say(None, "SELECT SUM(v) FROM accounts").await, "500");
+    for server in &sharded.servers {
+        assert_eq!(number(&mut server.connect().await, "SELECT COUNT(*) FROM rates").await, 2);
+    }
+}
+
+/// Moves half of the slots, and does not tell the router.
+async fn move_half(sharded: &Sharded, cluster: &Cluster) {
+    let transfer = half(cluster, 0, 1);
+    execute(cluster, &layout(), &[transfer], &quick_moves(), &silent()).await.unwrap();
+    assert!(sharded.front.router.topology().unwrap().epoch() <= cluster.topology().epoch());
+}
+
+fn untold(sharded: &Sharded) -> Cluster {
+    Cluster::new((*sharded.front.router.topology().unwrap()).clone(), Arc::new(|| {}))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_whose_first_statement_meets_a_switch_do_not_fail() {
+    let Some(sharded) = Sharded::start(Flavor::MariaDb, 2, Limits::default()).await else { return };
+    sharded.fill().await;
+    let cluster = untold(&sharded);
+    let stop = AtomicBool::new(false);
+    // Each works on a row of its own, and on the savepoint that it set before.
+    let client = async |id: u32| {
+        let session = format!("s{id}");
+        let mut done = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let first = match done % 3 {
+                0 => update(id),
+                1 => format!("UPDATE accounts SET v = v + 1 WHERE id IN ({id}, {})", id + 1000),
+                _ => format!("SELECT v FROM accounts WHERE id = {id} FOR UPDATE"),
+            };
+            let second = if done % 3 == 2 { update(id) } else { format!("UPDATE accounts SET v = v WHERE id = {id}") };
+            for sql in ["BEGIN", "SAVEPOINT a", &first, "SAVEPOINT b", "ROLLBACK TO b"] {
+                let (status, answer) = sharded.post(Some(&session), sql).await;
+                assert_eq!(status, 200, "{sql}: {answer}");
+            }
+            // A switch after the first statement is another matter.
+            match sharded.post(Some(&session), &second).await {
+                (200, _) => {}
+                (409, answer) => {
+                    assert!(answer["error"]["message"].as_str().unwrap().contains("rows moved"), "{answer}");
+                    continue;
+                }
+                (_, answer) => panic!("{second}: {answer}"),
+            }
+            sharded.ok(Some(&session), "COMMIT").await;
+            done += 1;
+        }
+        (id, done)
+    };
+    let moves = async {
+        move_half(&sharded, &cluster).await;
+        stop.store(true, Ordering::Relaxed);
+    };
+    let clients = futures_util::future::join_all((1..=10).map(client));
+    let ((), clients) = tokio::join!(moves, clients);
+    for (id, done) in clients {
+        let found = sharded.say(None, &format!("SELECT v FROM accounts WHERE id = {id}")).await;
+        assert_eq!(found, (50 + done).to_string(), "account {id}");
+    }
+    assert!(sharded.metric("retries_total{reason=\"moved\"}").await > 0);
+}
+
+/// With statements before a switch a transaction fails once, and succeeds at once when it is run again.
+async fn a_transaction_from_before_a_switch(snapshot_isolation: bool) {
+    let Some(servers) = Server::start_all(Flavor::MariaDb, 2).await else { return };
+    if snapshot_isolation {
+        for server in &servers {
+            run(&mut server.connect().await, "SET GLOBAL innodb_snapshot_isolation = ON").await;
+        }
+    }
+    let sharded = Sharded::over(servers, Limits::default()).await;
+    sharded.fill().await;
+    let cluster = untold(&sharded);
+    let transfer = half(&cluster, 0, 1);
+    let moved = (1..=10).find(|id| transfer.slots.contains(slot_of(i64::from(*id)))).unwrap();
+    let stayed =
+        (1..=10).find(|id| cluster.topology().owner(slot_of(i64::from(*id))).id.as_str() == "shard-2").unwrap();
+    let client = async {
+        // The tables are locked for a moment at the beginning; a transaction that is open then holds the move off.
+        wait_until("a move with its triggers", || async {
+            let triggers = "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = 'shop'";
+            number(&mut sharded.servers[0].connect().await, triggers).await >= 6
+        })
+        .await;
+        for (session, id) in [("reader", moved), ("writer", stayed)] {
+            sharded.ok(Some(session), "BEGIN").await;
+            sharded.ok(Some(session), &format!("SELECT v FROM accounts WHERE id = {id} FOR UPDATE")).await;
+        }
+        sharded.ok(Some("writer"), &update(stayed)).await;
+        sharded.ok(Some("reader"), "ROLLBACK").await;
+        // A snapshot only, which holds nothing off.
+        sharded.ok(Some("reader"), "BEGIN").await;
+        sharded.ok(Some("reader"), &format!("SELECT v FROM accounts WHERE id = {moved}")).await;
+        wait_until("the owner has changed", || async {
+            cluster.topology().owner(slot_of(i64::from(moved))).id.as_str() == "shard-2"
+        })
+        .await;
+        for (session, before) in [("reader", None), ("writer", Some(stayed))] {
+            sharded.lost(session, &update(moved), "rows moved").await;
+            sharded.ok(Some(session), "BEGIN").await;
+            for id in before.into_iter().chain([moved]) {
+                sharded.ok(Some(session), &update(id)).await;
+            }
+            sharded.ok(Some(session), "COMMIT").await;
+        }
+    };
+    tokio::join!(move_half(&sharded, &cluster), client);
+    assert_eq!(sharded.say(None, "SELECT SUM(v) FROM accounts").await, "503");
+    assert_eq!(sharded.say(None, &format!("SELECT v FROM accounts WHERE id = {moved}")).await, "52");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_from_before_a_switch_fails_once_and_succeeds_when_run_again() {
+    a_transaction_from_before_a_switch(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_from_before_a_switch_fails_once_where_snapshots_are_isolated() {
+    a_transaction_from_before_a_switch(true).await;
 }
