@@ -89,6 +89,8 @@ async fn large_values_move(flavor: Flavor) {
     execute(&bench.cluster, &documents(), &everything(&bench), &quick(), &silent()).await.unwrap();
     over.store(true, Ordering::Relaxed);
     let account = writer.await.unwrap();
+    // The clean-up ended sessions that were idle.
+    let mut source = bench.servers[0].connect().await;
     let mut target = bench.servers[1].connect().await;
     for (here, there) in before.iter().zip(rows(&mut target, digests).await) {
         assert_eq!(*here, there);
