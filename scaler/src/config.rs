@@ -20,6 +20,7 @@ use router::schema::Layout;
 use router::service::Limits;
 use router::topology::Shard;
 
+use crate::moves::{MoveSettings, Throttle};
 use crate::policy::{Mode, ScaleIn};
 use crate::rules::Scope;
 use crate::rules::defaults::ScalingThresholds;
@@ -102,7 +103,7 @@ pub struct ExporterAccount {
 }
 
 /// How rows move between shards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Moves {
     /// `cleanup_delay_seconds`, 30 s: from a switch of owners to the removal of the rows at the old one. Not below
     /// `confirmation_seconds`: a router may serve from the old owner for as long as that.
@@ -112,18 +113,20 @@ pub struct Moves {
     pub confirmation: Duration,
     /// `cutover_budget_ms`, 250 ms: how long writers of moving slots may be held up by one attempt to switch.
     pub cutover_budget: Duration,
+    /// 120: after so many attempts to switch the move is undone.
+    pub cutover_attempts: u32,
     /// Rows copied by one statement to begin with, 1000; the size adapts from there.
     pub chunk_rows: u32,
+    /// `chunk_time_ms`, `busy_share`, `max_threads_running`, `replicas` and `max_replica_lag_seconds`.
+    pub throttle: Throttle,
 }
 
 impl Default for Moves {
     fn default() -> Moves {
-        Moves {
-            cleanup_delay: Duration::from_secs(30),
-            confirmation: Duration::from_secs(5),
-            cutover_budget: Duration::from_millis(250),
-            chunk_rows: 1000,
-        }
+        let MoveSettings { cleanup_delay, cutover_budget, cutover_attempts, chunk_rows, throttle, .. } =
+            MoveSettings::default();
+        let confirmation = Duration::from_secs(5);
+        Moves { cleanup_delay, confirmation, cutover_budget, cutover_attempts, chunk_rows, throttle }
     }
 }
 

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use backends::{InstanceId, Owner, Provisioner};
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use router::faults::Faults;
 use router::topology::bootstrap::{self, BootstrapError};
 use router::topology::watch::chain;
 use router::topology::{Shard, ShardId};
@@ -23,6 +24,7 @@ use crate::cluster::{Cluster, ClusterError, Lease};
 use crate::config::Config;
 use crate::exporter_account::ExporterAccounts;
 use crate::metrics::Metrics;
+use crate::moves::faults::Point;
 use crate::moves::{MoveProgress, MoveSettings, MoveState, ProgressSink};
 use crate::observe::{Condition, InstanceUsage, Observer, ShardStatus, UsageSource};
 use crate::policy::{Action, ClusterView, Decision, Policy, PolicyError, PolicyState, RuleState, decide};
@@ -79,6 +81,7 @@ pub struct Scaler {
     policy: Policy,
     lease: tokio::sync::Mutex<Option<Lease>>,
     recovery: tokio::sync::Mutex<Recovery>,
+    move_faults: Faults<Point>,
     state: Mutex<State>,
 }
 
@@ -163,6 +166,7 @@ impl Scaler {
             policy,
             lease: tokio::sync::Mutex::new(Some(lease)),
             recovery: tokio::sync::Mutex::new(recovery),
+            move_faults: Faults::from_env(),
             state: Mutex::new(State::new(&parts.routers, remembered)),
             routers: parts.routers,
         }))
@@ -570,8 +574,10 @@ impl Scaler {
             confirmation_wait: moves.confirmation + Duration::from_millis(200),
             cleanup_delay: moves.cleanup_delay,
             cutover_budget: moves.cutover_budget,
+            cutover_attempts: moves.cutover_attempts,
             chunk_rows: moves.chunk_rows,
-            ..MoveSettings::default()
+            throttle: moves.throttle.clone(),
+            faults: self.move_faults.clone(),
         }
     }
 

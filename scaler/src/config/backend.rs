@@ -7,7 +7,7 @@ use backends::{DockerOptions, EngineConfig, InstanceName, Limits, PullPolicy, Re
 use router::endpoint::Endpoint;
 
 use super::json::{Object, Value};
-use super::read::{dsn_mistake, seconds};
+use super::read::{dsns, seconds};
 use super::{Backend, BackendKind};
 
 /// Below this InnoDB does not start.
@@ -156,29 +156,13 @@ fn measured(object: &mut Object<'_>) -> BTreeMap<InstanceName, String> {
 }
 
 fn pool(object: &mut Object<'_>) -> Vec<Endpoint> {
-    let (list, file) = (object.take_optional("pool"), object.take_optional("pool_file"));
-    let document = object.document();
-    let mut endpoints = Vec::new();
-    let mut add = |value: &Value<'_>, dsn: &str| match Endpoint::parse(dsn) {
-        Ok(endpoint) if endpoint.tcp_address().is_none() => value.mistake("a server of the pool is reached over TCP"),
-        Ok(endpoint) => endpoints.push(endpoint),
-        Err(error) => value.mistake(dsn_mistake(&error)),
+    let misfit = |endpoint: &Endpoint| match endpoint.tcp_address() {
+        Some(_) => None,
+        None => Some("a server of the pool is reached over TCP"),
     };
-    match (list, file) {
-        (Some(_), Some(file)) => file.mistake("`pool` and `pool_file` exclude each other"),
-        (Some(list), None) => {
-            for value in list.list().unwrap_or_default() {
-                if let Some(dsn) = value.text() {
-                    add(&value, &dsn);
-                }
-            }
-        }
-        (None, Some(file)) => {
-            for line in file.file_text().unwrap_or_default().lines().map(str::trim).filter(|line| !line.is_empty()) {
-                add(&file, line);
-            }
-        }
-        (None, None) => document.mistake("backend.pool", "the backend `static` needs its servers' DSNs"),
+    let servers = dsns(object, "pool", "pool_file", &misfit);
+    if servers.is_none() {
+        object.document().mistake("backend.pool", "the backend `static` needs its servers' DSNs");
     }
-    endpoints
+    servers.unwrap_or_default()
 }

@@ -12,7 +12,7 @@ use router::topology::{Shard, ShardId};
 use super::json::{Document, Object, Value};
 use super::{
     BackendKind, Config, ConfigErrors, ExporterAccount, Limits, Mode, Moves, ScaleIn, ScalingThresholds, Scope,
-    backend, prometheus,
+    Throttle, backend, prometheus,
 };
 
 /// More shards than this would own fewer than sixteen slots each, too few to balance.
@@ -116,6 +116,12 @@ fn check_together(document: &Document<'_>, config: &Config) {
             document.mistake("backend.pool", message);
         }
     }
+    let is_shard =
+        |replica: &&Endpoint| config.shards.iter().any(|shard| shard.endpoint.address() == replica.address());
+    if let Some(replica) = config.moves.throttle.replicas.iter().find(is_shard) {
+        let message = format!("{} is one of `shards`: name its replicas", replica.address());
+        document.mistake("moves.replicas", message);
+    }
     if config.router_listen == config.scaler_listen
         && config.router_listen.port() != 0
         && are_clean(["router_listen", "scaler_listen"])
@@ -162,7 +168,7 @@ fn shards(value: Value<'_>) -> Vec<Shard> {
 }
 
 /// In a DSN that was cut at the wrong place anything may be a piece of the password, so what was found is not said.
-pub(super) fn dsn_mistake(error: &DsnError) -> String {
+fn dsn_mistake(error: &DsnError) -> String {
     match error {
         DsnError::Port(_) => "the port in the DSN is not a number from 0 to 65535".to_owned(),
         DsnError::Parameter(_) => "the DSN has a parameter other than ssl-mode".to_owned(),
@@ -387,19 +393,75 @@ fn moves(value: Value<'_>) -> Option<Moves> {
     };
     let confirmation = duration("confirmation_seconds").unwrap_or(default.confirmation);
     let cleanup_delay = duration("cleanup_delay_seconds").unwrap_or(default.cleanup_delay.max(confirmation));
-    let cutover_budget = object.take("cutover_budget_ms").and_then(|value| value.integer(1..=60_000));
-    let chunk_rows = object.take("chunk_rows").and_then(|value| value.integer(1..=100_000));
+    let mut integer = |key, range| object.take(key).and_then(|value| value.integer(range));
+    let cutover_budget = integer("cutover_budget_ms", 1..=60_000);
+    let cutover_attempts = integer("cutover_attempts", 1..=100_000);
+    let chunk_rows = integer("chunk_rows", 1..=100_000);
+    let chunk_time = integer("chunk_time_ms", 1..=10_000);
+    let max_threads_running = integer("max_threads_running", 1..=100_000);
+    let busy_share = object
+        .take("busy_share")
+        .and_then(|value| value.number("a number above 0 and at most 1", |number| number > 0.0 && number <= 1.0));
+    // Servers tell their lag in whole seconds.
+    let max_replica_lag = object
+        .take("max_replica_lag_seconds")
+        .and_then(|value| seconds(&value, "a number of seconds of at least 1", 1.0));
+    let replicas = dsns(&mut object, "replicas", "replicas_file", &|_| None);
     let document = object.document();
     object.finish();
     if cleanup_delay < confirmation {
         document.mistake(format!("{path}.cleanup_delay_seconds"), "is below `confirmation_seconds`");
     }
+    let count = |given: Option<u64>, default| given.and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
     Some(Moves {
         cleanup_delay,
         confirmation,
         cutover_budget: cutover_budget.map_or(default.cutover_budget, Duration::from_millis),
-        chunk_rows: chunk_rows.and_then(|rows| u32::try_from(rows).ok()).unwrap_or(default.chunk_rows),
+        cutover_attempts: count(cutover_attempts, default.cutover_attempts),
+        chunk_rows: count(chunk_rows, default.chunk_rows),
+        throttle: Throttle {
+            chunk_time: chunk_time.map_or(default.throttle.chunk_time, Duration::from_millis),
+            busy_share: busy_share.unwrap_or(default.throttle.busy_share),
+            max_threads_running: count(max_threads_running, default.throttle.max_threads_running),
+            replicas: replicas.unwrap_or(default.throttle.replicas),
+            max_replica_lag: max_replica_lag.unwrap_or(default.throttle.max_replica_lag),
+        },
     })
+}
+
+/// The servers of a list of DSNs, or of the lines of a file. `None`: neither key is there. `misfit` says what is wrong
+/// with a server, if anything is.
+pub(super) fn dsns(
+    object: &mut Object<'_>,
+    key: &'static str,
+    file_key: &'static str,
+    misfit: &dyn Fn(&Endpoint) -> Option<&'static str>,
+) -> Option<Vec<Endpoint>> {
+    let (list, file) = (object.take_optional(key), object.take_optional(file_key));
+    let endpoint = |value: &Value<'_>, dsn: &str| {
+        let parsed = Endpoint::parse(dsn).map_err(|error| dsn_mistake(&error));
+        let fitting = parsed.and_then(|endpoint| match misfit(&endpoint) {
+            Some(misfit) => Err(misfit.to_owned()),
+            None => Ok(endpoint),
+        });
+        fitting.map_err(|message| value.mistake(message)).ok()
+    };
+    match (list, file) {
+        (Some(_), Some(file)) => {
+            file.mistake(format!("`{key}` and `{file_key}` exclude each other"));
+            Some(Vec::new())
+        }
+        (Some(list), None) => {
+            let values = list.list().unwrap_or_default();
+            Some(values.iter().filter_map(|value| endpoint(value, &value.text()?)).collect())
+        }
+        (None, Some(file)) => {
+            let text = file.file_text().unwrap_or_default();
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            Some(lines.filter_map(|line| endpoint(&file, line)).collect())
+        }
+        (None, None) => None,
+    }
 }
 
 fn catalogue(value: &Value<'_>) -> Option<String> {

@@ -107,6 +107,33 @@ fn secrets_come_from_files() {
 }
 
 #[test]
+fn the_pace_of_moves_can_be_set() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("replicas"), "w:x@tcp(r:1)/d\n\nmysql://w:y@r:2/d\n").unwrap();
+    let json = r#"{"moves": {
+        "chunk_time_ms": 50, "busy_share": 1, "max_threads_running": 8, "replicas_file": "replicas",
+        "max_replica_lag_seconds": 2.5, "cutover_attempts": 7
+    }}"#;
+    let moves = parse_in(dir.path(), json).unwrap().moves;
+    let passwords: Vec<&str> = moves.throttle.replicas.iter().map(Endpoint::password).collect();
+    assert_eq!(passwords, ["x", "y"]);
+    let throttle = Throttle {
+        chunk_time: Duration::from_millis(50),
+        busy_share: 1.0,
+        max_threads_running: 8,
+        max_replica_lag: Duration::from_millis(2_500),
+        replicas: moves.throttle.replicas.clone(),
+    };
+    assert_eq!(moves, Moves { cutover_attempts: 7, throttle, ..Moves::default() });
+    let secret = parse(r#"{"moves": {"replicas": ["w:${PASSWORD}@tcp(r:1)/d"]}}"#).moves.throttle.replicas;
+    assert_eq!(secret[0].password(), "s3cret");
+    insta::assert_snapshot!(
+        mistakes(r#"{"moves": {"replicas": [], "replicas_file": "x"}}"#),
+        @"moves.replicas_file: `replicas` and `replicas_file` exclude each other"
+    );
+}
+
+#[test]
 fn every_mistake_is_reported_at_once() {
     insta::assert_snapshot!(mistakes(r#"{
         "shards": {"shard-1": "root:hush@tcp(h:99999)/d", "shard 2": "root:hush@nowhere", "shard-3": 5},
@@ -123,7 +150,9 @@ fn every_mistake_is_reported_at_once() {
         "mode": ["auto"],
         "cooldown_seconds": -1,
         "limits": {"max_body_bytes": 0, "max_body": 1},
-        "moves": {"confirmation_seconds": 4.9, "cleanup_delay_seconds": 5, "chunk_rows": 1e3},
+        "moves": {"confirmation_seconds": 4.9, "cleanup_delay_seconds": 5, "chunk_rows": 1e3, "chunk_time": 50,
+                  "busy_share": 0, "max_threads_running": 0, "cutover_attempts": -1, "max_replica_lag_seconds": 0.5,
+                  "replicas": ["u:hush@tcp(h:1)", 5]},
         "max_shards": 3
     }"#), @r"
     max_shards: the key appears twice
@@ -152,7 +181,14 @@ fn every_mistake_is_reported_at_once() {
     limits.max_body_bytes: expected a whole number from 1024 to 1073741824, found 0
     limits.max_body: unknown key: did you mean `max_body_bytes`?
     moves.confirmation_seconds: expected a number of seconds of at least 5, found 4.9
+    moves.cutover_attempts: expected a whole number from 1 to 100000, found -1
     moves.chunk_rows: expected a whole number from 1 to 100000, found 1e3
+    moves.max_threads_running: expected a whole number from 1 to 100000, found 0
+    moves.busy_share: expected a number above 0 and at most 1, found 0
+    moves.max_replica_lag_seconds: expected a number of seconds of at least 1, found 0.5
+    moves.replicas[0]: not a DSN: expected user:password@tcp(host:port)/database, user:password@unix(/path)/database or mysql://user:password@host:port/database
+    moves.replicas[1]: expected text, found a number
+    moves.chunk_time: unknown key: did you mean `chunk_time_ms`?
     shard_keys: unknown key: did you mean `table_shard_keys`?
     ");
 }
@@ -200,7 +236,7 @@ fn keys_that_must_agree_are_compared() {
     insta::assert_snapshot!(mistakes(r#"{
         "shards": {"a": "u@tcp(h:1)/d", "b": "u@tcp(h:2)/e", "c": "v@tcp(h:1)/d"},
         "min_shards": 3, "max_shards": 2, "router_listen": "127.0.0.1:9090",
-        "moves": {"confirmation_seconds": 60, "cleanup_delay_seconds": 30},
+        "moves": {"confirmation_seconds": 60, "cleanup_delay_seconds": 30, "replicas": ["w@tcp(h:2)/e"]},
         "prometheus": {"url": "http://h", "urls": ["http://i"], "basic_auth": {}, "authorization": {}}
     }"#), @r"
     shards.b: names the database `e`, but a names `d`: all shards must use one name
@@ -210,6 +246,7 @@ fn keys_that_must_agree_are_compared() {
     moves.cleanup_delay_seconds: is below `confirmation_seconds`
     min_shards: 3 is above `max_shards`, which is 2
     max_shards: 2 is below the number of `shards`, 3
+    moves.replicas: h:2 is one of `shards`: name its replicas
     scaler_listen: the same address as `router_listen`
     ");
 }

@@ -14,7 +14,7 @@ use super::copy::CHUNK_BYTES;
 use crate::cluster::Cluster;
 
 /// How much of the servers a move may take.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Throttle {
     /// What one chunk is to take, read and written: long transactions hold up others, short ones cost more.
     pub chunk_time: Duration,
