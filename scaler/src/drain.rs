@@ -199,7 +199,7 @@ async fn run_phases(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str) -> R
             .into_iter()
             .map(|transfer| Transfer { source: shard.clone(), target: transfer.target, slots: transfer.slots })
             .collect();
-        let (settings, progress) = (scaler.move_settings(), scaler.progress_sink());
+        let (settings, progress) = (scaler.settings_of_moves(&transfers).await, scaler.progress_sink());
         let reports = moves::execute(&scaler.cluster, &scaler.config.layout, &transfers, &settings, &progress).await?;
         scale_out::record_reports(scaler, &reports, started).await?;
     }

@@ -20,7 +20,7 @@ mod table;
 mod triggers;
 mod verify;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -58,6 +58,8 @@ pub struct MoveSettings {
     /// Rows of the first copied chunk; the size adapts from there.
     pub chunk_rows: u32,
     pub throttle: Throttle,
+    /// The room on the disks of targets. A move to a target that is not named is not checked for it.
+    pub free_bytes: BTreeMap<ShardId, u64>,
     /// What tests let happen on the way.
     pub faults: Faults<Point>,
 }
@@ -71,6 +73,7 @@ impl Default for MoveSettings {
             cutover_attempts: 120,
             chunk_rows: 1_000,
             throttle: Throttle::default(),
+            free_bytes: BTreeMap::new(),
             faults: Faults::default(),
         }
     }
@@ -195,8 +198,10 @@ pub async fn execute(
 ) -> Result<Vec<MoveReport>, MoveError> {
     cluster.refresh().await?;
     check_free(cluster, transfers)?;
+    let mut free_bytes = settings.free_bytes.clone();
     for transfer in transfers {
-        mover::prepare_shards(cluster, layout, transfer, settings).await?;
+        let free_bytes = free_bytes.get_mut(&transfer.target);
+        mover::prepare_shards(cluster, layout, transfer, settings, free_bytes).await?;
     }
     let announcement = announce(cluster, transfers, settings).await?;
     let announced = Instant::now();

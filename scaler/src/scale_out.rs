@@ -249,14 +249,8 @@ async fn run_phases(scaler: &Arc<Scaler>, plan: &Plan, operation: &str, started:
             slots: transfer.slots.clone(),
         })
         .collect();
-    let reports = moves::execute(
-        &scaler.cluster,
-        &scaler.config.layout,
-        &transfers,
-        &scaler.move_settings(),
-        &scaler.progress_sink(),
-    )
-    .await?;
+    let (settings, progress) = (scaler.settings_of_moves(&transfers).await, scaler.progress_sink());
+    let reports = moves::execute(&scaler.cluster, &scaler.config.layout, &transfers, &settings, &progress).await?;
     record_reports(scaler, &reports, started).await?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use router::faults::Faults;
 use router::topology::bootstrap::{self, BootstrapError};
 use router::topology::watch::chain;
-use router::topology::{Shard, ShardId};
+use router::topology::{Shard, ShardId, Transfer};
 use router::transaction::recovery::Recovery;
 use tokio::task::JoinHandle;
 
@@ -577,8 +577,21 @@ impl Scaler {
             cutover_attempts: moves.cutover_attempts,
             chunk_rows: moves.chunk_rows,
             throttle: moves.throttle.clone(),
+            free_bytes: BTreeMap::new(),
             faults: self.move_faults.clone(),
         }
+    }
+
+    /// The same for these transfers, with the room that the backend sees on their targets.
+    pub(crate) async fn settings_of_moves(&self, transfers: &[Transfer]) -> MoveSettings {
+        let backend = BackendUsage { provisioner: &*self.provisioner, owner: &self.owner };
+        let targets: BTreeSet<&ShardId> = transfers.iter().map(|transfer| &transfer.target).collect();
+        let looks = targets.into_iter().map(|target| async {
+            let usage = backend.usage(target).await?;
+            Some((target.clone(), usage.disk_available_bytes?))
+        });
+        let free_bytes = join_all(looks).await.into_iter().flatten().collect();
+        MoveSettings { free_bytes, ..self.move_settings() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -288,12 +288,14 @@ impl<'a> Mover<'a> {
     }
 }
 
-/// Checks both shards and gives them what a move needs, before anybody hears of it.
+/// Checks both shards and gives them what a move needs, before anybody hears of it. `free_bytes` is the room on the
+/// target, if it is known; what the move needs is taken off it.
 pub(super) async fn prepare_shards(
     cluster: &Cluster,
     layout: &Layout,
     transfer: &Transfer,
     settings: &MoveSettings,
+    free_bytes: Option<&mut u64>,
 ) -> Result<(), MoveError> {
     let mut source = Connection::open(cluster, &transfer.source).await?;
     let mut target = Connection::open(cluster, &transfer.target).await?;
@@ -303,6 +305,8 @@ pub(super) async fn prepare_shards(
     let schema = preflight::check(&mut source, layout).await?;
     preflight::check_target(&mut target, &schema).await?;
     preflight::check_packets(&mut source, &mut target).await?;
+    let share = transfer.slots.len() as f64 / cluster.topology().owned(&transfer.source).len().max(1) as f64;
+    preflight::check_space(&mut source, &transfer.target, &schema, share, free_bytes).await?;
     for connection in [&mut source, &mut target] {
         connection.create_own_schema().await?;
     }

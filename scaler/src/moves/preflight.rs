@@ -2,7 +2,6 @@
 
 mod grants;
 mod server;
-#[expect(dead_code, reason = "the mover learns how much its target has free in a commit of its own")]
 mod space;
 
 use router::schema::load;
@@ -17,7 +16,6 @@ use crate::foreign_keys;
 
 pub(crate) use grants::Grants;
 use server::Server;
-#[expect(unused_imports, reason = "as above")]
 pub(super) use space::check_space;
 
 /// A user's trigger that reads this variable can tell a mover, which has it set, from everybody else.

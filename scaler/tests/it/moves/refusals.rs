@@ -2,9 +2,9 @@
 
 use router::schema::Layout;
 use router::topology::Transfer;
-use scaler::moves::{MoveError, execute};
+use scaler::moves::{MoveError, MoveSettings, execute};
 
-use super::bench::{Bench, ORDERS, half, layout, quick, silent};
+use super::bench::{Bench, ORDERS, half, id, layout, quick, silent};
 use crate::servers::{Flavor, Server, number, run};
 
 /// The message of a refused move of half of the first shard, which must leave nothing behind.
@@ -183,6 +183,43 @@ async fn servers_that_take_no_writes_are_refused() {
     check(&refused, "shard `shard-1` cannot move rows: it is read-only", "name its primary as the shard");
     run(&mut bench.servers[0].connect().await, "SET GLOBAL read_only=OFF").await;
     bench.assert_clean().await;
+}
+
+/// Two moves to one target share its room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_without_room_is_refused() {
+    let Some(bench) = Bench::start(2, 1).await else { return };
+    bench.on_owners(ORDERS).await;
+    bench.on_owners("CREATE TABLE countries (id BIGINT PRIMARY KEY)").await;
+    // Some 12 MiB on each of the two.
+    bench.fill_orders(2_000).await;
+    bench.on_owners("ALTER TABLE orders MODIFY note VARCHAR(9000)").await;
+    bench.on_owners("UPDATE orders SET note = REPEAT('x', 7000)").await;
+    bench.on_owners("ANALYZE TABLE orders").await;
+    let transfers = [half(&bench.cluster, 0, 2), half(&bench.cluster, 1, 2)];
+    let settings = |mebibytes: u64| {
+        let free_bytes = [(id(2), mebibytes << 20)].into();
+        MoveSettings { free_bytes, ..quick() }
+    };
+    let tried = async |transfers: &[Transfer], mebibytes| {
+        execute(&bench.cluster, &layout(), transfers, &settings(mebibytes), &silent()).await
+    };
+    let refused = tried(&transfers[..1], 3).await.unwrap_err();
+    assert!(matches!(refused, MoveError::UnfitServer { .. }), "{refused:?}");
+    let refused = refused.to_string();
+    check(&refused, "shard `shard-3` cannot move rows: it has 3 MiB free, and about ", "or move fewer slots");
+    check(&refused, " MiB of rows would come from shard-1, ", " MiB of them of table `orders`; give it ");
+    let mebibytes = |after: &str| {
+        let rest = refused.split(after).nth(1).unwrap();
+        rest.split(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    let (moving, wanted) = (mebibytes("about "), mebibytes("give it "));
+    assert!((4..=12).contains(&moving) && wanted > moving, "{refused}");
+    let refused = tried(&transfers, wanted).await.unwrap_err();
+    check(&refused.to_string(), "would come from shard-2", "give it ");
+    assert!(bench.cluster.topology().moves().is_empty());
+    bench.assert_clean().await;
+    tried(&transfers[..1], wanted).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
