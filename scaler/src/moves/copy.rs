@@ -265,7 +265,7 @@ pub(super) async fn delete_moving_rows(
     table: &MovedTable,
     pace: &mut Pace,
     faults: Option<&Faults<Point>>,
-    after_batch: &mut (dyn FnMut(u64, &Pace) + Send),
+    after_batch: &mut (dyn FnMut(u64, &mut Pace) + Send),
 ) -> Result<u64, MoveError> {
     let (mut deleted, mut last_key) = (0, None);
     let mut size = pace.delete_size();

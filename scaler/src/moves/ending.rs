@@ -114,9 +114,9 @@ pub(super) async fn clean_up(
     let before = reporter.progress.rows_deleted;
     let mut pace = Pace::new(cluster, &settings.throttle, &[&slot_move.source]);
     for table in tables_of(&mut source, layout, id, false).await? {
-        let mut after_batch = |count: u64, pace: &Pace| {
+        let mut after_batch = |count: u64, pace: &mut Pace| {
             reporter.progress.rows_deleted += count;
-            reporter.rested(&pace.rested);
+            reporter.rested(pace);
             reporter.step();
         };
         delete_moving_rows(&mut source, &table, &mut pace, Some(&settings.faults), &mut after_batch).await?;

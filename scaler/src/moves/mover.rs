@@ -118,7 +118,7 @@ impl<'a> Mover<'a> {
             if let Some(difference) = difference {
                 return Err(self.keep_both(place, difference).await);
             }
-            self.reporter.rested(&self.pace.rested);
+            self.reporter.rested(&mut self.pace);
             self.reporter.step();
         }
         definitions::raise_auto_increment(&mut self.source, &mut self.target, &self.tables).await?;
@@ -163,7 +163,7 @@ impl<'a> Mover<'a> {
                 self.catch_up(place + 1).await?;
             }
             self.pace.rest(started.elapsed()).await;
-            self.reporter.rested(&self.pace.rested);
+            self.reporter.rested(&mut self.pace);
             self.reporter.step();
         }
     }
@@ -198,6 +198,7 @@ impl<'a> Mover<'a> {
             match cutover.attempt(wait).await? {
                 Attempt::Switched { took, replayed } => {
                     self.reporter.progress.changes_replayed += replayed;
+                    self.reporter.progress.changes_waiting = 0;
                     self.reporter.progress.cutover_millis = Some(took.as_secs_f64() * 1e3);
                     self.settings.faults.reach(Point::SwitchCommitted).await;
                     self.settle_switch().await;

@@ -105,7 +105,7 @@ pub(super) struct Pace {
     cluster: Cluster,
     probes: Vec<Probe>,
     replicas: Vec<(Endpoint, Option<MySqlConnection>)>,
-    /// What the move rested in all.
+    /// What was rested and is not reported yet.
     pub rested: BTreeMap<Rest, Duration>,
 }
 
@@ -115,10 +115,15 @@ struct Probe {
     connection: Option<MySqlConnection>,
     running: u32,
     looked: Option<Instant>,
+    /// Sessions that send the binary log to replicas: they always run, and are no work.
+    feeding: u32,
+    counted: Option<Instant>,
 }
 
 /// Looks are cheap, but not free.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// Replicas seldom come and go.
+const COUNT_INTERVAL: Duration = Duration::from_secs(10);
 /// A move must end some time: after so long it works on, a chunk at a time.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -127,7 +132,14 @@ const BUSY_THREADS: u32 = 2;
 
 impl Pace {
     pub fn new(cluster: &Cluster, throttle: &Throttle, shards: &[&ShardId]) -> Pace {
-        let probe = |shard: &&ShardId| Probe { shard: (*shard).clone(), connection: None, running: 0, looked: None };
+        let probe = |shard: &&ShardId| Probe {
+            shard: (*shard).clone(),
+            connection: None,
+            running: 0,
+            looked: None,
+            feeding: 0,
+            counted: None,
+        };
         Pace {
             throttle: throttle.clone(),
             cluster: cluster.clone(),
@@ -146,9 +158,12 @@ impl Pace {
     /// Rests after so much work, as long as the application needs it.
     pub async fn rest(&mut self, worked: Duration) {
         let started = Instant::now();
+        let mut counted = started;
         while let Some(reason) = self.obstacle().await {
             tokio::time::sleep(LOOK_INTERVAL).await;
-            *self.rested.entry(reason).or_default() += LOOK_INTERVAL;
+            // A replica that does not answer takes longer to look at than the interval.
+            *self.rested.entry(reason).or_default() += counted.elapsed();
+            counted = Instant::now();
             if started.elapsed() > LONGEST_WAIT {
                 return;
             }
@@ -198,13 +213,24 @@ impl Probe {
             };
             let row = connection.fetch_one(sqlx::raw_sql("SHOW GLOBAL STATUS LIKE 'Threads_running'")).await.ok()?;
             let running: String = row.try_get_unchecked(1).ok()?;
+            if self.counted.is_none_or(|at| at.elapsed() >= COUNT_INTERVAL) {
+                self.feeding = feeding_sessions(&mut connection).await.unwrap_or(0);
+                self.counted = Some(Instant::now());
+            }
             self.connection = Some(connection);
             running.parse::<u32>().ok()
         };
         let running = tokio::time::timeout(LOOK_TIMEOUT, look).await.ok().flatten();
         // One is this look itself.
-        self.running = running.unwrap_or(0).saturating_sub(1);
+        self.running = running.unwrap_or(0).saturating_sub(1 + self.feeding);
     }
+}
+
+/// How many sessions feed replicas. Without the right PROCESS none of them is seen.
+async fn feeding_sessions(connection: &mut MySqlConnection) -> Result<u32, sqlx::Error> {
+    let sql = "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'";
+    let count: String = connection.fetch_one(sqlx::raw_sql(sql)).await?.try_get_unchecked(0)?;
+    Ok(count.parse().unwrap_or(0))
 }
 
 /// How far a replica is behind; `None` if it does not replicate.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::faults::Point;
-use super::pace::Rest;
+use super::pace::Pace;
 use super::{MoveSettings, MoveState, ProgressSink};
 
 /// One move as people and metrics see it.
@@ -129,9 +129,11 @@ impl Reporter {
         self.not_before = Some(not_before);
     }
 
-    pub fn rested(&mut self, rested: &BTreeMap<Rest, Duration>) {
-        let in_seconds = rested.iter().map(|(reason, time)| (reason.as_str(), time.as_secs_f64()));
-        self.progress.rested_seconds = in_seconds.collect();
+    /// Adds what was rested since the last call: the parts of a move have a pace each.
+    pub fn rested(&mut self, pace: &mut Pace) {
+        for (reason, time) in std::mem::take(&mut pace.rested) {
+            *self.progress.rested_seconds.entry(reason.as_str()).or_default() += time.as_secs_f64();
+        }
     }
 
     fn estimate(&mut self) {

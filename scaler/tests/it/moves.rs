@@ -11,6 +11,7 @@ mod programs;
 mod refusals;
 mod shapes;
 mod takeover;
+mod throttle;
 mod trap;
 mod values;
 mod writing;

@@ -40,7 +40,8 @@ impl Server {
         Server::start_with(&[]).await
     }
 
-    async fn start_with(options: &[&str]) -> Option<Server> {
+    /// A MariaDB with further options.
+    pub async fn start_with(options: &[&str]) -> Option<Server> {
         static TEMPLATE: OnceCell<Option<PathBuf>> = OnceCell::const_new();
         let template = TEMPLATE.get_or_init(|| async { mariadb_template() }).await;
         let Some(template) = template else {
