@@ -16,6 +16,7 @@ use router::metrics::Description;
 use router::topology::{Epoch, MovePhase, ShardId, Topology};
 
 use crate::catalogue::Outcome;
+use crate::moves::{MoveProgress, MoveState, Rest};
 use crate::observe::{Condition, InstanceUsage, Internals, ShardStatus};
 use crate::policy::Mode;
 use families::Families;
@@ -62,7 +63,7 @@ struct Shown {
     /// Rule and shard; the shard is empty for a rule about the whole cluster.
     rule_states: BTreeSet<(String, String)>,
     phase: Option<String>,
-    /// By move.
+    /// Rows left to copy, by move in progress.
     remaining_rows: BTreeMap<String, u64>,
 }
 
@@ -104,6 +105,9 @@ impl Metrics {
         }
         for phase in [MovePhase::Announced, MovePhase::Switched] {
             families.moves.with_label_values(&[move_phase(phase)]);
+        }
+        for reason in Rest::ALL {
+            families.throttled.with_label_values(&[reason.as_str()]);
         }
         for phase in ACTION_PHASES {
             families.action_phase.with_label_values(&[phase]);
@@ -340,35 +344,72 @@ impl Metrics {
             self.families.moves.with_label_values(&[move_phase(phase)]).set(count as f64);
         }
         if topology.moves().is_empty() {
-            self.shown().remaining_rows.clear();
-            self.families.remaining_rows.set(0.0);
+            let mut shown = self.shown();
+            let moves: Vec<String> = shown.remaining_rows.keys().cloned().collect();
+            moves.iter().for_each(|id| self.forget_move(&mut shown, id));
             self.families.last_progress.set(0.0);
         }
     }
 
-    /// A move got further, and has about so many rows left to copy.
-    pub fn move_progressed(&self, id: &str, remaining_rows: u64, at: Timestamp) {
+    /// A move got further than `before`, which is `None` at its beginning.
+    pub fn move_progressed(&self, before: Option<&MoveProgress>, progress: &MoveProgress, at: Timestamp) {
+        let families = &self.families;
+        // A mover that took over from another one counts from zero again.
+        let rise = |count: fn(&MoveProgress) -> u64| {
+            let before = before.map_or(0, count);
+            count(progress).saturating_sub(before) as f64
+        };
+        families.rows_copied.inc_by(rise(|progress| progress.rows_copied));
+        families.bytes_copied.inc_by(rise(|progress| progress.bytes_copied));
+        families.rows_deleted.inc_by(rise(|progress| progress.rows_deleted));
+        families.changes_replayed.inc_by(rise(|progress| progress.changes_replayed));
+        families.cutover_attempts.inc_by(rise(|progress| u64::from(progress.cutover_attempts)));
+        for reason in Rest::ALL.map(Rest::as_str) {
+            let rested = |progress: &MoveProgress| progress.rested_seconds.get(reason).copied().unwrap_or_default();
+            let seconds = rested(progress) - before.map_or(0.0, rested);
+            families.throttled.with_label_values(&[reason]).inc_by(seconds.max(0.0));
+        }
+        if before.map(|before| before.state) != Some(progress.state) {
+            self.move_entered(progress);
+        }
+        let id = progress.id.as_str();
         let mut shown = self.shown();
-        shown.remaining_rows.insert(id.to_owned(), remaining_rows);
+        if matches!(progress.state, MoveState::Done | MoveState::Undone) {
+            self.forget_move(&mut shown, id);
+        } else {
+            shown.remaining_rows.insert(id.to_owned(), remaining_rows(progress));
+            families.remaining_rows.set(shown.remaining_rows.values().sum::<u64>() as f64);
+            families.waiting_changes.with_label_values(&[id]).set(progress.changes_waiting as f64);
+            set_or_remove(&families.remaining_seconds, &[id], progress.seconds_left);
+        }
+        families.last_progress.set(seconds(at));
+    }
+
+    fn move_entered(&self, progress: &MoveProgress) {
+        let finished = |outcome: Outcome| self.families.moves_total.with_label_values(&[outcome.as_str()]).inc();
+        match progress.state {
+            // After a restart nobody knows how long it took.
+            MoveState::Switched => {
+                let pause = progress.cutover_millis.map(|millis| millis / 1000.0);
+                pause.into_iter().for_each(|seconds| self.families.cutover_duration.observe(seconds));
+            }
+            MoveState::Done => finished(Outcome::Succeeded),
+            MoveState::Undone => finished(Outcome::Undone),
+            MoveState::Preparing
+            | MoveState::Copying
+            | MoveState::Verifying
+            | MoveState::CatchingUp
+            | MoveState::CuttingOver
+            | MoveState::CleaningUp
+            | MoveState::Undoing => {}
+        }
+    }
+
+    fn forget_move(&self, shown: &mut Shown, id: &str) {
+        shown.remaining_rows.remove(id);
         self.families.remaining_rows.set(shown.remaining_rows.values().sum::<u64>() as f64);
-        self.families.last_progress.set(seconds(at));
-    }
-
-    pub fn changes_replayed(&self, changes: u64) {
-        self.families.changes_replayed.inc_by(changes as f64);
-    }
-
-    pub fn move_copied(&self, rows: u64) {
-        self.families.rows_copied.inc_by(rows as f64);
-    }
-
-    /// Writes to the moving slots waited this long for their new owner.
-    pub fn move_cut_over(&self, pause: Duration) {
-        self.families.cutover_duration.observe(pause.as_secs_f64());
-    }
-
-    pub fn move_finished(&self, outcome: Outcome) {
-        self.families.moves_total.with_label_values(&[outcome.as_str()]).inc();
+        remove(&self.families.waiting_changes, &[id]);
+        remove(&self.families.remaining_seconds, &[id]);
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
@@ -397,6 +438,23 @@ impl ShownShard {
         for gauge in families.of_one_shard() {
             remove(gauge, &[shard]);
         }
+    }
+}
+
+/// How many rows a move still has to copy, by the estimate that it began with.
+fn remaining_rows(progress: &MoveProgress) -> u64 {
+    match progress.state {
+        MoveState::Preparing | MoveState::Copying => {
+            progress.rows_expected.unwrap_or(0).saturating_sub(progress.rows_copied)
+        }
+        MoveState::Verifying
+        | MoveState::CatchingUp
+        | MoveState::CuttingOver
+        | MoveState::Switched
+        | MoveState::CleaningUp
+        | MoveState::Done
+        | MoveState::Undoing
+        | MoveState::Undone => 0,
     }
 }
 

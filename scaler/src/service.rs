@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use router::faults::Faults;
 use router::topology::bootstrap::{self, BootstrapError};
 use router::topology::watch::chain;
-use router::topology::{Shard, ShardId, Transfer};
+use router::topology::{MoveId, Shard, ShardId, Transfer};
 use router::transaction::recovery::Recovery;
 use tokio::task::JoinHandle;
 
@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::exporter_account::ExporterAccounts;
 use crate::metrics::Metrics;
 use crate::moves::faults::Point;
-use crate::moves::{MoveProgress, MoveSettings, MoveState, ProgressSink};
+use crate::moves::{MoveProgress, MoveSettings, ProgressSink};
 use crate::observe::{Condition, InstanceUsage, Observer, ShardStatus, UsageSource};
 use crate::policy::{Action, ClusterView, Decision, Policy, PolicyError, PolicyState, RuleState, decide};
 use crate::prometheus::Prometheus;
@@ -99,8 +99,6 @@ struct State {
     /// The names of instances that belong to no shard and were left as they are.
     orphans: BTreeSet<String>,
     moves: BTreeMap<String, MoveProgress>,
-    copied: BTreeMap<String, u64>,
-    replayed: BTreeMap<String, u64>,
     unready: Option<String>,
 }
 
@@ -122,8 +120,6 @@ impl State {
             draining: None,
             orphans: BTreeSet::new(),
             moves: BTreeMap::new(),
-            copied: BTreeMap::new(),
-            replayed: BTreeMap::new(),
             unready: Some("the first round is not over yet".to_owned()),
         }
     }
@@ -543,28 +539,13 @@ impl Scaler {
     fn take_progress(&self, progress: MoveProgress) {
         let id = progress.id.to_string();
         let mut state = self.state();
-        let before = state.moves.get(&id).map(|known| known.state);
-        let copied = state.copied.entry(id.clone()).or_default();
-        self.metrics.move_copied(progress.rows_copied.saturating_sub(*copied));
-        *copied = progress.rows_copied;
-        let expected = expected_rows(&state.statuses, &progress).filter(|_| !is_copied(progress.state));
-        let remaining = expected.unwrap_or(0).saturating_sub(progress.rows_copied);
-        self.metrics.move_progressed(&id, remaining, Timestamp::now());
-        let replayed = state.replayed.entry(id.clone()).or_default();
-        self.metrics.changes_replayed(progress.changes_replayed.saturating_sub(*replayed));
-        *replayed = progress.changes_replayed;
-        if before != Some(progress.state) {
-            match progress.state {
-                MoveState::Switched => {
-                    let pause = Duration::from_secs_f64(progress.cutover_millis.unwrap_or_default() / 1000.0);
-                    self.metrics.move_cut_over(pause);
-                }
-                MoveState::Done => self.metrics.move_finished(crate::catalogue::Outcome::Succeeded),
-                MoveState::Undone => self.metrics.move_finished(crate::catalogue::Outcome::Undone),
-                _ => {}
-            }
-        }
+        self.metrics.move_progressed(state.moves.get(&id), &progress, Timestamp::now());
         state.moves.insert(id, progress);
+    }
+
+    /// What was last heard of a move of this run.
+    pub(crate) fn progress_of(&self, id: &MoveId) -> Option<MoveProgress> {
+        self.state().moves.get(id.as_str()).cloned()
     }
 
     pub(crate) fn move_settings(&self) -> MoveSettings {
@@ -609,20 +590,6 @@ fn state_name(state: RuleState) -> &'static str {
         RuleState::WarmingUp => "warming_up",
         RuleState::Settling => "settling",
     }
-}
-
-/// Whether nothing is left to be copied.
-fn is_copied(state: MoveState) -> bool {
-    matches!(state, MoveState::Switched | MoveState::CleaningUp | MoveState::Done | MoveState::Undone)
-}
-
-/// How many rows a move will copy, if rows are spread over slots evenly.
-fn expected_rows(statuses: &[ShardStatus], progress: &MoveProgress) -> Option<u64> {
-    let source = statuses.iter().find(|status| status.shard_id == progress.source)?;
-    let rows = source.total_entries?;
-    // Slots that were switched already are no longer the source's.
-    let slots = source.slots.max(progress.slots).max(1);
-    Some((rows as f64 * progress.slots as f64 / slots as f64) as u64)
 }
 
 /// Usage as the backend measures it, for shards that it runs or was told of.

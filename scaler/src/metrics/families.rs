@@ -66,9 +66,15 @@ pub struct Families {
     pub moves: GaugeVec,
     pub moves_total: CounterVec,
     pub rows_copied: Counter,
+    pub bytes_copied: Counter,
+    pub rows_deleted: Counter,
     pub changes_replayed: Counter,
+    pub waiting_changes: GaugeVec,
     pub remaining_rows: Gauge,
+    pub remaining_seconds: GaugeVec,
+    pub throttled: CounterVec,
     pub last_progress: Gauge,
+    pub cutover_attempts: Counter,
     pub cutover_duration: Histogram,
 }
 
@@ -214,17 +220,39 @@ impl Families {
             moves: gauges("rebalance_moves", "Moves of slots in progress, by phase.", &["phase"]),
             moves_total: counters("rebalance_moves_total", "Moves of slots that ended.", &["result"]),
             rows_copied: counter("rebalance_rows_copied_total", "Rows copied between shards."),
+            bytes_copied: counter("rebalance_bytes_copied_total", "Bytes of the rows copied between shards."),
+            rows_deleted: counter("rebalance_rows_deleted_total", "Moved rows deleted at their old place."),
             changes_replayed: counter(
                 "rebalance_changes_replayed_total",
                 "Changes that were made while rows moved, replayed on the target.",
+            ),
+            waiting_changes: gauges(
+                "rebalance_waiting_changes",
+                "Changes that a move in progress has still to replay; as the mover counts them, absent without a move.",
+                &["move"],
             ),
             remaining_rows: gauge(
                 "rebalance_remaining_rows",
                 "Rows that moves in progress still have to copy, by estimate; 0 without one.",
             ),
+            remaining_seconds: gauges(
+                "rebalance_remaining_seconds",
+                "Until a move in progress switches or, behind that, is cleaned up, by estimate; absent when unknown.",
+                &["move"],
+            ),
+            throttled: counters(
+                "rebalance_throttled_seconds_total",
+                "What moves rested: busy, the application is at work; overloaded, a server runs too many statements; \
+                 replica_lag, a replica is behind.",
+                &["reason"],
+            ),
             last_progress: gauge(
                 "rebalance_last_progress_timestamp_seconds",
                 "When a move in progress last got further; 0 without one.",
+            ),
+            cutover_attempts: counter(
+                "rebalance_cutover_attempts_total",
+                "Attempts to switch the owner of slots, whatever became of them.",
             ),
             cutover_duration: histogram(
                 "rebalance_cutover_duration_seconds",

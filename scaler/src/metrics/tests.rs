@@ -185,18 +185,102 @@ fn shards_are_counted_by_state() {
 }
 
 #[test]
-fn a_move_shows_what_is_left_until_the_topology_has_none() {
+fn a_move_shows_what_is_left_until_it_ends() {
     let metrics = Metrics::new();
-    metrics.move_progressed("a", 70, Timestamp::from_second(5).unwrap());
-    metrics.move_progressed("b", 30, Timestamp::from_second(6).unwrap());
-    metrics.move_progressed("a", 10, Timestamp::from_second(7).unwrap());
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let copying = |id, rows_copied, changes_waiting, seconds_left| MoveProgress {
+        rows_copied,
+        rows_expected: Some(100),
+        changes_waiting,
+        seconds_left,
+        ..MoveProgress::example(id, MoveState::Copying)
+    };
+    let (first, second) = (copying("a", 30, 5, None), copying("b", 70, 0, Some(2.5)));
+    metrics.move_progressed(None, &first, at(5));
+    metrics.move_progressed(None, &second, at(6));
+    let later = copying("a", 90, 7, Some(4.0));
+    metrics.move_progressed(Some(&first), &later, at(7));
     assert_eq!(series(&metrics, "rebalance_remaining_rows"), ["rebalance_remaining_rows 40"]);
-    let progress = "rebalance_last_progress_timestamp_seconds";
-    assert_eq!(series(&metrics, progress), [format!("{progress} 7")]);
+    assert_eq!(
+        series(&metrics, "rebalance_waiting_changes"),
+        [r#"rebalance_waiting_changes{move="a"} 7"#, r#"rebalance_waiting_changes{move="b"} 0"#]
+    );
+    assert_eq!(
+        series(&metrics, "rebalance_remaining_seconds"),
+        [r#"rebalance_remaining_seconds{move="a"} 4"#, r#"rebalance_remaining_seconds{move="b"} 2.5"#]
+    );
+    let last_progress = "rebalance_last_progress_timestamp_seconds";
+    assert_eq!(series(&metrics, last_progress), [format!("{last_progress} 7")]);
+
+    metrics.move_progressed(Some(&later), &MoveProgress::example("a", MoveState::Undone), at(8));
+    assert_eq!(series(&metrics, "rebalance_remaining_rows"), ["rebalance_remaining_rows 30"]);
+    assert_eq!(series(&metrics, "rebalance_waiting_changes"), [r#"rebalance_waiting_changes{move="b"} 0"#]);
+    // One that nobody reports any more goes with the topology's last move.
     let only = Shard { id: shard_id(1), endpoint: Endpoint::tcp("127.0.0.1", 1, "u", "p", "app") };
     metrics.moves(&Topology::first(vec![only], slots::plan_even_spread(1)).unwrap());
     assert_eq!(series(&metrics, "rebalance_remaining_rows"), ["rebalance_remaining_rows 0"]);
-    assert_eq!(series(&metrics, progress), [format!("{progress} 0")]);
+    assert_eq!(series(&metrics, last_progress), [format!("{last_progress} 0")]);
+    for family in ["rebalance_waiting_changes", "rebalance_remaining_seconds"] {
+        assert!(series(&metrics, family).is_empty(), "{family}");
+    }
+}
+
+#[test]
+fn what_moves_did_adds_up() {
+    let metrics = Metrics::new();
+    let rests = |busy, lag| BTreeMap::from([("busy", busy), ("replica_lag", lag)]);
+    let first = MoveProgress {
+        rows_copied: 60,
+        bytes_copied: 6_000,
+        changes_replayed: 3,
+        rested_seconds: rests(1.5, 0.0),
+        ..MoveProgress::example("a", MoveState::Copying)
+    };
+    let switched = MoveProgress {
+        rows_copied: 100,
+        bytes_copied: 10_000,
+        rested_seconds: rests(2.0, 10.0),
+        cutover_attempts: 2,
+        cutover_millis: Some(20.0),
+        ..MoveProgress::example("a", MoveState::Switched)
+    };
+    // Another mover took over, and counts from zero.
+    let taken_over = MoveProgress {
+        rows_deleted: 25,
+        rested_seconds: rests(0.5, 0.0),
+        ..MoveProgress::example("a", MoveState::CleaningUp)
+    };
+    let done = MoveProgress {
+        rows_deleted: 40,
+        rested_seconds: rests(1.0, 0.0),
+        ..MoveProgress::example("a", MoveState::Done)
+    };
+    let mut before = None;
+    for now in [first, switched, taken_over, done] {
+        metrics.move_progressed(before.as_ref(), &now, Timestamp::UNIX_EPOCH);
+        before = Some(now);
+    }
+    for (family, total) in [
+        ("rebalance_rows_copied_total", 100),
+        ("rebalance_bytes_copied_total", 10_000),
+        ("rebalance_changes_replayed_total", 3),
+        ("rebalance_rows_deleted_total", 40),
+        ("rebalance_cutover_attempts_total", 2),
+        ("rebalance_cutover_duration_seconds_count", 1),
+    ] {
+        assert_eq!(series(&metrics, family), [format!("{family} {total}")]);
+    }
+    assert_eq!(
+        series(&metrics, "rebalance_throttled_seconds_total"),
+        [
+            r#"rebalance_throttled_seconds_total{reason="busy"} 2.5"#,
+            r#"rebalance_throttled_seconds_total{reason="overloaded"} 0"#,
+            r#"rebalance_throttled_seconds_total{reason="replica_lag"} 10"#
+        ]
+    );
+    assert!(
+        series(&metrics, "rebalance_moves_total").contains(&r#"rebalance_moves_total{result="succeeded"} 1"#.into())
+    );
 }
 
 #[test]

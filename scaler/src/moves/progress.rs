@@ -44,6 +44,35 @@ pub struct MoveProgress {
     pub message: Option<String>,
 }
 
+#[cfg(test)]
+impl MoveProgress {
+    /// A move of which nothing is known but its state.
+    pub(crate) fn example(id: &str, state: MoveState) -> MoveProgress {
+        let shard = |name: &str| ShardId::new(name).unwrap();
+        MoveProgress {
+            id: serde_json::from_value(id.into()).unwrap(),
+            source: shard("shard-1"),
+            target: shard("shard-2"),
+            state,
+            slots: 8192,
+            rows_copied: 0,
+            rows_expected: None,
+            bytes_copied: 0,
+            rows_per_second: None,
+            bytes_per_second: None,
+            changes_replayed: 0,
+            changes_waiting: 0,
+            rows_deleted: 0,
+            rested_seconds: BTreeMap::new(),
+            seconds_left: None,
+            cutover_millis: None,
+            cutover_attempts: 0,
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            message: None,
+        }
+    }
+}
+
 /// Tells how far one move is.
 pub(super) struct Reporter {
     pub progress: MoveProgress,

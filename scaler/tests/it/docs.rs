@@ -21,8 +21,8 @@ fn metrics_document() -> String {
     let mut text = String::from(
         "# Metrics\n\n\
          Made from the registries of both services (`scaler/tests/it/docs.rs`), and checked to be current. All labels have \
-         few\nvalues: never SQL, tables only where rows are counted. A series that is absent is a value that is not known; 0 \
-         is zero.\nDashboards are in `dashboards/`, rules and alerts in `compose/prometheus/rules/`.\n",
+         few\nvalues: never SQL, tables only where rows are counted, a move only until it ends. A series that is\nabsent is a \
+         value that is not known; 0 is zero.\nDashboards are in `dashboards/`, rules and alerts in `compose/prometheus/rules/`.\n",
     );
     section(&mut text, "Router", router::metrics::Metrics::new().unwrap().descriptions());
     section(&mut text, "Scaler", scaler::metrics::Metrics::new().descriptions());
