@@ -17,7 +17,7 @@ use router::endpoint::Endpoint;
 use router::slots::{SlotSet, plan_half, plan_share_for_newcomer};
 use router::topology::{Shard, ShardId, Topology, TopologyError, Transfer};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::catalogue::{Action, CatalogueError, NewAction, Outcome};
 use crate::cluster::ClusterError;
@@ -264,11 +264,18 @@ pub(crate) async fn record_reports(
     for report in reports {
         tracing::info!(slot_move = %report.id, rows = report.rows_moved, cutover = ?report.cutover,
             attempts = report.attempts, seconds = started.elapsed().as_secs_f64(), "moved");
-        let record = json!({
+        let mut record = json!({
             "id": report.id, "source": report.source, "target": report.target, "state": "done",
             "rows_copied": report.rows_copied, "rows_moved": report.rows_moved, "attempts": report.attempts,
             "cutover_millis": report.cutover.as_secs_f64() * 1000.0,
         });
+        // After a restart the record is all that is known of the move.
+        let progress = scaler.progress_of(&report.id).map(|progress| json!(progress));
+        if let (Some(record), Some(Value::Object(progress))) = (record.as_object_mut(), progress) {
+            for (key, value) in progress {
+                record.entry(key).or_insert(value);
+            }
+        }
         scaler.catalogue.record_move(report.id.as_str(), &record, Timestamp::now()).await?;
     }
     Ok(())

@@ -29,7 +29,16 @@ fn cluster(request: &str, body: &Value) -> (u16, Value) {
     match request {
         "GET /ready" => (200, json!({})),
         "GET /moves" => (200, json!([
-            {"id": "m3-1", "state": "copying", "source": "shard-1", "target": "shard-2", "rows_copied": 12, "note": null}
+            {"id": "m9-1", "state": "copying", "source": "shard-1", "target": "shard-2", "slots": 8192,
+             "rows_copied": 1200, "rows_expected": 5000, "rows_per_second": 812.4, "changes_waiting": 17,
+             "rested_seconds": {"busy": 12.0, "overloaded": 90.5}, "seconds_left": 4.68, "cutover_millis": null,
+             "message": null},
+            {"id": "m7-1", "state": "cutting_over", "source": "shard-1", "target": "shard-2", "slots": 8192,
+             "rows_copied": 5012, "rows_expected": 5000, "rows_per_second": 2000.0, "changes_waiting": 0,
+             "rested_seconds": {}, "seconds_left": 0.0, "cutover_millis": null,
+             "message": "a transaction on moving rows is open"},
+            {"id": "m3-1", "state": "done", "source": "shard-2", "target": "shard-3", "rows_copied": 12,
+             "cutover_millis": 23.456}
         ])),
         "GET /shards" => (200, json!([
             {"shard_id": "shard-1", "status": "healthy", "cpu_percent": 12.345, "memory_percent": 3.0,
@@ -83,8 +92,10 @@ async fn views_show_what_the_scaler_says() {
     SHARD    STATUS          CPU  MEMORY  DISK  ROWS  CONNECTIONS  QPS      SIZE  SLOTS  ENDPOINT            UPDATED
     shard-1  healthy      12.3 %   3.0 %  -      101            3  7.2  48.0 KiB  16384  127.0.0.1:3307/app  -
     shard-2  unreachable       -       -  -        0            -    -         -      -  -                   -
-    ID    STATE    SOURCE   TARGET   NOTE  ROWS COPIED
-    m3-1  copying  shard-1  shard-2  -              12
+    ID    STATE         SHARDS             SLOTS                 ROWS    RATE  WAITING              RESTED   LEFT  CUTOVER  MESSAGE
+    m9-1  copying       shard-1 → shard-2   8192  1200 of 5000 (24 %)   812/s       17  102 s (overloaded)  4.7 s        -  -
+    m7-1  cutting_over  shard-1 → shard-2   8192                 5012  2000/s        0                 0 s   0 ms        -  a transaction on moving rows is open
+    m3-1  done          shard-2 → shard-3      -                   12       -        -                   -      -  23.5 ms  -
     waiting out the cooldown
     RULE  SHARD    VALUE  THRESHOLD  STATE
     rows  shard-1    101        100  firing
@@ -105,7 +116,7 @@ async fn status_sums_only_what_is_known() {
     let mut out = Vec::new();
     views::status(&admin, false, &mut out).await.unwrap();
     let shown = String::from_utf8(out).unwrap();
-    assert!(shown.contains("shards  2 (1 healthy), 101 rows, -\n"), "{shown}");
+    assert!(shown.contains("shards  2 (1 healthy), 101 rows, -\nmoves   2 in progress, 1 over\n"), "{shown}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::cells::{cell, human_bytes, plain};
+use super::cells::{cell, human_bytes, human_seconds, plain};
 use super::table::{Cell, Table};
 use super::{ANSWER_TIMEOUT, Admin, AdminError, Service};
 
@@ -32,7 +32,9 @@ pub async fn status(admin: &Admin, json: bool, out: Out<'_>) -> Result<ExitCode,
             writeln!(out, "shards  {}", summary_of_shards(rows_of(shards)))?;
         }
         if let Some(moves) = &moves {
-            writeln!(out, "moves   {}", rows_of(moves).len())?;
+            let is_over = |slot_move: &&Value| matches!(slot_move["state"].as_str(), Some("done" | "undone"));
+            let over = rows_of(moves).iter().filter(is_over).count();
+            writeln!(out, "moves   {} in progress, {over} over", rows_of(moves).len() - over)?;
         }
     }
     Ok(if all_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -92,8 +94,59 @@ pub async fn shards(admin: &Admin, json: bool, out: Out<'_>) -> Result<(), Admin
 
 pub async fn moves(admin: &Admin, json: bool, out: Out<'_>) -> Result<(), AdminError> {
     let moves = admin.fetch(Service::Scaler, "/moves").await?;
-    let leading = ["id", "state", "phase", "source", "target", "slots"];
-    if json { print_json(&moves, out) } else { print_list(&moves, &leading, "no moves", out) }
+    if json {
+        return print_json(&moves, out);
+    }
+    if rows_of(&moves).is_empty() {
+        return Ok(writeln!(out, "no moves")?);
+    }
+    let headings =
+        ["ID", "STATE", "SHARDS", "SLOTS", "ROWS", "RATE", "WAITING", "RESTED", "LEFT", "CUTOVER", "MESSAGE"];
+    let mut table = Table::new(headings);
+    rows_of(&moves).iter().for_each(|slot_move| table.push(cells_of_move(slot_move)));
+    Ok(table.write(out)?)
+}
+
+/// One move as a line. Records of moves that ended before the scaler's start may lack some of it.
+fn cells_of_move(slot_move: &Value) -> Vec<Cell> {
+    let text = |key: &str| slot_move[key].as_str().map_or_else(Cell::unknown, Cell::text);
+    let number = |key: &str| slot_move[key].as_u64();
+    let in_words = |key: &str, words: &dyn Fn(f64) -> String| {
+        slot_move[key].as_f64().map_or_else(Cell::unknown, |value| Cell::number(words(value)))
+    };
+    let rows = number("rows_copied").map_or_else(Cell::unknown, |copied| {
+        let is_copying = matches!(slot_move["state"].as_str(), Some("preparing" | "copying"));
+        // The estimate says nothing any more once all rows are copied, however many they turned out to be.
+        match number("rows_expected").filter(|expected| is_copying && *expected > 0) {
+            Some(expected) => {
+                let percent = (copied as f64 / expected as f64 * 100.0).min(100.0);
+                Cell::number(format!("{copied} of {expected} ({percent:.0} %)"))
+            }
+            None => Cell::number(copied.to_string()),
+        }
+    });
+    let rests = slot_move["rested_seconds"].as_object();
+    let rests = rests.map(|rests| rests.iter().filter_map(|(reason, time)| Some((reason.as_str(), time.as_f64()?))));
+    let rested = rests.map(|rests| rests.collect::<Vec<_>>()).map_or_else(Cell::unknown, |rests| {
+        let total: f64 = rests.iter().map(|(_, seconds)| seconds).sum();
+        match rests.iter().max_by(|(_, one), (_, other)| one.total_cmp(other)) {
+            Some((reason, _)) => Cell::number(format!("{} ({reason})", human_seconds(total))),
+            None => Cell::number("0 s"),
+        }
+    });
+    vec![
+        text("id"),
+        text("state"),
+        Cell::text(&format!("{} → {}", plain(&slot_move["source"]), plain(&slot_move["target"]))),
+        cell("slots", &slot_move["slots"], Timestamp::UNIX_EPOCH),
+        rows,
+        in_words("rows_per_second", &|rate| format!("{rate:.0}/s")),
+        cell("changes_waiting", &slot_move["changes_waiting"], Timestamp::UNIX_EPOCH),
+        rested,
+        in_words("seconds_left", &human_seconds),
+        in_words("cutover_millis", &|millis| format!("{millis:.1} ms")),
+        text("message"),
+    ]
 }
 
 pub async fn decisions(admin: &Admin, limit: u32, json: bool, out: Out<'_>) -> Result<(), AdminError> {

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::moves::{MoveProgress, MoveState, Rest};
 use crate::observe::Condition;
 
 /// Notes what it was asked, and fails at what needs a database while `broken`.
@@ -201,6 +202,22 @@ async fn shards_have_the_interfaces_form() {
     let openapi: Value = serde_json::from_str(OPENAPI).unwrap();
     let described = openapi["components"]["schemas"]["ShardStatus"]["properties"].as_object().unwrap();
     assert!(described.keys().eq(shards[0].as_object().unwrap().keys()));
+}
+
+#[test]
+fn moves_are_described_as_they_are_told() {
+    let openapi: Value = serde_json::from_str(OPENAPI).unwrap();
+    let described = &openapi["components"]["schemas"]["Move"]["properties"];
+    let told = json!(MoveProgress::example("m3-1", MoveState::Copying));
+    // The report of a finished move adds two.
+    let of_report = ["rows_moved", "attempts"];
+    let keys = described.as_object().unwrap().keys().filter(|key| !of_report.contains(&key.as_str()));
+    assert!(keys.eq(told.as_object().unwrap().keys()), "{told}");
+    assert_eq!(described["state"]["enum"], json!(MoveState::ALL));
+    let reasons = described["rested_seconds"]["properties"].as_object().unwrap();
+    let mut expected = Rest::ALL.map(Rest::as_str);
+    expected.sort_unstable();
+    assert!(reasons.keys().eq(expected.iter()));
 }
 
 #[tokio::test]

@@ -64,7 +64,9 @@ impl ControlApi for Api {
     async fn moves(&self) -> Result<Value, ApiError> {
         let history = self.0.catalogue.moves(1000).await.map_err(internal)?;
         let state = self.0.state();
-        let mut moves: Vec<Value> = state.moves.values().rev().map(|progress| json!(progress)).collect();
+        let mut newest_first: Vec<_> = state.moves.values().collect();
+        newest_first.sort_by_key(|progress| std::cmp::Reverse(progress.started_at));
+        let mut moves: Vec<Value> = newest_first.into_iter().map(|progress| json!(progress)).collect();
         let known = |entry: &Value| moves.iter().position(|shown| shown["id"] == entry["id"]);
         let mut older = Vec::new();
         let mut reports = Vec::new();
