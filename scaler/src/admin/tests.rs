@@ -38,7 +38,9 @@ fn cluster(request: &str, body: &Value) -> (u16, Value) {
              "rested_seconds": {}, "seconds_left": 0.0, "cutover_millis": null,
              "message": "a transaction on moving rows is open"},
             {"id": "m3-1", "state": "done", "source": "shard-2", "target": "shard-3", "rows_copied": 12,
-             "cutover_millis": 23.456}
+             "cutover_millis": 23.456},
+            {"id": "m2-1", "state": "cleaning_up", "source": "shard-1", "target": "shard-2", "slots": 16,
+             "rows_copied": 0, "rows_expected": null, "changes_waiting": 0, "rested_seconds": {"busy": 0.25}}
         ])),
         "GET /shards" => (200, json!([
             {"shard_id": "shard-1", "status": "healthy", "cpu_percent": 12.345, "memory_percent": 3.0,
@@ -96,6 +98,7 @@ async fn views_show_what_the_scaler_says() {
     m9-1  copying       shard-1 → shard-2   8192  1200 of 5000 (24 %)   812/s       17  102 s (overloaded)  4.7 s        -  -
     m7-1  cutting_over  shard-1 → shard-2   8192                 5012  2000/s        0                 0 s   0 ms        -  a transaction on moving rows is open
     m3-1  done          shard-2 → shard-3      -                   12       -        -                   -      -  23.5 ms  -
+    m2-1  cleaning_up   shard-1 → shard-2     16                    -       -        0       250 ms (busy)      -        -  -
     waiting out the cooldown
     RULE  SHARD    VALUE  THRESHOLD  STATE
     rows  shard-1    101        100  firing
@@ -116,7 +119,7 @@ async fn status_sums_only_what_is_known() {
     let mut out = Vec::new();
     views::status(&admin, false, &mut out).await.unwrap();
     let shown = String::from_utf8(out).unwrap();
-    assert!(shown.contains("shards  2 (1 healthy), 101 rows, -\nmoves   2 in progress, 1 over\n"), "{shown}");
+    assert!(shown.contains("shards  2 (1 healthy), 101 rows, -\nmoves   3 in progress, 1 over\n"), "{shown}");
 }
 
 #[tokio::test]

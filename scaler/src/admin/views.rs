@@ -114,7 +114,9 @@ fn cells_of_move(slot_move: &Value) -> Vec<Cell> {
     let in_words = |key: &str, words: &dyn Fn(f64) -> String| {
         slot_move[key].as_f64().map_or_else(Cell::unknown, |value| Cell::number(words(value)))
     };
-    let rows = number("rows_copied").map_or_else(Cell::unknown, |copied| {
+    // A scaler that took a move over does not know what was copied before.
+    let copied = number("rows_copied").filter(|copied| *copied > 0 || number("rows_expected").is_some());
+    let rows = copied.map_or_else(Cell::unknown, |copied| {
         let is_copying = matches!(slot_move["state"].as_str(), Some("preparing" | "copying"));
         // The estimate says nothing any more once all rows are copied, however many they turned out to be.
         match number("rows_expected").filter(|expected| is_copying && *expected > 0) {

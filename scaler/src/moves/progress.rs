@@ -177,7 +177,9 @@ impl Reporter {
                 let rate = progress.rows_per_second.filter(|rate| *rate > 0.0);
                 left.zip(rate).map(|(left, rate)| (left / rate).max(announced.unwrap_or(0.0)))
             }
-            MoveState::Verifying | MoveState::CatchingUp | MoveState::CuttingOver => announced,
+            // How long comparing takes nobody knows.
+            MoveState::Verifying => announced.filter(|seconds| *seconds > 0.0),
+            MoveState::CatchingUp | MoveState::CuttingOver => announced,
             MoveState::CleaningUp => {
                 let seconds = self.deletion_began.map(|at| at.elapsed().as_secs_f64());
                 let rate = seconds.map(|seconds| progress.rows_deleted as f64 / seconds).filter(|rate| *rate > 0.0);
