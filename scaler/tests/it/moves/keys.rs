@@ -73,7 +73,10 @@ async fn change_keys(
     over: Arc<AtomicBool>,
 ) -> (Account, u64) {
     run(&mut connection, "SET sql_mode='ALLOW_INVALID_DATES'").await;
+    // Each table that has changed takes a few statements under the fence, and all of them have.
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
     for change in 0.. {
+        pace.tick().await;
         let table = rand::random_range(0..types.len());
         let row = rand::random_range(1..=NUMBERS);
         let number = rand::random_range(1..=NUMBERS);
@@ -133,7 +136,7 @@ async fn keys_survive(flavor: Flavor, own: &[(&'static str, &'static str)]) {
     execute(&bench.cluster, &layout, &transfers, &settings, &silent()).await.unwrap();
     over.store(true, Ordering::Relaxed);
     let (account, changes) = writer.await.unwrap();
-    assert!(changes > 100, "only {changes} changes");
+    assert!(changes > 50, "only {changes} changes");
     // The clean-up ended sessions that were idle.
     let mut source = bench.servers[0].connect().await;
     let mut target = bench.servers[1].connect().await;
