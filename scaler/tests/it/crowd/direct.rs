@@ -6,6 +6,7 @@ use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use router::endpoint::Endpoint;
 use router::session::errno;
+use router::topology::store::StoreError;
 use router::topology::{ShardId, Topology, store};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
@@ -129,7 +130,10 @@ impl Direct {
         }
         // Now that the rows are locked no cutover passes; who owned them before may have changed since they were chosen.
         let topology = timeout(PATIENCE, store::read(connection)).await.map_err(|_| GivenUp::Silent)?;
-        let topology = topology.map_err(|error| GivenUp::Wrong(error.to_string()))?;
+        let topology = topology.map_err(|error| match error {
+            StoreError::Database(error) => GivenUp::Failed(error),
+            StoreError::Document(error) => GivenUp::Wrong(error.to_string()),
+        })?;
         let owned = |topology: &Topology| changes.iter().all(|change| owns(topology, &self.shard, change.key.value));
         if !topology.as_ref().is_some_and(owned) {
             return Err(GivenUp::NotOwned);

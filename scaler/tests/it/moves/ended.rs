@@ -88,7 +88,8 @@ async fn at_each(points: &[Point], site: &Site, servers: &[Server]) {
         let topology = topology_of(&servers[0]).await;
         assert_eq!(topology.shards().len(), if point.is_past_return() { 2 } else { 1 }, "{}", point.as_str());
         check_rows(servers, &topology, point).await;
-        assert_no_leftovers(servers, &topology).await;
+        // What was undone has given its server back to the pool, emptied.
+        assert_no_leftovers(&servers[..topology.shards().len()], &topology).await;
         if point.is_past_return() {
             // And back, for the next point.
             assert!(site.drain("shard-2").await);
