@@ -177,7 +177,7 @@ mod tests {
     use sqlx::{AssertSqlSafe, Connection, Executor};
 
     use super::*;
-    use crate::servers::{DATABASE, Server, number, run, wait_until};
+    use crate::servers::{DATABASE, Server, innodb_rows, number, run, wait_until};
 
     /// Long beside what an answer takes, short for a test.
     const A_WHILE: Duration = Duration::from_millis(300);
@@ -237,7 +237,7 @@ mod tests {
         assert!(matches!(broken, sqlx::Error::Io(_)), "{broken:?}");
         assert!(router::session::connect(&endpoint).await.is_err());
         wait_until("the server has noticed", || async {
-            number(&mut server.connect().await, "SELECT COUNT(*) FROM information_schema.INNODB_TRX").await == 0
+            innodb_rows(&server, "SELECT trx_id FROM information_schema.INNODB_TRX").await.is_empty()
         })
         .await;
         proxy.set(Mode::Pass);

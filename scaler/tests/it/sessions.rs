@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use crate::front::{Front, move_back_and_forth, quick_moves};
 use crate::moves::bench::{half, silent, slot_of};
-use crate::servers::{Flavor, Server, number, rows, run, wait_until};
+use crate::servers::{Flavor, Server, innodb_rows, number, rows, run, wait_until};
 
 const TABLES: [&str; 3] = [
     "CREATE TABLE accounts (id BIGINT PRIMARY KEY, v INT NOT NULL)",
@@ -476,13 +476,12 @@ async fn end_transactions(server: &Server, idle_seconds: u64) {
         "SELECT p.id FROM information_schema.PROCESSLIST p JOIN information_schema.INNODB_TRX t \
          ON t.trx_mysql_thread_id = p.id WHERE p.command = 'Sleep' AND p.time >= {idle_seconds}"
     );
-    wait_until("the transaction is idle", || async { !rows(&mut server.connect().await, &open).await.is_empty() })
-        .await;
-    for row in rows(&mut connection, &open).await {
+    wait_until("the transaction is idle", || async { !innodb_rows(server, &open).await.is_empty() }).await;
+    for row in innodb_rows(server, &open).await {
         run(&mut connection, &format!("KILL {}", row[0])).await;
     }
     wait_until("it is undone", || async {
-        number(&mut server.connect().await, "SELECT COUNT(*) FROM information_schema.INNODB_TRX").await == 0
+        innodb_rows(server, "SELECT trx_id FROM information_schema.INNODB_TRX").await.is_empty()
     })
     .await;
 }
@@ -557,8 +556,8 @@ async fn a_deadlock_in_a_statement_for_two_shards_undoes_the_transaction_on_both
     run(&mut rival, &format!("BEGIN; UPDATE weight SET id = id + 1000; {}", update(other))).await;
     let waiting = async {
         wait_until("it waits for the rival", || async {
-            let waits = "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'";
-            number(&mut sharded.servers[1].connect().await, waits).await == 1
+            let waits = "SELECT trx_id FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'";
+            innodb_rows(&sharded.servers[1], waits).await.len() == 1
         })
         .await;
         run(&mut rival, "UPDATE rates SET rate = 0 WHERE code = 'CHF'").await;
