@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use router::session::errno;
 use router::topology::store::{self, Sighting, StoreError, UNDOING};
 use router::topology::{MoveId, ShardId, SlotMove, Topology};
-use sqlx::mysql::MySqlConnection;
+use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor, Row};
+use tokio::sync::mpsc;
 use tokio::time::error::Elapsed;
 
 use super::MoveError;
@@ -325,14 +327,22 @@ impl Connection {
         self.check_answers()?;
         let rows = tokio::time::timeout(self.patience, self.inner.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))).await;
         let rows = self.answered(rows)?;
-        rows.iter()
-            .map(|row| {
-                (0..row.len())
-                    .map(|i| Ok(row.try_get_unchecked::<Option<&[u8]>, _>(i)?.map(<[u8]>::to_vec)))
-                    .collect::<Result<Cells, sqlx::Error>>()
-            })
-            .collect::<Result<_, _>>()
-            .map_err(|source| self.failed(source))
+        rows.iter().map(cells).collect::<Result<_, _>>().map_err(|source| self.failed(source))
+    }
+
+    /// Hands the rows on as they come, so that they must fit into memory: nobody waits for whoever takes them.
+    pub async fn fetch_into(&mut self, sql: &str, rows: mpsc::UnboundedSender<Cells>) -> Result<(), MoveError> {
+        self.check_answers()?;
+        let reading = async {
+            let mut answer = self.inner.fetch(sqlx::raw_sql(AssertSqlSafe(sql)));
+            while let Some(row) = answer.try_next().await? {
+                // An answer is read to its end even if nobody wants it any more.
+                let _ = rows.send(cells(&row)?);
+            }
+            Ok(())
+        };
+        let read = tokio::time::timeout(self.patience, reading).await;
+        self.answered(read)
     }
 
     /// The first cell of the first row as text.
@@ -371,6 +381,10 @@ impl Connection {
     pub fn failed(&self, source: sqlx::Error) -> MoveError {
         MoveError::Database { shard: self.shard.clone(), source }
     }
+}
+
+fn cells(row: &MySqlRow) -> Result<Cells, sqlx::Error> {
+    (0..row.len()).map(|i| Ok(row.try_get_unchecked::<Option<&[u8]>, _>(i)?.map(<[u8]>::to_vec))).collect()
 }
 
 pub(super) fn into_text(bytes: Vec<u8>) -> String {

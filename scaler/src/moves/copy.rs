@@ -6,6 +6,7 @@ use std::time::Duration;
 use router::faults::Faults;
 use router::schema::quote;
 use router::topology::MoveId;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::changes::{conflict, insert_rows, write_rows};
@@ -65,7 +66,15 @@ impl<'a> Copy<'a> {
             Bound::Rows(rows) => next_rows(table, &table.row_select(), self.last_key.as_deref(), *rows),
             Bound::Key { last, .. } => rows_up_to(table, self.last_key.as_deref(), last),
         };
-        let rows = source.fetch(&sql).await?;
+        let (sender, arriving) = mpsc::unbounded_channel();
+        let mut rows = Vec::new();
+        let (read, inserted) =
+            tokio::join!(source.fetch_into(&sql, sender), insert_arriving(target, table, arriving, &mut rows));
+        if let Err(error) = read {
+            // As in changes: a connection that cannot roll back is gone, and with it the transaction.
+            let _ = target.run("ROLLBACK").await;
+            return Err(error);
+        }
         let (last_key, done) = match bound {
             Bound::Rows(limit) => {
                 let last_key = rows.last().map(|last| table.key_literals(last)).or_else(|| self.last_key.clone());
@@ -74,7 +83,7 @@ impl<'a> Copy<'a> {
             Bound::Key { last, is_end } => (Some(last), is_end),
         };
         let position = self.position(last_key.as_deref(), done);
-        let mut written = insert(target, table, &rows, &position, faults).await;
+        let mut written = commit(target, inserted, &position, faults).await;
         if written.as_ref().is_err_and(is_duplicate) {
             // The replay of changes was here before: what it wrote is replaced by what was read after it.
             let keys: BTreeSet<Key> = rows.iter().map(|row| table.key_literals(row)).collect();
@@ -235,26 +244,53 @@ fn rows_up_to(table: &MovedTable, last_key: Option<&[String]>, last: &[String]) 
     )
 }
 
-async fn insert(
+/// Begins a transaction on the target and inserts the rows of a chunk while more of them come: both servers then work
+/// at the same time. All of them are in `rows` in the end, whether or not they could be inserted.
+async fn insert_arriving(
     target: &mut Connection,
     table: &MovedTable,
-    rows: &[Cells],
+    mut arriving: mpsc::UnboundedReceiver<Cells>,
+    rows: &mut Vec<Cells>,
+) -> Result<(), MoveError> {
+    /// A statement costs as much as a few rows, and what is in the first one is not read and written at once.
+    const PART_BYTES: usize = 128 << 10;
+    let mut inserted = target.begin().await;
+    loop {
+        let (first, mut bytes) = (rows.len(), 0);
+        while bytes < PART_BYTES
+            && let Some(row) = arriving.recv().await
+        {
+            bytes += row.iter().flatten().map(Vec::len).sum::<usize>();
+            rows.push(row);
+        }
+        if rows.len() == first {
+            return inserted;
+        }
+        if inserted.is_ok() {
+            inserted = insert_rows(target, table, &rows[first..]).await;
+        }
+    }
+}
+
+/// Notes the position and ends the transaction in which the rows were inserted, or could not be.
+async fn commit(
+    target: &mut Connection,
+    inserted: Result<(), MoveError>,
     position: &str,
     faults: &Faults<Point>,
 ) -> Result<(), MoveError> {
-    target.begin().await?;
-    let inserted = async {
-        insert_rows(target, table, rows).await?;
+    let committed = async {
+        inserted?;
         target.run(position).await?;
         faults.reach(Point::ChunkWritten).await;
         target.run("COMMIT").await
     };
-    let inserted = inserted.await;
-    if inserted.is_err() {
-        // As in changes: a connection that cannot roll back is gone, and with it the transaction.
+    let committed = committed.await;
+    if committed.is_err() {
+        // The first error is the one to report.
         let _ = target.run("ROLLBACK").await;
     }
-    inserted.map(drop)
+    committed.map(drop)
 }
 
 /// Deletes all rows of the move from one side, by key and in small transactions. Returns how many there were.

@@ -118,6 +118,7 @@ struct Probe {
     /// Sessions that send the binary log to replicas: they always run, and are no work.
     feeding: u32,
     counted: Option<Instant>,
+    busy_until: Option<Instant>,
 }
 
 /// Looks are cheap, but not free.
@@ -129,17 +130,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Statements of others that run on a server where the application is at work.
 const BUSY_THREADS: u32 = 2;
+/// How long a server counts as busy after it was seen so: short statements are rarely there at the moment of a look.
+const BUSY_MEMORY: Duration = Duration::from_secs(5);
 
 impl Pace {
     pub fn new(cluster: &Cluster, throttle: &Throttle, shards: &[&ShardId]) -> Pace {
-        let probe = |shard: &&ShardId| Probe {
-            shard: (*shard).clone(),
-            connection: None,
-            running: 0,
-            looked: None,
-            feeding: 0,
-            counted: None,
-        };
+        let probe = |shard: &&ShardId| Probe::new((*shard).clone());
         Pace {
             throttle: throttle.clone(),
             cluster: cluster.clone(),
@@ -168,9 +164,10 @@ impl Pace {
                 return;
             }
         }
-        let is_busy = self.probes.iter().any(|probe| probe.running >= BUSY_THREADS);
+        let now = Instant::now();
+        let is_busy = self.probes.iter().any(|probe| probe.busy_until.is_some_and(|until| now < until));
         if is_busy && self.throttle.busy_share < 1.0 {
-            let pause = worked.mul_f64(1.0 / self.throttle.busy_share - 1.0).min(LONGEST_WAIT);
+            let pause = pause(worked, &self.throttle);
             tokio::time::sleep(pause).await;
             *self.rested.entry(Rest::Busy).or_default() += pause;
         }
@@ -202,7 +199,19 @@ impl Pace {
     }
 }
 
+/// How long a move rests beside an application after so much work.
+///
+/// No longer than after a chunk of the intended time: what the application writes during a rest is work for the move,
+/// which would grow with each rest that grew with it.
+fn pause(worked: Duration, throttle: &Throttle) -> Duration {
+    worked.min(throttle.chunk_time).mul_f64(1.0 / throttle.busy_share - 1.0).min(LONGEST_WAIT)
+}
+
 impl Probe {
+    fn new(shard: ShardId) -> Probe {
+        Probe { shard, connection: None, running: 0, looked: None, feeding: 0, counted: None, busy_until: None }
+    }
+
     /// A server that cannot be asked has nothing to do as far as we know: the move itself will notice.
     async fn look(&mut self, cluster: &Cluster) {
         self.looked = Some(Instant::now());
@@ -223,6 +232,9 @@ impl Probe {
         let running = tokio::time::timeout(LOOK_TIMEOUT, look).await.ok().flatten();
         // One is this look itself.
         self.running = running.unwrap_or(0).saturating_sub(1 + self.feeding);
+        if self.running >= BUSY_THREADS {
+            self.busy_until = Some(Instant::now() + BUSY_MEMORY);
+        }
     }
 }
 
@@ -268,6 +280,15 @@ mod tests {
         check(&[(1_000, 0, 5_000)], 500);
         let quick = [1_000, 2_000, 4_000, 8_000, 16_000, 20_000].map(|rows| (rows, 0, 1));
         check(&quick, 20_000);
+    }
+
+    #[test]
+    fn rests_follow_the_work_up_to_one_chunk() {
+        let throttle = Throttle::default();
+        assert_eq!(pause(Duration::from_millis(40), &throttle), Duration::from_millis(120));
+        assert_eq!(pause(Duration::from_secs(3), &throttle), pause(throttle.chunk_time, &throttle));
+        let throttle = Throttle { busy_share: 0.001, chunk_time: Duration::from_secs(1), ..throttle };
+        assert_eq!(pause(Duration::from_secs(1), &throttle), LONGEST_WAIT);
     }
 
     #[test]

@@ -63,13 +63,45 @@ pub(super) fn push_literal(sql: &mut Vec<u8>, column: &TableColumn, value: Optio
             write_literal(sql, Kind::Binary, value);
             sql.extend_from_slice(b" USING utf8mb4)");
         }
-        Form::Bytes => write_literal(sql, Kind::Binary, value),
+        Form::Bytes => push_bytes(sql, bytes),
     }
 }
 
+/// A binary string: text as it is, and what is no text, or mostly bytes to escape, as hex.
+///
+/// Text halves what travels and what the server reads. It needs a session in which a backslash escapes; the introducer
+/// keeps the server from converting it. Only UTF-8 goes so, because a statement is UTF-8 itself.
+fn push_bytes(sql: &mut Vec<u8>, bytes: &[u8]) {
+    let is_escaped = |byte: &u8| matches!(byte, b'\'' | b'\\' | b'\0');
+    let escaped = bytes.iter().filter(|byte| is_escaped(byte)).count();
+    if escaped > bytes.len() / 2 || str::from_utf8(bytes).is_err() {
+        return write_literal(sql, Kind::Binary, Some(bytes));
+    }
+    sql.reserve(bytes.len() + escaped + 10);
+    sql.extend_from_slice(b"_binary'");
+    if escaped == 0 {
+        sql.extend_from_slice(bytes);
+    } else {
+        for byte in bytes {
+            match byte {
+                b'\0' => sql.extend_from_slice(b"\\0"),
+                b'\'' | b'\\' => sql.extend_from_slice(&[b'\\', *byte]),
+                _ => sql.push(*byte),
+            }
+        }
+    }
+    sql.push(b'\'');
+}
+
+/// What [`push_literal`] writes, but bytes always as hex: an introducer may stand before it.
 fn literal(column: &TableColumn, value: Option<&[u8]>) -> String {
     let mut literal = Vec::new();
-    push_literal(&mut literal, column, value);
+    match form(column) {
+        Form::Bytes => write_literal(&mut literal, Kind::Binary, value),
+        Form::Exact | Form::Float | Form::Double | Form::Ordinal | Form::Text | Form::Json => {
+            push_literal(&mut literal, column, value);
+        }
+    }
     String::from_utf8_lossy(&literal).into_owned()
 }
 
@@ -152,6 +184,26 @@ mod tests {
         check("time", "`c`", b"-838:59:59.000001", "'-838:59:59.000001'");
         check("json", "`c`", b"[]", "CONVERT(x'5b5d' USING utf8mb4)");
         check("blob", "`c`", b"\0'\\", "x'00275c'");
+    }
+
+    fn check_bytes(value: &[u8], written: &str) {
+        let mut sql = Vec::new();
+        push_literal(&mut sql, &column("varchar", None), Some(value));
+        assert_eq!(String::from_utf8(sql).unwrap(), written);
+    }
+
+    #[test]
+    fn text_goes_as_text_and_anything_else_as_hex() {
+        check_bytes(b"", "_binary''");
+        check_bytes("né 😀".as_bytes(), "_binary'né 😀'");
+        check_bytes(b"it's \\ a\0\n", "_binary'it\\'s \\\\ a\\0\n'");
+        check_bytes(b"''a", "x'272761'");
+        check_bytes(b"\xe9", "x'e9'");
+        // Half a character of UTF-8, and a surrogate.
+        check_bytes(b"a\xc3", "x'61c3'");
+        check_bytes(b"\xed\xa0\x80", "x'eda080'");
+        // The second byte of these is a backslash, which would take the quote behind it along.
+        check_bytes(b"\x83\\", "x'835c'");
     }
 
     #[test]

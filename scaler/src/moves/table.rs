@@ -14,9 +14,12 @@ pub(super) type Key = Vec<String>;
 /// One statement that inserts rows.
 pub(super) struct Insert {
     pub sql: String,
-    /// Session variables and what it wants them to be: values too large for a statement's text.
-    pub values: Vec<(String, Vec<u8>)>,
+    /// What it wants session variables to be: values too large for a statement's text.
+    pub values: Vec<Variable>,
 }
+
+/// The name of a session variable and its value.
+pub(super) type Variable = (String, Vec<u8>);
 
 /// As part of names: without what would have to be quoted.
 pub(super) fn label(id: &MoveId) -> String {
@@ -240,14 +243,11 @@ impl MovedTable {
         const LARGE_VALUE_BYTES: usize = 256 << 10;
         let names = join(self.columns.iter().map(|column| quote(&column.name)));
         let head = format!("INSERT INTO {target} ({names}) VALUES ");
-        let mut inserts: Vec<Insert> = Vec::new();
+        let mut inserts: Vec<(Vec<u8>, Vec<Variable>)> = Vec::new();
+        let (mut row, mut values) = (Vec::new(), Vec::new());
         for cells in read {
-            let mut values = Vec::new();
-            let mut row = b"(".to_vec();
             for (column, cell) in self.columns.iter().zip(&cells[self.key_width()..]) {
-                if row.len() > 1 {
-                    row.push(b',');
-                }
+                row.push(if row.is_empty() { b'(' } else { b',' });
                 match cell {
                     Some(bytes) if bytes.len() > LARGE_VALUE_BYTES || row.len() + 2 * bytes.len() > STATEMENT_BYTES => {
                         let variable = format!("@_autoscaler_value_{}", values.len());
@@ -258,19 +258,23 @@ impl MovedTable {
                 }
             }
             row.push(b')');
-            // Digits, hex, and text of dates and addresses: everything else went as hex.
-            let row = String::from_utf8_lossy(&row);
             match inserts.last_mut() {
-                Some(Insert { sql, values: bound })
+                Some((sql, bound))
                     if values.is_empty() && bound.is_empty() && sql.len() + row.len() < STATEMENT_BYTES =>
                 {
-                    sql.push(',');
-                    sql.push_str(&row);
+                    sql.push(b',');
+                    sql.append(&mut row);
                 }
-                _ => inserts.push(Insert { sql: format!("{head}{row}"), values }),
+                _ => {
+                    let mut sql = head.clone().into_bytes();
+                    sql.append(&mut row);
+                    inserts.push((sql, std::mem::take(&mut values)));
+                }
             }
         }
-        inserts
+        // All of it is UTF-8: values that are not went as hex.
+        let insert = |(sql, values): (Vec<u8>, _)| Insert { sql: String::from_utf8_lossy(&sql).into_owned(), values };
+        inserts.into_iter().map(insert).collect()
     }
 }
 
