@@ -9,7 +9,7 @@ use sqlparser::ast::{
 use sqlparser::tokenizer::Token;
 
 use super::scopes::column_of;
-use super::shape::{function_name, is_aggregate_name, is_subquery, is_volatile_call, refuse_volatile};
+use super::shape::{function_name, is_aggregate_name, is_distinct, is_subquery, is_volatile_call, refuse_volatile};
 use super::statement::ColumnRef;
 use super::{SelectClauses, Sql, bytes_of, select_clauses};
 
@@ -62,7 +62,7 @@ pub fn pieces(sql: &Sql) -> Option<Pieces> {
         aggregates: Vec::new(),
         unnamed: Vec::new(),
         aliases: Vec::new(),
-        is_grouped: select.distinct.is_some(),
+        is_grouped: is_distinct(select),
         has_having: select.having.is_some(),
         has_windows: !select.named_window.is_empty(),
         clauses,

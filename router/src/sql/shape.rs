@@ -310,14 +310,19 @@ pub(super) fn shape(sql: &Sql, query: &Query, list: Option<&SelectList>) -> Resu
         order_text: whole(&clauses.order_by),
         limit,
         offset,
-        distinct: select.distinct.is_some(),
+        distinct: is_distinct(select),
     })
+}
+
+/// Whether equal rows come once; `ALL` says that they do not.
+pub(super) fn is_distinct(select: &Select) -> bool {
+    matches!(select.distinct, Some(Distinct::Distinct | Distinct::On(_)))
 }
 
 fn refuse_unmergeable(select: &Select, query: &Query) -> Result<(), Unsupported> {
     let refuse = |construct: &str| Err(Unsupported::new(construct));
     // MySQL and MariaDB know plain DISTINCT only.
-    if select.distinct.as_ref().is_some_and(|distinct| !matches!(distinct, Distinct::Distinct)) {
+    if matches!(select.distinct, Some(Distinct::On(_))) {
         return refuse("this form of DISTINCT");
     }
     if select.having.is_some() {

@@ -78,6 +78,17 @@ SELECT DISTINCT 1 FROM vacant
 SELECT DISTINCT COUNT(*) FROM users GROUP BY country
 SELECT DISTINCT country FROM users WHERE age > 5 LIMIT 0
 SELECT ALL country FROM users WHERE user_id < 5
+SELECT ALL country FROM users
+SELECT ALL status FROM orders ORDER BY status LIMIT 7
+SELECT ALL country FROM users HAVING country > 'D'
+SELECT ALL country, COUNT(*) OVER (PARTITION BY country) FROM users
+SELECT ALL status, COUNT(ALL customer_id) FROM orders GROUP BY status
+SELECT ALL u.country FROM users u JOIN orders o ON o.customer_id = u.user_id
+SELECT ALL tag FROM (SELECT ALL tag FROM tags) t
+SELECT ALL country FROM users WHERE country IN (SELECT ALL country FROM users WHERE age > 30)
+SELECT ALL status FROM orders UNION ALL SELECT ALL country FROM users
+SELECT DISTINCTROW country FROM users HAVING country > 'D'
+SELECT DISTINCTROW status, ROW_NUMBER() OVER (ORDER BY status) FROM orders
 SELECT DISTINCT u.country, o.status FROM users u JOIN orders o ON o.customer_id = u.user_id
 SELECT DISTINCT o.status FROM users u JOIN orders o ON o.customer_id = u.user_id ORDER BY o.status
 SELECT DISTINCT p.category FROM orders o JOIN products p ON p.product_id = o.product_id
