@@ -10,6 +10,7 @@ mod cutover;
 mod definitions;
 mod ending;
 pub mod faults;
+mod fill;
 mod journal;
 mod mover;
 mod pace;

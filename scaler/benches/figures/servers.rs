@@ -10,7 +10,7 @@ use backends::{
 use router::endpoint::Endpoint;
 use scaler::scale_out::endpoint_of;
 
-use crate::Outcome;
+use crate::{Outcome, say};
 
 /// Settings of servers that take and give many rows: with a binlog, as production has it, and commits that do not wait
 /// for this machine's disk, which several figures would share.
@@ -58,8 +58,11 @@ impl Servers {
     pub async fn stop(&self) {
         let running = self.running.lock().map(|mut running| std::mem::take(&mut *running)).unwrap_or_default();
         for (provisioner, id) in running {
-            let Ok(operation) = OperationId::new(format!("destroy-{}", id.as_str())) else { continue };
-            provisioner.destroy(&operation, &id, DataFate::Remove).await.ok();
+            let operation = format!("destroy-{:08x}", rand::random::<u32>());
+            let operation = OperationId::new(operation).expect("it is a name");
+            if let Err(error) = provisioner.destroy(&operation, &id, DataFate::Remove).await {
+                say(&format!("{} runs on: {error}", id.as_str()));
+            }
         }
     }
 }

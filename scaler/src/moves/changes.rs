@@ -16,7 +16,7 @@ use super::MoveError;
 use super::connection::{Cells, Connection, into_text, is_duplicate, is_locked, is_transient};
 use super::copy::groups_by_bytes;
 use super::faults::Point;
-use super::table::{Key, MovedTable};
+use super::table::{Insert, Key, MovedTable};
 use super::triggers::prepared_branches;
 
 const BATCH: usize = 500;
@@ -297,7 +297,7 @@ pub(super) async fn write_rows(
 }
 
 /// Within the caller's transaction.
-pub(super) async fn insert_rows(target: &mut Connection, table: &MovedTable, rows: &[Cells]) -> Result<(), MoveError> {
+async fn insert_rows(target: &mut Connection, table: &MovedTable, rows: &[Cells]) -> Result<(), MoveError> {
     insert_rows_into(target, table, &quote(&table.name), rows).await
 }
 
@@ -308,7 +308,12 @@ pub(super) async fn insert_rows_into(
     name: &str,
     rows: &[Cells],
 ) -> Result<(), MoveError> {
-    for insert in table.insert_statements(name, rows) {
+    run_inserts(target, &table.insert_statements(name, rows)).await
+}
+
+/// Runs what [`MovedTable::insert_statements`] made, within the caller's transaction.
+pub(super) async fn run_inserts(target: &mut Connection, inserts: &[Insert]) -> Result<(), MoveError> {
+    for insert in inserts {
         for (variable, value) in &insert.values {
             target.set_variable(variable, value).await?;
         }

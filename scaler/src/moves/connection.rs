@@ -130,6 +130,28 @@ impl Connection {
         Ok(connection)
     }
 
+    /// A second connection to the target, for rows that are inserted beside those of [`Connection::open_for`]. The permit
+    /// is all it has: an ending waits for the rows under way, not for the session.
+    pub async fn open_beside(cluster: &Cluster, slot_move: &SlotMove) -> Result<Connection, MoveError> {
+        let mut connection = Connection::open(cluster, &slot_move.target).await?;
+        let permit = Permit { id: slot_move.id.clone(), side: Side::Target, purpose: Purpose::Advance };
+        connection.permit = Some(permit);
+        Ok(connection)
+    }
+
+    /// As [`Connection::begin`]; the server ends the session if it hears nothing for so long: nobody else does, and an
+    /// ending waits for at most 50 seconds.
+    pub async fn begin_beside(&mut self) -> Result<(), MoveError> {
+        self.run("SET SESSION wait_timeout=20").await?;
+        self.begin().await
+    }
+
+    /// Ends what [`Connection::begin_beside`] began, with `COMMIT` or `ROLLBACK`.
+    pub async fn end_beside(&mut self, end: &str) -> Result<(), MoveError> {
+        self.run(end).await?;
+        self.holds_no_locks().await
+    }
+
     async fn take_over(&mut self, id: &MoveId, side: Side, purpose: Purpose) -> Result<(), MoveError> {
         let name = format!("_autoscaler.{id}.{side:?}");
         let patience = match purpose {

@@ -9,9 +9,10 @@ use router::topology::MoveId;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::changes::{conflict, insert_rows, write_rows};
+use super::changes::{conflict, write_rows};
 use super::connection::{Cells, Connection, into_text, is_duplicate, is_transient, string_literal};
 use super::faults::Point;
+use super::fill::Writers;
 use super::pace::ChunkSize;
 use super::table::{Key, MovedTable};
 use super::{MoveError, pace::Pace};
@@ -52,7 +53,7 @@ impl<'a> Copy<'a> {
     pub async fn next_chunk(
         &mut self,
         source: &mut Connection,
-        target: &mut Connection,
+        mut target: Writers<'_>,
         size: &mut ChunkSize,
         faults: &Faults<Point>,
     ) -> Result<Option<Copied>, MoveError> {
@@ -68,11 +69,9 @@ impl<'a> Copy<'a> {
         };
         let (sender, arriving) = mpsc::unbounded_channel();
         let mut rows = Vec::new();
-        let (read, inserted) =
-            tokio::join!(source.fetch_into(&sql, sender), insert_arriving(target, table, arriving, &mut rows));
+        let (read, inserted) = tokio::join!(source.fetch_into(&sql, sender), target.insert(table, arriving, &mut rows));
         if let Err(error) = read {
-            // As in changes: a connection that cannot roll back is gone, and with it the transaction.
-            let _ = target.run("ROLLBACK").await;
+            target.roll_back().await?;
             return Err(error);
         }
         let (last_key, done) = match bound {
@@ -83,11 +82,11 @@ impl<'a> Copy<'a> {
             Bound::Key { last, is_end } => (Some(last), is_end),
         };
         let position = self.position(last_key.as_deref(), done);
-        let mut written = commit(target, inserted, &position, faults).await;
+        let mut written = target.commit(inserted, &position, faults).await;
         if written.as_ref().is_err_and(is_duplicate) {
             // The replay of changes was here before: what it wrote is replaced by what was read after it.
             let keys: BTreeSet<Key> = rows.iter().map(|row| table.key_literals(row)).collect();
-            written = write_rows(target, table, &keys, &rows, Some(&position)).await;
+            written = write_rows(target.main, table, &keys, &rows, Some(&position)).await;
         }
         match written {
             Ok(()) => self.failures = 0,
@@ -99,7 +98,7 @@ impl<'a> Copy<'a> {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 return Ok(Some(Copied::default()));
             }
-            Err(error) => return Err(conflict(error, table, target)),
+            Err(error) => return Err(conflict(error, table, target.main)),
         }
         self.last_key = last_key;
         self.done = done;
@@ -242,55 +241,6 @@ fn rows_up_to(table: &MovedTable, last_key: Option<&[String]>, last: &[String]) 
         table.moving_test(),
         table.order()
     )
-}
-
-/// Begins a transaction on the target and inserts the rows of a chunk while more of them come: both servers then work
-/// at the same time. All of them are in `rows` in the end, whether or not they could be inserted.
-async fn insert_arriving(
-    target: &mut Connection,
-    table: &MovedTable,
-    mut arriving: mpsc::UnboundedReceiver<Cells>,
-    rows: &mut Vec<Cells>,
-) -> Result<(), MoveError> {
-    /// A statement costs as much as a few rows, and what is in the first one is not read and written at once.
-    const PART_BYTES: usize = 128 << 10;
-    let mut inserted = target.begin().await;
-    loop {
-        let (first, mut bytes) = (rows.len(), 0);
-        while bytes < PART_BYTES
-            && let Some(row) = arriving.recv().await
-        {
-            bytes += row.iter().flatten().map(Vec::len).sum::<usize>();
-            rows.push(row);
-        }
-        if rows.len() == first {
-            return inserted;
-        }
-        if inserted.is_ok() {
-            inserted = insert_rows(target, table, &rows[first..]).await;
-        }
-    }
-}
-
-/// Notes the position and ends the transaction in which the rows were inserted, or could not be.
-async fn commit(
-    target: &mut Connection,
-    inserted: Result<(), MoveError>,
-    position: &str,
-    faults: &Faults<Point>,
-) -> Result<(), MoveError> {
-    let committed = async {
-        inserted?;
-        target.run(position).await?;
-        faults.reach(Point::ChunkWritten).await;
-        target.run("COMMIT").await
-    };
-    let committed = committed.await;
-    if committed.is_err() {
-        // The first error is the one to report.
-        let _ = target.run("ROLLBACK").await;
-    }
-    committed.map(drop)
 }
 
 /// Deletes all rows of the move from one side, by key and in small transactions. Returns how many there were.

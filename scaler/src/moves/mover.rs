@@ -12,6 +12,7 @@ use super::connection::{Cells, Connection, Purpose, is_away};
 use super::copy::{Copy, delete_moving_rows};
 use super::cutover::{Attempt, Cutover, FenceWait};
 use super::faults::Point;
+use super::fill::Writers;
 use super::journal::{self, Side};
 use super::pace::{ChunkSize, Pace};
 use super::progress::Reporter;
@@ -29,6 +30,8 @@ pub(super) struct Mover<'a> {
     identities: Vec<Cells>,
     source: Connection,
     target: Connection,
+    /// Beside `target`, while rows are copied.
+    second: Option<Connection>,
     changes: Changes,
     /// When changes were last replayed.
     caught_up: Instant,
@@ -69,6 +72,7 @@ impl<'a> Mover<'a> {
             identities: Vec::new(),
             source,
             target,
+            second: None,
             reporter,
         })
     }
@@ -98,9 +102,11 @@ impl<'a> Mover<'a> {
         triggers::wait_for_prepared_branches(&mut self.source).await?;
         self.settings.faults.reach(Point::Captured).await;
         self.enter(MoveState::Copying).await?;
+        self.second = Some(Connection::open_beside(self.cluster, &self.slot_move).await?);
         for place in 0..self.tables.len() {
             self.copy_table(place, &check_stop).await?;
         }
+        self.second = None;
         // From here on everything that is replayed is compared, too.
         self.changes.touched = Some(Default::default());
         self.enter(MoveState::Verifying).await?;
@@ -149,7 +155,9 @@ impl<'a> Mover<'a> {
         let mut copy = Copy::new(&table, &id);
         loop {
             let started = Instant::now();
-            let (source, target) = (&mut self.source, &mut self.target);
+            // One statement at a time is enough beside an application.
+            let second = self.second.as_mut().filter(|_| !self.pace.is_busy());
+            let (source, target) = (&mut self.source, Writers::new(&mut self.target, second));
             let Some(copied) = copy.next_chunk(source, target, &mut size, &self.settings.faults).await? else {
                 return Ok(());
             };

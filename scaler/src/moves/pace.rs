@@ -164,13 +164,17 @@ impl Pace {
                 return;
             }
         }
-        let now = Instant::now();
-        let is_busy = self.probes.iter().any(|probe| probe.busy_until.is_some_and(|until| now < until));
-        if is_busy && self.throttle.busy_share < 1.0 {
+        if self.is_busy() && self.throttle.busy_share < 1.0 {
             let pause = pause(worked, &self.throttle);
             tokio::time::sleep(pause).await;
             *self.rested.entry(Rest::Busy).or_default() += pause;
         }
+    }
+
+    /// Whether the application is at work on one of the servers, as of the last looks.
+    pub fn is_busy(&self) -> bool {
+        let now = Instant::now();
+        self.probes.iter().any(|probe| probe.busy_until.is_some_and(|until| now < until))
     }
 
     /// Why the move must not go on now.

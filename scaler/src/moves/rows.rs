@@ -105,6 +105,10 @@ fn literal(column: &TableColumn, value: Option<&[u8]>) -> String {
     String::from_utf8_lossy(&literal).into_owned()
 }
 
+pub(super) fn is_integer(column: &TableColumn) -> bool {
+    matches!(column.data_type.as_str(), "tinyint" | "smallint" | "mediumint" | "int" | "bigint")
+}
+
 /// Whether values are read and compared by number.
 pub(super) fn is_ordinal(column: &TableColumn) -> bool {
     form(column) == Form::Ordinal

@@ -104,10 +104,15 @@ impl MovedTable {
 
     /// SQL that is true for a row of this move; needs [`SLOTS_VARIABLE`].
     pub fn moving_test(&self) -> String {
+        self.moving_test_of("")
+    }
+
+    /// The same where column names need a qualifier, which ends with a dot.
+    fn moving_test_of(&self, qualifier: &str) -> String {
         match &self.content {
             Content::Whole => "1".to_owned(),
             Content::Slots { key, key_type } => {
-                let slot = key_type.slot_sql(&quote(key));
+                let slot = key_type.slot_sql(&format!("{qualifier}{}", quote(key)));
                 format!("(ORD(SUBSTR({SLOTS_VARIABLE},({slot}>>3)+1,1))>>({slot}&7)&1)")
             }
         }
@@ -227,10 +232,42 @@ impl MovedTable {
 
     /// Statements that delete the rows with these keys, as far as they belong to the move.
     ///
-    /// One statement per key: any other form may scan, and then waits for rows that others have locked.
-    pub fn delete_by_keys<'a>(&self, keys: impl Iterator<Item = &'a Vec<String>>) -> String {
-        let (table, test) = (quote(&self.name), self.moving_test());
-        keys.map(|key| format!("DELETE FROM {table} WHERE {} AND {test};", self.key_equals(key))).collect()
+    /// They look up one key after the other: what may scan waits for rows that others have locked. Keys of integers come
+    /// as a table to join with, which takes a sixth of the time of one statement per key.
+    pub fn delete_by_keys<'a>(&self, keys: impl Iterator<Item = &'a Key> + Clone) -> String {
+        let table = quote(&self.name);
+        let Some(list) = self.integers(keys.clone()) else {
+            let test = self.moving_test();
+            return keys.map(|key| format!("DELETE FROM {table} WHERE {} AND {test};", self.key_equals(key))).collect();
+        };
+        let (mut columns, mut equal) = (Vec::new(), Vec::new());
+        for (i, (column, name)) in self.primary_key.iter().zip(self.key_names()).enumerate() {
+            let unsigned = if column.column_type.contains("unsigned") { " UNSIGNED" } else { "" };
+            columns.push(format!("k{i} BIGINT{unsigned} PATH '$[{i}]'"));
+            equal.push(format!("t.{name}=j.k{i}"));
+        }
+        format!(
+            "DELETE t FROM JSON_TABLE('{list}','$[*]' COLUMNS({})) j STRAIGHT_JOIN {table} t FORCE INDEX(PRIMARY) ON {} \
+             WHERE {};",
+            columns.join(","),
+            equal.join(" AND "),
+            self.moving_test_of("t.")
+        )
+    }
+
+    /// Keys as a JSON array of arrays; `None` if they are not made of integers.
+    fn integers<'a>(&self, keys: impl Iterator<Item = &'a Key>) -> Option<String> {
+        // JSON has no zeros in front, which ZEROFILL makes.
+        let integer = |value: &String| value.parse::<i128>().ok().map(|value| value.to_string());
+        let row = |key: &Key| {
+            let values: Option<Vec<String>> = key.iter().map(integer).collect();
+            values.map(|values| format!("[{}]", values.join(",")))
+        };
+        if !self.primary_key.iter().all(rows::is_integer) {
+            return None;
+        }
+        let rows: Option<Vec<String>> = keys.map(row).collect();
+        rows.map(|rows| format!("[{}]", rows.join(",")))
     }
 
     /// INSERT statements for rows read by [`MovedTable::row_select`], each of about a megabyte at most.

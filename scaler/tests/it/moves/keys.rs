@@ -15,7 +15,7 @@ use super::bench::{Bench, id, quick, silent};
 use crate::servers::{Flavor, Server, rows, run};
 
 /// Type, and the key that belongs to number `#`.
-const KEYS: [(&str, &str); 23] = [
+const KEYS: [(&str, &str); 24] = [
     ("ENUM('zeta','alpha','','omega','beta')", "#%6"),
     ("SET('d','c','b','a')", "#%16"),
     ("BIT(64)", "IF(#%2,18446744073709551615-#,#)"),
@@ -54,6 +54,7 @@ const KEYS: [(&str, &str); 23] = [
     ("TIMESTAMP(3)", "IF(#%10=0,'0000-00-00 00:00:00',DATE_ADD('2024-10-27 00:30:00.500',INTERVAL # MINUTE))"),
     ("INT", "IF(#%2,-#,#)"),
     ("MEDIUMINT UNSIGNED", "#*100"),
+    ("INT(9) UNSIGNED ZEROFILL", "#"),
 ];
 
 const NUMBERS: i64 = 80;

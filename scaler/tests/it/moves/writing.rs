@@ -6,16 +6,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rand::Rng;
+use router::faults::Faults;
 use router::session::errno;
 use router::topology::ShardId;
 use scaler::cluster::Cluster;
-use scaler::moves::execute;
+use scaler::moves::faults::Point;
+use scaler::moves::{MoveSettings, execute};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tokio::time::Instant;
 
 use super::bench::{Bench, ORDERS, half, id, layout, quick, silent, slot_of};
-use crate::servers::{Server, number, rows, run};
+use crate::servers::{DATABASE, Flavor, Server, number, rows, run};
 
 /// A client that writes orders of its own and knows what must be there.
 struct Writer {
@@ -290,6 +292,57 @@ async fn two_shards_give_to_a_third_one_while_they_are_written() {
     let (reports, account, _) = beside_writers(&bench, account, moved).await;
     assert_eq!(reports.unwrap().len(), 2);
     assert_eq!(bench.cluster.topology().owned(&id(2)).len(), 8_192);
+    bench.assert_orders(&account).await;
+    bench.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moved_rows_are_deleted_beside_locked_ones_on_mariadb() {
+    moved_rows_are_deleted_beside_locked_ones(Flavor::MariaDb).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moved_rows_are_deleted_beside_locked_ones_on_mysql() {
+    moved_rows_are_deleted_beside_locked_ones(Flavor::MySql).await;
+}
+
+/// A client has locked many rows that stay, from the switch until the others are deleted.
+async fn moved_rows_are_deleted_beside_locked_ones(flavor: Flavor) {
+    let Some(servers) = Server::start_all(flavor, 2).await else { return };
+    let bench = Bench::of(servers, 1).await;
+    bench.on_owners(ORDERS).await;
+    let account = bench.fill_orders(3_000).await;
+    let transfers = [half(&bench.cluster, 0, 1)];
+    let staying = account.keys().filter(|order| !transfers[0].slots.contains(slot_of(**order)));
+    // MariaDB makes a table of more than a thousand, and locks what it finds before it has looked there.
+    let staying: Vec<String> = staying.take(900).map(i64::to_string).collect();
+    let locking = format!(
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN; \
+         SELECT id FROM orders FORCE INDEX(PRIMARY) WHERE id IN ({}) FOR UPDATE",
+        staying.join(",")
+    );
+    let (source, client) = (bench.servers[0].endpoint(DATABASE), Arc::new(tokio::sync::Mutex::new(None)));
+    let faults = Faults::hook(move |point| {
+        let (source, locking, client) = (source.clone(), locking.clone(), client.clone());
+        Box::pin(async move {
+            match point {
+                Point::Switched => {
+                    let mut connection = router::session::connect(&source).await.unwrap();
+                    run(&mut connection, &locking).await;
+                    *client.lock().await = Some(connection);
+                }
+                // Dropping the triggers waits for it, as DDL does.
+                Point::RowsDeleted => *client.lock().await = None,
+                _ => {}
+            }
+        })
+    });
+    let settings = MoveSettings { faults, ..quick() };
+    let (layout, sink) = (layout(), silent());
+    let moving = execute(&bench.cluster, &layout, &transfers, &settings, &sink);
+    // A lock is waited for 50 seconds.
+    let reports = tokio::time::timeout(Duration::from_secs(40), moving).await.expect("nothing waits").unwrap();
+    assert!(reports[0].rows_moved > 1_000, "{reports:?}");
     bench.assert_orders(&account).await;
     bench.assert_clean().await;
 }
