@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
-use sqlx::mysql::MySqlRow;
-use sqlx::{AssertSqlSafe, Column as _, Row as _, Statement as _};
+use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{AssertSqlSafe, Column as _, Either, Row as _, Statement as _};
 use tokio::sync::Mutex;
 
 pub use self::write::REAL_CLOCK;
@@ -26,8 +26,9 @@ use crate::metrics::Metrics;
 use crate::plan::{self, Combine, Grouping, Merge, MergeKey, Position, ReadNode};
 use crate::session;
 use crate::shards::Lease;
+use crate::topology::ShardId;
+use crate::topology::store::{self, Sighting};
 use crate::topology::watch::{View, Watch};
-use crate::topology::{ShardId, store};
 use crate::transaction::{Coordinator, Transaction};
 
 /// Takes an answer, row by row. One front door of the router implements it, others can.
@@ -73,18 +74,47 @@ enum Found {
 
 type Rows<'a> = BoxStream<'a, Result<MySqlRow, sqlx::Error>>;
 
+/// The rows of a statement; what is seen of the shard right behind them comes in the same answer.
+fn rows_and_sighting<'a>(
+    connection: &'a mut MySqlConnection,
+    sql: &str,
+    sighting: &'a mut Option<Sighting>,
+) -> Rows<'a> {
+    // The statement may end in a comment.
+    let text = format!("{sql}\n; {}", store::LOOK);
+    let mut is_behind = false;
+    let results = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(connection);
+    let rows = results.filter_map(move |result| {
+        let row = match result {
+            Ok(Either::Left(_)) => {
+                is_behind = true;
+                None
+            }
+            Ok(Either::Right(row)) if is_behind => {
+                *sighting = store::sighting_of(&row).ok();
+                None
+            }
+            Ok(Either::Right(row)) => Some(Ok(row)),
+            Err(error) => Some(Err(error)),
+        };
+        std::future::ready(row)
+    });
+    rows.boxed()
+}
+
 impl Execution<'_> {
     pub async fn read(&self, node: &ReadNode, sink: &mut impl RowSink) -> Result<(), QueryError> {
         let mut leases = Vec::new();
         for part in &node.parts {
             leases.push(self.lease(&part.shard).await?);
         }
+        let mut sightings = vec![None; leases.len()];
         let in_snapshots = self.is_atomic && self.transaction.is_none() && node.parts.len() > 1;
         let started = Instant::now();
         let read = async {
             let found = match in_snapshots {
                 true => self.read_in_snapshots(node, &mut leases, sink).await?,
-                false => self.read_parts(node, &mut leases, sink).await?,
+                false => self.read_parts(node, &mut leases, &mut sightings, sink).await?,
             };
             match found {
                 Found::Rows => Ok(()),
@@ -109,23 +139,31 @@ impl Execution<'_> {
             }
             Err(_) => return outcome,
         }
-        for (lease, part) in leases.iter_mut().zip(&node.parts) {
+        for ((lease, part), sighting) in leases.iter_mut().zip(&node.parts).zip(sightings) {
             // Also after an error: it may come from rows that were moving away.
-            self.recheck(&part.shard, lease, node.recheck).await?;
+            match sighting {
+                Some(sighting) => self.check_epoch(&part.shard, sighting)?,
+                None => self.recheck(&part.shard, lease, node.recheck).await?,
+            }
         }
         leases.iter_mut().for_each(Lease::done);
         outcome
     }
 
-    /// Each shard's part as it is.
+    /// Each shard's part as it is. `sightings` get what was seen of the shards behind their rows, if that matters and all
+    /// rows were read.
     async fn read_parts(
         &self,
         node: &ReadNode,
         leases: &mut [Lease],
+        sightings: &mut [Option<Sighting>],
         sink: &mut impl RowSink,
     ) -> Result<Found, QueryError> {
-        let inputs = leases.iter_mut().zip(&node.parts);
-        let inputs = inputs.map(|(lease, part)| sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch(lease.begin()));
+        let inputs = leases.iter_mut().zip(&node.parts).zip(sightings);
+        let inputs = inputs.map(|((lease, part), sighting)| match node.recheck {
+            true => rows_and_sighting(lease.begin(), &part.sql, sighting),
+            false => sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch(lease.begin()),
+        });
         self.merge(node, inputs.collect(), sink).await
     }
 
@@ -218,11 +256,18 @@ impl Execution<'_> {
         let sighting = store::look(lease.begin())
             .await
             .map_err(|error| QueryError::ConnectionBroke { shard: shard.clone(), cause: error.to_string() })?;
-        if sighting.is_some_and(|sighting| sighting.epoch > self.view.topology.epoch()) {
+        let checked = sighting.map_or(Ok(()), |sighting| self.check_epoch(shard, sighting));
+        if checked.is_err() {
             lease.done();
-            return Err(QueryError::Moved(shard.clone()));
         }
-        Ok(())
+        checked
+    }
+
+    fn check_epoch(&self, shard: &ShardId, sighting: Sighting) -> Result<(), QueryError> {
+        match sighting.epoch > self.view.topology.epoch() {
+            true => Err(QueryError::Moved(shard.clone())),
+            false => Ok(()),
+        }
     }
 
     fn metrics(&self) -> &Metrics {

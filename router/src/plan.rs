@@ -397,8 +397,11 @@ impl Planner<'_> {
                 let reason = "unsharded tables lie on the home shard".to_owned();
                 self.read_from(Route::Home, &self.topology.home().id, text, reason)
             }
-            Place::Shard { shard, reason, slots, .. } => {
-                let plan = self.read_from(Route::Single, &shard, text, reason);
+            Place::Shard { shard, reason, slots, may_touch_others } => {
+                let mut plan = self.read_from(Route::Single, &shard, text, reason);
+                if let Node::Read(node) = &mut plan.node {
+                    node.recheck &= may_touch_others || self.any_moving(&slots);
+                }
                 Plan { slots: slots.into_iter().collect(), ..plan }
             }
             Place::Several(several) => return Err(several),

@@ -342,12 +342,7 @@ impl Execution<'_> {
         let killer = lease.killer();
         let started = Instant::now();
         let outcome = {
-            let write = async {
-                match part.fenced {
-                    true => self.write_fenced(&part.part, &mut lease, sink).await,
-                    false => self.write_plain(&part.part, lease.begin(), sink).await,
-                }
-            };
+            let write = self.write_alone(part, lease.begin(), sink);
             tokio::pin!(write);
             tokio::select! {
                 outcome = &mut write => outcome,
@@ -374,15 +369,19 @@ impl Execution<'_> {
         outcome
     }
 
-    async fn write_plain(
+    async fn write_alone(
         &self,
-        part: &Part,
+        WritePart { part, fenced, .. }: &WritePart,
         connection: &mut MySqlConnection,
         sink: &mut impl RowSink,
     ) -> Result<Written, QueryError> {
         let is_json = |table: &str, column: &str| self.view.schema.is_json(table, column);
         let mut first = true;
-        run_write(connection, part, &[], &[], |row| {
+        let (opening, closing) = match fenced {
+            true => (self.opening_behind_fences(&part.shard), vec!["COMMIT".to_owned()]),
+            false => (Vec::new(), Vec::new()),
+        };
+        run_write(connection, part, &opening, &closing, |row| {
             if std::mem::take(&mut first) {
                 sink.columns(&columns_of(&row, is_json))?;
             }
@@ -391,21 +390,20 @@ impl Execution<'_> {
         .await
     }
 
-    /// While rows are moving away from the shard: under a shared lock on the fence, which the cutover waits for.
-    async fn write_fenced(
-        &self,
-        part: &Part,
-        lease: &mut Lease,
-        sink: &mut impl RowSink,
-    ) -> Result<Written, QueryError> {
-        lease.run("BEGIN").await?;
-        self.take_fences(lease, &part.shard).await?;
-        let written = self.write_plain(part, lease.begin(), sink).await?;
-        lease.run("COMMIT").await.map_err(|error| match error {
-            QueryError::ConnectionBroke { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
-            other => other,
-        })?;
-        Ok(written)
+    /// The opening of a write while rows are moving away from the shard: a shared lock on their fences, which the cutover
+    /// waits for. Behind the switch its last statement fails, and nothing that follows in the same go is run.
+    fn opening_behind_fences(&self, shard: &ShardId) -> Vec<String> {
+        let fences = self.view.topology.fences_of(shard);
+        let ids = fences.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+        let look = format!(
+            "SELECT {LARGEST_NUMBER} + (COUNT(*) <> {} OR SUM(fenced <> 0) <> 0) FROM _autoscaler.fence \
+             WHERE id IN ({ids}) LOCK IN SHARE MODE",
+            fences.len()
+        );
+        match fences.is_empty() {
+            true => vec!["BEGIN".to_owned()],
+            false => vec!["BEGIN".to_owned(), look],
+        }
     }
 
     /// Holds the cutovers of everything that is leaving the shard off until the transaction ends; fails if one is over.
@@ -473,6 +471,11 @@ async fn run_collecting(
     .await
 }
 
+/// The largest number that a server adds without an error.
+const LARGEST_NUMBER: u64 = u64::MAX;
+/// A number is larger than that.
+const ER_DATA_OUT_OF_RANGE: u16 = 1690;
+
 /// Sends `prefix`, the part's statement and `suffix` in one go, and takes the statement's result.
 async fn run_write(
     connection: &mut MySqlConnection,
@@ -506,9 +509,14 @@ async fn run_write(
                 }
                 ended += 1;
             }
-            Ok(Some(Either::Right(row))) => take(row)?,
+            Ok(Some(Either::Right(row))) if ended == prefix.len() => take(row)?,
+            Ok(Some(Either::Right(_))) => {}
             Err(error) => {
                 return Err(match QueryError::of_shard(&part.shard, error) {
+                    // See `opening_behind_fences`.
+                    QueryError::Database { errno: ER_DATA_OUT_OF_RANGE, .. } if ended < prefix.len() => {
+                        QueryError::Moved(part.shard.clone())
+                    }
                     QueryError::ConnectionBroke { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
                     other => other,
                 });

@@ -72,11 +72,14 @@ impl Planner<'_> {
                 let reason = "the sharding key equals NULL, which no row does".to_owned();
                 Ok(self.write_to(Route::Single, self.home().clone(), sql.text.clone(), false, reason))
             }
-            Place::Shard { shard, reason, slots, is_only_owner } => {
+            Place::Shard { shard, reason, slots, may_touch_others } => {
                 if table.kind == TableKind::Unsharded && shard != *self.home() {
                     return self.reads_stay_on(&change.scopes, self.home()).map(|()| self.plan_home_write(sql));
                 }
-                let moving = is_only_owner || self.any_moving(&slots);
+                // Behind the switch of others a value may be taken where this shard does not see it.
+                let assigned: Vec<&str> = change.assignments.iter().map(|assigned| &*assigned.column.name).collect();
+                let is_unique = self.written_indexes(table, Some(&assigned)).next().is_some();
+                let moving = may_touch_others || is_unique || self.any_moving(&slots);
                 let route = if table.kind == TableKind::Unsharded { Route::Home } else { Route::Single };
                 let mut plan = self.write_to(route, shard.clone(), sql.text.clone(), moving, reason);
                 plan.slots = slots.into_iter().collect();

@@ -19,8 +19,8 @@ pub(super) enum Place {
         reason: String,
         /// The slots that the keys name.
         slots: BTreeSet<Slot>,
-        /// Rows of any slot may matter, as the shard is the only owner and no key had to be named.
-        is_only_owner: bool,
+        /// Rows of any slot may matter: the shard is the only owner, and no key had to be named.
+        may_touch_others: bool,
     },
     Several(Several),
 }
@@ -45,8 +45,18 @@ impl Planner<'_> {
     pub(super) fn place(&self, scopes: &[Scope]) -> Result<Place, Refusal> {
         if let Some(shard) = self.only_owner().filter(|shard| *shard == self.topology.home().id) {
             let reason = "one shard owns every row".to_owned();
-            return Ok(Place::Shard { shard, reason, slots: self.named_slots(scopes), is_only_owner: true });
+            // While rows move it matters whether these can be among them.
+            if !self.topology.moves().is_empty()
+                && let Ok(Place::Shard { slots, .. }) = self.place_by_keys(scopes)
+            {
+                return Ok(Place::Shard { shard, reason, slots, may_touch_others: false });
+            }
+            return Ok(Place::Shard { shard, reason, slots: self.named_slots(scopes), may_touch_others: true });
         }
+        self.place_by_keys(scopes)
+    }
+
+    fn place_by_keys(&self, scopes: &[Scope]) -> Result<Place, Refusal> {
         let mut sharded: Vec<(Use, &str, KeyType)> = Vec::new();
         let mut unsharded = false;
         for (scope_index, scope) in scopes.iter().enumerate() {
@@ -153,11 +163,11 @@ impl Planner<'_> {
             ([], _) => Place::Any,
             ([shard], [slot]) => {
                 let reason = format!("the sharding key is in slot {slot}, which {shard} owns");
-                Place::Shard { shard: shard.clone(), reason, slots, is_only_owner: false }
+                Place::Shard { shard: shard.clone(), reason, slots, may_touch_others: false }
             }
             ([shard], _) => {
                 let reason = format!("every sharding key named lies on {shard}");
-                Place::Shard { shard: shard.clone(), reason, slots, is_only_owner: false }
+                Place::Shard { shard: shard.clone(), reason, slots, may_touch_others: false }
             }
             (several, _) => Place::Several(Several {
                 shards: several.to_vec(),

@@ -70,13 +70,7 @@ impl Planner<'_> {
     ) -> Result<Option<Uniqueness>, Refusal> {
         let mut probes = Vec::new();
         let mut conditions = Vec::new();
-        for index in self.local_indexes(table) {
-            let is_written = |column: &String| {
-                assigned.is_none_or(|assigned| assigned.iter().any(|name| name.eq_ignore_ascii_case(column)))
-            };
-            if !index.columns.iter().any(is_written) {
-                continue;
-            }
+        for index in self.written_indexes(table, assigned) {
             for row in rows {
                 let Some((condition, shown)) = probe(index, row)? else { continue };
                 if self.is_drawn(table, index, &shown) {
@@ -110,6 +104,18 @@ impl Planner<'_> {
         };
         let owners = self.topology.owning_shards();
         Ok(Some(Uniqueness { probes, parts: owners.iter().map(|shard| part(&shard.id)).collect(), only_tells }))
+    }
+
+    /// Those of [`Planner::local_indexes`] that a write of these columns, or of all, can violate.
+    pub(super) fn written_indexes<'a>(
+        &'a self,
+        table: &'a Table,
+        assigned: Option<&'a [&'a str]>,
+    ) -> impl Iterator<Item = &'a UniqueIndex> {
+        let is_written = move |column: &String| {
+            assigned.is_none_or(|assigned| assigned.iter().any(|name| name.eq_ignore_ascii_case(column)))
+        };
+        self.local_indexes(table).filter(move |index| index.columns.iter().any(is_written))
     }
 
     /// The unique indexes of a sharded table that no shard can enforce by itself, unless the configuration lets them.

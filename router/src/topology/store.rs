@@ -3,7 +3,7 @@
 //! One row: epoch, document, and a counter of schema changes that tells routers to read the schema again.
 //! Only compare-and-set on the epoch ever writes the document.
 
-use sqlx::mysql::MySqlConnection;
+use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::{Epoch, MOST_FENCES, MoveId, Topology};
@@ -90,8 +90,12 @@ pub async fn look(connection: &mut MySqlConnection) -> Result<Option<Sighting>, 
         Err(error) if is_absent(&error) => return Ok(None),
         other => other?,
     };
-    row.map(|row| Ok(Sighting { epoch: Epoch::from_number(row.try_get(0)?), schema_version: row.try_get(1)? }))
-        .transpose()
+    row.map(|row| sighting_of(&row).map_err(StoreError::from)).transpose()
+}
+
+/// What a row of [`LOOK`] says.
+pub fn sighting_of(row: &MySqlRow) -> Result<Sighting, sqlx::Error> {
+    Ok(Sighting { epoch: Epoch::from_number(row.try_get(0)?), schema_version: row.try_get(1)? })
 }
 
 /// The whole topology of a shard; `None` if it carries none yet.

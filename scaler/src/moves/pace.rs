@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use router::endpoint::Endpoint;
 use router::session;
 use router::topology::ShardId;
@@ -105,6 +106,7 @@ pub(super) struct Pace {
     cluster: Cluster,
     probes: Vec<Probe>,
     replicas: Vec<(Endpoint, Option<MySqlConnection>)>,
+    stood_still: Option<Instant>,
     /// What was rested and is not reported yet.
     pub rested: BTreeMap<Rest, Duration>,
 }
@@ -114,6 +116,8 @@ struct Probe {
     shard: ShardId,
     connection: Option<MySqlConnection>,
     running: u32,
+    /// How many statements the server has run since it started.
+    statements: Option<u64>,
     looked: Option<Instant>,
     /// Sessions that send the binary log to replicas: they always run, and are no work.
     feeding: u32,
@@ -130,7 +134,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Statements of others that run on a server where the application is at work.
 const BUSY_THREADS: u32 = 2;
-/// How long a server counts as busy after it was seen so: short statements are rarely there at the moment of a look.
+/// Short statements are rarely there at the moment of a look, but so many of them in a second are an application too.
+const BUSY_STATEMENTS_PER_SECOND: f64 = 150.0;
+/// Statements are counted while the move stands still, which it seldom does on an idle server.
+const STANDSTILL: Duration = Duration::from_millis(10);
+const STANDSTILL_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a server counts as busy after it was seen so.
 const BUSY_MEMORY: Duration = Duration::from_secs(5);
 
 impl Pace {
@@ -141,6 +150,7 @@ impl Pace {
             cluster: cluster.clone(),
             probes: shards.iter().map(probe).collect(),
             replicas: throttle.replicas.iter().map(|endpoint| (endpoint.clone(), None)).collect(),
+            stood_still: None,
             rested: BTreeMap::new(),
         }
     }
@@ -164,11 +174,25 @@ impl Pace {
                 return;
             }
         }
-        if self.is_busy() && self.throttle.busy_share < 1.0 {
-            let pause = pause(worked, &self.throttle);
-            tokio::time::sleep(pause).await;
-            *self.rested.entry(Rest::Busy).or_default() += pause;
+        if self.throttle.busy_share >= 1.0 {
+            return;
         }
+        if self.is_busy() {
+            let pause = pause(worked, &self.throttle);
+            self.stand_still(pause).await;
+            *self.rested.entry(Rest::Busy).or_default() += pause;
+        } else if self.stood_still.is_none_or(|at| at.elapsed() >= STANDSTILL_INTERVAL) {
+            self.stand_still(STANDSTILL).await;
+        }
+    }
+
+    /// Does nothing for so long, and counts what others do meanwhile.
+    async fn stand_still(&mut self, pause: Duration) {
+        let (cluster, probes) = (&self.cluster, &mut self.probes);
+        join_all(probes.iter_mut().map(|probe| probe.look(cluster))).await;
+        tokio::time::sleep(pause).await;
+        join_all(probes.iter_mut().map(|probe| probe.count(cluster))).await;
+        self.stood_still = Some(Instant::now());
     }
 
     /// Whether the application is at work on one of the servers, as of the last looks.
@@ -213,7 +237,27 @@ fn pause(worked: Duration, throttle: &Throttle) -> Duration {
 
 impl Probe {
     fn new(shard: ShardId) -> Probe {
-        Probe { shard, connection: None, running: 0, looked: None, feeding: 0, counted: None, busy_until: None }
+        Probe {
+            shard,
+            connection: None,
+            running: 0,
+            statements: None,
+            looked: None,
+            feeding: 0,
+            counted: None,
+            busy_until: None,
+        }
+    }
+
+    /// Looks again, and takes what was run since the last look for the application's: the move stood still.
+    async fn count(&mut self, cluster: &Cluster) {
+        let (before, since) = (self.statements, self.looked);
+        self.look(cluster).await;
+        if let (Some(before), Some(after), Some(since)) = (before, self.statements, since)
+            && is_application(after.saturating_sub(before), since.elapsed())
+        {
+            self.busy_until = Some(Instant::now() + BUSY_MEMORY);
+        }
     }
 
     /// A server that cannot be asked has nothing to do as far as we know: the move itself will notice.
@@ -224,22 +268,34 @@ impl Probe {
                 Some(connection) => connection,
                 None => cluster.connect(&self.shard).await.ok()?,
             };
-            let row = connection.fetch_one(sqlx::raw_sql("SHOW GLOBAL STATUS LIKE 'Threads_running'")).await.ok()?;
-            let running: String = row.try_get_unchecked(1).ok()?;
+            const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_running','Questions')";
+            let rows = connection.fetch_all(sqlx::raw_sql(STATUS)).await.ok()?;
+            let value = |name: &str| {
+                let row =
+                    rows.iter().find(|row| row.try_get_unchecked::<String, _>(0).is_ok_and(|found| found == name))?;
+                row.try_get_unchecked::<String, _>(1).ok()?.parse::<u64>().ok()
+            };
+            let (running, statements) = (value("Threads_running")?, value("Questions"));
             if self.counted.is_none_or(|at| at.elapsed() >= COUNT_INTERVAL) {
                 self.feeding = feeding_sessions(&mut connection).await.unwrap_or(0);
                 self.counted = Some(Instant::now());
             }
             self.connection = Some(connection);
-            running.parse::<u32>().ok()
+            Some((u32::try_from(running).ok()?, statements))
         };
-        let running = tokio::time::timeout(LOOK_TIMEOUT, look).await.ok().flatten();
+        let (running, statements) = tokio::time::timeout(LOOK_TIMEOUT, look).await.ok().flatten().unwrap_or((0, None));
+        self.statements = statements;
         // One is this look itself.
-        self.running = running.unwrap_or(0).saturating_sub(1 + self.feeding);
+        self.running = running.saturating_sub(1 + self.feeding);
         if self.running >= BUSY_THREADS {
             self.busy_until = Some(Instant::now() + BUSY_MEMORY);
         }
     }
+}
+
+/// Whether so many statements in so long, the count of them included, are more than what looks at a server in any case.
+fn is_application(statements: u64, time: Duration) -> bool {
+    statements >= 3 && (statements - 1) as f64 / time.as_secs_f64() >= BUSY_STATEMENTS_PER_SECOND
 }
 
 /// How many sessions feed replicas. Without the right PROCESS none of them is seen.
@@ -284,6 +340,14 @@ mod tests {
         check(&[(1_000, 0, 5_000)], 500);
         let quick = [1_000, 2_000, 4_000, 8_000, 16_000, 20_000].map(|rows| (rows, 0, 1));
         check(&quick, 20_000);
+    }
+
+    #[test]
+    fn an_application_is_told_from_what_looks_at_a_server() {
+        assert!(!is_application(2, STANDSTILL));
+        assert!(is_application(6, STANDSTILL));
+        assert!(!is_application(20, Duration::from_millis(300)));
+        assert!(is_application(50, Duration::from_millis(300)));
     }
 
     #[test]
