@@ -16,6 +16,8 @@ use crate::{Outcome, say};
 const ROUNDS: usize = 4;
 const ROWS: u64 = 300_000;
 const CLIENTS: u64 = 8;
+/// One of so many statements is a write: about the share of sysbench's `oltp_read_write`, and one that hurts.
+const MIXES: [u64; 2] = [5, 2];
 /// What is looked at of each copy, which takes longer when it is throttled.
 const WINDOW: Duration = Duration::from_secs(4);
 
@@ -24,11 +26,18 @@ const WINDOW: Duration = Duration::from_secs(4);
 pub async fn throughput(servers: &Servers) -> Outcome<()> {
     let pair = Pair::start(servers.start_with(COPYING).await?, servers.start_with(COPYING).await?).await?;
     pair.fill(ROWS).await?;
+    for statements_per_write in MIXES {
+        beside_moves(&pair, statements_per_write).await?;
+    }
+    Ok(())
+}
+
+async fn beside_moves(pair: &Pair, statements_per_write: u64) -> Outcome<()> {
     let (mut ratios, mut rates) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         // There and back, so that both shards are the source of some copies.
         let shards = if round % 2 == 0 { (0, 1) } else { (1, 0) };
-        let clients = Clients::start(&pair.address);
+        let clients = Clients::start(&pair.address, statements_per_write);
         let alone = clients.answers_per_second(tokio::time::sleep(WINDOW)).await;
         clients.stop().await?;
 
@@ -38,7 +47,7 @@ pub async fn throughput(servers: &Servers) -> Outcome<()> {
         let measuring = async {
             // Nobody needs the shards during the waits.
             wait_for(&mut progress, MoveState::Copying).await?;
-            let clients = Clients::start(&pair.address);
+            let clients = Clients::start(&pair.address, statements_per_write);
             let copied = progress.borrow().as_ref().map_or(0, |now| now.rows_copied);
             let started = Instant::now();
             let over = async {
@@ -62,7 +71,8 @@ pub async fn throughput(servers: &Servers) -> Outcome<()> {
         rates.push(rate);
     }
     say(&format!(
-        "throughput beside a throttled copy ÷ without, median of {ROUNDS}: {:.2} (at least 0.8); the copy: {:.0} rows/s",
+        "one write in {statements_per_write} statements: throughput beside a throttled copy ÷ without, median of \
+         {ROUNDS}: {:.2} (at least 0.8); the copy: {:.0} rows/s",
         median(&mut ratios),
         median(&mut rates)
     ));
@@ -77,9 +87,10 @@ struct Clients {
 }
 
 impl Clients {
-    fn start(address: &str) -> Clients {
+    fn start(address: &str, statements_per_write: u64) -> Clients {
         let (answers, stop): (Arc<AtomicU64>, Arc<AtomicBool>) = Default::default();
-        let client = |number| tokio::spawn(ask(address.to_owned(), number, answers.clone(), stop.clone()));
+        let client =
+            |number| tokio::spawn(ask(address.to_owned(), number, statements_per_write, answers.clone(), stop.clone()));
         let tasks = (0..CLIENTS).map(client).collect();
         Clients { answers, stop, tasks }
     }
@@ -99,16 +110,22 @@ impl Clients {
     }
 }
 
-/// One read, one update, and so on.
-async fn ask(address: String, client: u64, answers: Arc<AtomicU64>, stop: Arc<AtomicBool>) -> Outcome<()> {
+/// Reads and updates of single rows.
+async fn ask(
+    address: String,
+    client: u64,
+    statements_per_write: u64,
+    answers: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+) -> Outcome<()> {
     let mut http = Http::connect(&address).await?;
     let mut number = client * 31_337;
     while !stop.load(Ordering::Relaxed) {
         number += 1;
         let id = number * 7_919 % ROWS + 1;
-        let sql = match number % 2 {
-            0 => format!("SELECT email, balance FROM users WHERE user_id = {id}"),
-            _ => format!("UPDATE users SET balance = balance + 1 WHERE user_id = {id}"),
+        let sql = match number % statements_per_write {
+            0 => format!("UPDATE users SET balance = balance + 1 WHERE user_id = {id}"),
+            _ => format!("SELECT email, balance FROM users WHERE user_id = {id}"),
         };
         match http.query(&sql).await? {
             200 => answers.fetch_add(1, Ordering::Relaxed),
