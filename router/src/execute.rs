@@ -142,7 +142,10 @@ impl Execution<'_> {
         for ((lease, part), sighting) in leases.iter_mut().zip(&node.parts).zip(sightings) {
             // Also after an error: it may come from rows that were moving away.
             match sighting {
-                Some(sighting) => self.check_epoch(&part.shard, sighting)?,
+                Some(sighting) => {
+                    lease.done();
+                    self.check_epoch(&part.shard, sighting)?;
+                }
                 None => self.recheck(&part.shard, lease, node.recheck).await?,
             }
         }

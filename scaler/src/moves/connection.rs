@@ -123,10 +123,7 @@ impl Connection {
         };
         let mut connection = Connection::open(cluster, shard).await?;
         connection.take_over(&slot_move.id, side, purpose).await?;
-        connection.permit = Some(Permit { id: slot_move.id.clone(), side, purpose });
-        // Our triggers let such a session delete moved rows, and triggers of users may spare it.
-        let setup = format!("SET {SLOTS_VARIABLE}=x'{}', @_autoscaler_cleanup=1", slot_move.slots.to_hex());
-        connection.run(&setup).await?;
+        connection.permit(slot_move, side, purpose).await?;
         Ok(connection)
     }
 
@@ -134,9 +131,15 @@ impl Connection {
     /// is all it has: an ending waits for the rows under way, not for the session.
     pub async fn open_beside(cluster: &Cluster, slot_move: &SlotMove) -> Result<Connection, MoveError> {
         let mut connection = Connection::open(cluster, &slot_move.target).await?;
-        let permit = Permit { id: slot_move.id.clone(), side: Side::Target, purpose: Purpose::Advance };
-        connection.permit = Some(permit);
+        connection.permit(slot_move, Side::Target, Purpose::Advance).await?;
         Ok(connection)
+    }
+
+    async fn permit(&mut self, slot_move: &SlotMove, side: Side, purpose: Purpose) -> Result<(), MoveError> {
+        self.permit = Some(Permit { id: slot_move.id.clone(), side, purpose });
+        // Our triggers let such a session delete moved rows, and triggers of users may spare it.
+        let setup = format!("SET {SLOTS_VARIABLE}=x'{}', @_autoscaler_cleanup=1", slot_move.slots.to_hex());
+        self.run(&setup).await.map(drop)
     }
 
     /// As [`Connection::begin`]; the server ends the session if it hears nothing for so long: nobody else does, and an

@@ -44,50 +44,10 @@ pub struct MoveProgress {
     pub message: Option<String>,
 }
 
-#[cfg(test)]
 impl MoveProgress {
-    /// A move of which nothing is known but its state.
-    pub(crate) fn example(id: &str, state: MoveState) -> MoveProgress {
-        let shard = |name: &str| ShardId::new(name).unwrap();
+    /// Of a move that has done nothing yet.
+    fn of(slot_move: &SlotMove) -> MoveProgress {
         MoveProgress {
-            id: serde_json::from_value(id.into()).unwrap(),
-            source: shard("shard-1"),
-            target: shard("shard-2"),
-            state,
-            slots: 8192,
-            rows_copied: 0,
-            rows_expected: None,
-            bytes_copied: 0,
-            rows_per_second: None,
-            bytes_per_second: None,
-            changes_replayed: 0,
-            changes_waiting: 0,
-            rows_deleted: 0,
-            rested_seconds: BTreeMap::new(),
-            seconds_left: None,
-            cutover_millis: None,
-            cutover_attempts: 0,
-            started_at: jiff::Timestamp::UNIX_EPOCH,
-            message: None,
-        }
-    }
-}
-
-/// Tells how far one move is.
-pub(super) struct Reporter {
-    pub progress: MoveProgress,
-    sink: ProgressSink,
-    faults: Faults<Point>,
-    copy_began: Option<Instant>,
-    deletion_began: Option<Instant>,
-    /// No switch comes before.
-    not_before: Option<Instant>,
-    told: Instant,
-}
-
-impl Reporter {
-    pub fn new(slot_move: &SlotMove, settings: &MoveSettings, sink: &ProgressSink) -> Reporter {
-        let progress = MoveProgress {
             id: slot_move.id.clone(),
             source: slot_move.source.clone(),
             target: slot_move.target.clone(),
@@ -107,9 +67,42 @@ impl Reporter {
             cutover_attempts: 0,
             started_at: jiff::Timestamp::now(),
             message: None,
+        }
+    }
+
+    /// A move of which nothing is known but its state.
+    #[cfg(test)]
+    pub(crate) fn example(id: &str, state: MoveState) -> MoveProgress {
+        let shard = |name: &str| ShardId::new(name).unwrap();
+        let slot_move = SlotMove {
+            id: serde_json::from_value(id.into()).unwrap(),
+            source: shard("shard-1"),
+            target: shard("shard-2"),
+            slots: router::slots::plan_even_spread(2).remove(0),
+            phase: router::topology::MovePhase::Announced,
+            fence: 1,
         };
+        MoveProgress { state, started_at: jiff::Timestamp::UNIX_EPOCH, ..MoveProgress::of(&slot_move) }
+    }
+}
+
+/// Tells how far one move is.
+pub(super) struct Reporter {
+    pub progress: MoveProgress,
+    sink: ProgressSink,
+    faults: Faults<Point>,
+    copy_began: Option<Instant>,
+    deletion_began: Option<Instant>,
+    /// No switch comes before.
+    not_before: Option<Instant>,
+    told: Instant,
+}
+
+impl Reporter {
+    pub fn new(slot_move: &SlotMove, settings: &MoveSettings, sink: &ProgressSink) -> Reporter {
         let (sink, faults) = (sink.clone(), settings.faults.clone());
         let (copy_began, deletion_began, not_before) = (None, None, None);
+        let progress = MoveProgress::of(slot_move);
         Reporter { progress, sink, faults, copy_began, deletion_began, not_before, told: Instant::now() }
     }
 

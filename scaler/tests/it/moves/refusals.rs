@@ -84,14 +84,15 @@ async fn guarded_triggers_of_users_are_allowed() {
         );
         bench.on_owners(&trigger).await;
     }
-    let account = bench.fill_orders(500).await;
+    // Several chunks, over both of the mover's connections.
+    let account = bench.fill_orders(10_000).await;
     let counted = "SELECT n FROM counts WHERE name = 'orders'";
     let mut source = bench.servers[0].connect().await;
-    assert_eq!(number(&mut source, counted).await, 500);
+    assert_eq!(number(&mut source, counted).await, 10_000);
     let transfers = [half(&bench.cluster, 0, 1)];
     execute(&bench.cluster, &layout(), &transfers, &quick(), &silent()).await.unwrap();
     bench.assert_orders(&account).await;
-    assert_eq!(number(&mut source, counted).await, 500);
+    assert_eq!(number(&mut source, counted).await, 10_000);
 }
 
 /// A user `weak` with these rights, by whom both shards are reached from now on.
