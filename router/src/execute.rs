@@ -284,11 +284,8 @@ impl Execution<'_> {
         for statement in opening {
             lease.run(&statement).await?;
         }
-        let is_leaving = !self.view.topology.fences_of(shard).is_empty();
-        if self.locks && is_leaving && transaction.lock().await.takes_fence(shard) {
-            let taken = self.take_fences(&mut lease, shard).await;
-            at_rest_after_answer(&mut lease, &taken);
-            taken?;
+        if self.locks {
+            self.hold_fences(&mut lease, shard, &mut *transaction.lock().await).await?;
         }
         lease.done();
         Ok(lease)

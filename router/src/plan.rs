@@ -332,7 +332,7 @@ impl Planner<'_> {
             Statement::Define(define) => self.plan_define(sql, define),
             Statement::Inspect => {
                 let reason = "every shard has the same tables; the home shard answers".to_owned();
-                Ok(self.read_from(Route::Home, &self.topology.home().id, sql.text.clone(), reason))
+                Ok(self.read_from(Route::Home, &self.topology.home().id, sql.text.clone(), true, reason))
             }
             Statement::Opaque(opaque) => self.plan_opaque(sql, opaque),
         }
@@ -391,17 +391,15 @@ impl Planner<'_> {
         Ok(match place {
             Place::Any => {
                 let reason = "only reference tables, which every shard has whole".to_owned();
-                self.read_from(Route::Reference, &self.topology.home().id, text, reason)
+                self.read_from(Route::Reference, &self.topology.home().id, text, true, reason)
             }
             Place::Home => {
                 let reason = "unsharded tables lie on the home shard".to_owned();
-                self.read_from(Route::Home, &self.topology.home().id, text, reason)
+                self.read_from(Route::Home, &self.topology.home().id, text, true, reason)
             }
             Place::Shard { shard, reason, slots, may_touch_others } => {
-                let mut plan = self.read_from(Route::Single, &shard, text, reason);
-                if let Node::Read(node) = &mut plan.node {
-                    node.recheck &= may_touch_others || self.any_moving(&slots);
-                }
+                let moving = may_touch_others || self.any_moving(&slots);
+                let plan = self.read_from(Route::Single, &shard, text, moving, reason);
                 Plan { slots: slots.into_iter().collect(), ..plan }
             }
             Place::Several(several) => return Err(several),
@@ -412,7 +410,7 @@ impl Planner<'_> {
         match (self.only_owner(), opaque.writes) {
             (Some(shard), false) => {
                 let reason = "one shard owns every row".to_owned();
-                Ok(self.read_from(Route::Single, &shard, sql.text.clone(), reason))
+                Ok(self.read_from(Route::Single, &shard, sql.text.clone(), true, reason))
             }
             // While rows move, a write that is not understood could not be sent on to their new owner.
             (Some(shard), true) if self.topology.moves().is_empty() => {
@@ -429,12 +427,13 @@ impl Planner<'_> {
         (self.topology.owning_shard_count() == 1).then(|| first.id.clone())
     }
 
-    fn read_from(&self, route: Route, shard: &ShardId, sql: String, reason: String) -> Plan {
+    /// `moving`: the rows may be among those that move.
+    fn read_from(&self, route: Route, shard: &ShardId, sql: String, moving: bool, reason: String) -> Plan {
         let node = Node::Read(ReadNode {
             parts: vec![Part { shard: shard.clone(), sql }],
             merge: Merge::Concatenate(Window::default()),
             float_columns: Vec::new(),
-            recheck: self.is_moving(shard),
+            recheck: moving && self.is_moving(shard),
         });
         Plan { route, reason, node, epoch: self.topology.epoch(), slots: Vec::new() }
     }
@@ -451,7 +450,7 @@ impl Planner<'_> {
     }
 
     fn write_to(&self, route: Route, shard: ShardId, sql: String, moving: bool, reason: String) -> Plan {
-        let fenced = moving && self.topology.moves_touching(&shard).any(|slot_move| slot_move.source == shard);
+        let fenced = moving && self.is_source(&shard);
         Plan {
             route,
             reason,

@@ -143,13 +143,11 @@ impl Execution<'_> {
         returned: &mut Returned,
     ) -> Result<Written, QueryError> {
         let (mut lease, mut prefix) = self.enlisted(&part.shard, transaction).await?;
-        if *fenced && transaction.takes_fence(&part.shard) {
+        if *fenced {
             for statement in prefix.drain(..) {
                 lease.run(&statement).await?;
             }
-            let taken = self.take_fences(&mut lease, &part.shard).await;
-            at_rest_after_answer(&mut lease, &taken);
-            taken?;
+            self.hold_fences(&mut lease, &part.shard, transaction).await?;
         }
         prefix.extend(node.clock.as_ref().map(|clock| format!("SET timestamp = {clock}")));
         let mut suffix: Vec<String> = node.clock.iter().map(|_| REAL_CLOCK.to_owned()).collect();
@@ -301,12 +299,14 @@ impl Execution<'_> {
     }
 
     /// Looks on every shard for the values that were written into unique indexes that each shard enforces for its own
-    /// rows only. The looks lock what they find, and the gap where it would be.
+    /// rows only. The looks lock what they find, and the gap where it would be; what is leaving a shard stays until the
+    /// transaction ends, or is somewhere else already and the statement runs again.
     async fn check_unique(&self, node: &WriteNode, transaction: &mut Transaction) -> Result<(), QueryError> {
         let Some(uniqueness) = &node.uniqueness else { return Ok(()) };
         let mut counts = vec![0u32; uniqueness.probes.len()];
         for part in &uniqueness.parts {
             let mut lease = self.begun(&part.shard, transaction).await?;
+            self.hold_fences(&mut lease, &part.shard, transaction).await?;
             let rows = lease.begin().fetch_all(sqlx::raw_sql(AssertSqlSafe(part.sql.clone()))).await;
             let rows = rows.map_err(|error| QueryError::of_shard(&part.shard, error))?;
             lease.done();
@@ -378,7 +378,10 @@ impl Execution<'_> {
         let is_json = |table: &str, column: &str| self.view.schema.is_json(table, column);
         let mut first = true;
         let (opening, closing) = match fenced {
-            true => (self.opening_behind_fences(&part.shard), vec!["COMMIT".to_owned()]),
+            true => {
+                let opening = ["BEGIN".to_owned()].into_iter().chain(self.look_at_fences(&part.shard));
+                (opening.collect(), vec!["COMMIT".to_owned()])
+            }
             false => (Vec::new(), Vec::new()),
         };
         run_write(connection, part, &opening, &closing, |row| {
@@ -390,9 +393,10 @@ impl Execution<'_> {
         .await
     }
 
-    /// The opening of a write while rows are moving away from the shard: a shared lock on their fences, which the cutover
-    /// waits for. Behind the switch its last statement fails, and nothing that follows in the same go is run.
-    fn opening_behind_fences(&self, shard: &ShardId) -> Vec<String> {
+    /// Takes a shared lock on the fences of everything that is leaving the shard: the cutovers wait until the transaction
+    /// ends. Fails once one is over ([`moved`]), so that nothing that follows in the same go is run. `None` if nothing
+    /// leaves.
+    fn look_at_fences(&self, shard: &ShardId) -> Option<String> {
         let fences = self.view.topology.fences_of(shard);
         let ids = fences.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
         let look = format!(
@@ -400,27 +404,29 @@ impl Execution<'_> {
              WHERE id IN ({ids}) LOCK IN SHARE MODE",
             fences.len()
         );
-        match fences.is_empty() {
-            true => vec!["BEGIN".to_owned()],
-            false => vec!["BEGIN".to_owned(), look],
-        }
+        (!fences.is_empty()).then_some(look)
     }
 
-    /// Holds the cutovers of everything that is leaving the shard off until the transaction ends; fails if one is over.
-    pub(super) async fn take_fences(&self, lease: &mut Lease, shard: &ShardId) -> Result<(), QueryError> {
-        let fences = self.view.topology.fences_of(shard);
-        if fences.is_empty() {
-            return Ok(());
-        }
-        let ids = fences.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
-        let look = format!("SELECT fenced FROM _autoscaler.fence WHERE id IN ({ids}) LOCK IN SHARE MODE");
-        let rows = lease.begin().fetch_all(sqlx::raw_sql(AssertSqlSafe(look))).await;
-        let rows = rows.map_err(|error| QueryError::of_shard(shard, error))?;
-        let is_open = |row: &MySqlRow| row.try_get_unchecked::<i64, _>(0).is_ok_and(|fenced| fenced == 0);
-        match rows.len() == fences.len() && rows.iter().all(is_open) {
-            true => Ok(()),
-            false => Err(QueryError::Moved(shard.clone())),
-        }
+    /// Holds the cutovers of everything that is leaving the shard off until the transaction ends, if it does not yet; fails
+    /// if one is over.
+    pub(super) async fn hold_fences(
+        &self,
+        lease: &mut Lease,
+        shard: &ShardId,
+        transaction: &mut Transaction,
+    ) -> Result<(), QueryError> {
+        let Some(look) = self.look_at_fences(shard).filter(|_| transaction.takes_fence(shard)) else { return Ok(()) };
+        let taken = lease.run(&look).await.map_err(moved);
+        at_rest_after_answer(lease, &taken);
+        taken.map(drop)
+    }
+}
+
+/// What an error of [`Execution::look_at_fences`] means.
+fn moved(error: QueryError) -> QueryError {
+    match error {
+        QueryError::Database { shard, errno: ER_DATA_OUT_OF_RANGE, .. } => QueryError::Moved(shard),
+        other => other,
     }
 }
 
@@ -513,10 +519,7 @@ async fn run_write(
             Ok(Some(Either::Right(_))) => {}
             Err(error) => {
                 return Err(match QueryError::of_shard(&part.shard, error) {
-                    // See `opening_behind_fences`.
-                    QueryError::Database { errno: ER_DATA_OUT_OF_RANGE, .. } if ended < prefix.len() => {
-                        QueryError::Moved(part.shard.clone())
-                    }
+                    error @ QueryError::Database { .. } if ended < prefix.len() => moved(error),
                     QueryError::ConnectionBroke { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
                     other => other,
                 });

@@ -76,10 +76,9 @@ impl Planner<'_> {
                 if table.kind == TableKind::Unsharded && shard != *self.home() {
                     return self.reads_stay_on(&change.scopes, self.home()).map(|()| self.plan_home_write(sql));
                 }
-                // Behind the switch of others a value may be taken where this shard does not see it.
-                let assigned: Vec<&str> = change.assignments.iter().map(|assigned| &*assigned.column.name).collect();
-                let is_unique = self.written_indexes(table, Some(&assigned)).next().is_some();
-                let moving = may_touch_others || is_unique || self.any_moving(&slots);
+                let moving = may_touch_others
+                    || self.any_moving(&slots)
+                    || self.may_clash_behind_switch(table, Some(&assigned_columns(change)));
                 let route = if table.kind == TableKind::Unsharded { Route::Home } else { Route::Single };
                 let mut plan = self.write_to(route, shard.clone(), sql.text.clone(), moving, reason);
                 plan.slots = slots.into_iter().collect();
@@ -363,14 +362,17 @@ impl Planner<'_> {
             (assignment.column.name.to_lowercase(), Value::of(&assignment.value, &assignment.text))
         };
         let values: BTreeMap<String, Value> = change.assignments.iter().map(value).collect();
-        let assigned: Vec<&str> = change.assignments.iter().map(|assignment| &*assignment.column.name).collect();
-        self.uniqueness(table, &[values], Some(&assigned), false)
+        self.uniqueness(table, &[values], Some(&assigned_columns(change)), false)
     }
 
     pub(super) fn any_moving<'s>(&self, slots: impl IntoIterator<Item = &'s Slot> + Clone) -> bool {
         let moves = self.topology.moves();
         moves.iter().any(|slot_move| slots.clone().into_iter().any(|&slot| slot_move.slots.contains(slot)))
     }
+}
+
+fn assigned_columns(change: &Change) -> Vec<&str> {
+    change.assignments.iter().map(|assignment| &*assignment.column.name).collect()
 }
 
 fn assigned_key<'a>(change: &'a Change, table: &Table, key: &str) -> Option<&'a KeyLiteral> {

@@ -78,9 +78,8 @@ impl Planner<'_> {
         };
         match (only_owner, slots) {
             (Some(shard), slots) => {
-                // Behind the switch of others a value may be taken where this shard does not see it.
-                let is_unique = self.written_indexes(table, None).next().is_some();
-                let moving = is_unique || slots.as_ref().is_none_or(|slots| self.any_moving(slots));
+                let moving = slots.as_ref().is_none_or(|slots| self.any_moving(slots))
+                    || self.may_clash_behind_switch(table, None);
                 let reason = "one shard owns every row".to_owned();
                 let plan = self.write_to(Route::Single, shard, sql.text.clone(), moving, reason);
                 Ok(Plan { slots: slots.unwrap_or_default(), ..plan })

@@ -106,8 +106,14 @@ impl Planner<'_> {
         Ok(Some(Uniqueness { probes, parts: owners.iter().map(|shard| part(&shard.id)).collect(), only_tells }))
     }
 
+    /// Whether a write of these columns, or of all, to the only owner may violate a unique index without anybody looking for
+    /// it: behind the switch of a move, of which this router has not heard, values are taken where the shard does not see.
+    pub(super) fn may_clash_behind_switch(&self, table: &Table, assigned: Option<&[&str]>) -> bool {
+        self.only_owner().is_some() && self.written_indexes(table, assigned).next().is_some()
+    }
+
     /// Those of [`Planner::local_indexes`] that a write of these columns, or of all, can violate.
-    pub(super) fn written_indexes<'a>(
+    fn written_indexes<'a>(
         &'a self,
         table: &'a Table,
         assigned: Option<&'a [&'a str]>,

@@ -1,9 +1,20 @@
-//! A client of the HTTP front doors.
+//! A router over HTTP, and a client of the HTTP front doors.
 
+use std::sync::Arc;
+
+use router::service::Router;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::Outcome;
+
+/// Lets a router answer as long as this process runs; returns its address.
+pub async fn serve(router: &Arc<Router>) -> Outcome<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?.to_string();
+    tokio::spawn(router::http::serve(listener, router.clone(), std::future::pending()));
+    Ok(address)
+}
 
 /// A kept HTTP connection that costs little itself.
 pub struct Http {

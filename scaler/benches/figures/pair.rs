@@ -11,10 +11,10 @@ use router::topology::{Shard, ShardId, Topology, Transfer, store};
 use scaler::cluster::Cluster;
 use scaler::moves::{self, MoveProgress, MoveReport, MoveSettings, MoveState, ProgressSink};
 use sqlx::{AssertSqlSafe, Executor};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::Outcome;
+use crate::http::serve;
 
 /// A table with rows of about 208 bytes and a secondary index.
 const USERS: &str = "CREATE TABLE users (user_id BIGINT PRIMARY KEY, email VARCHAR(64), country CHAR(2), \
@@ -70,9 +70,7 @@ impl Pair {
             limits: Default::default(),
             faults: Default::default(),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?.to_string();
-        tokio::spawn(router::http::serve(listener, router.clone(), std::future::pending()));
+        let address = serve(&router).await?;
         let nudged = router.clone();
         let cluster = Cluster::new(
             first,

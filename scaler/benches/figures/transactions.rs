@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use router::endpoint::Endpoint;
 use router::schema::Layout;
 use router::service::{Router, RouterConfig};
-use router::topology::{Shard, ShardId};
-use tokio::net::TcpListener;
+use router::topology::Shard;
 
-use crate::http::Http;
+use crate::http::{Http, serve};
 use crate::measure::{millis, quantile};
+use crate::pair::shard_id;
 use crate::servers::Servers;
 use crate::{Outcome, say};
 
@@ -19,19 +19,16 @@ const ROWS: u64 = 100_000;
 
 pub async fn across_shards(servers: &Servers) -> Outcome<()> {
     let (one, two) = (servers.start().await?, servers.start().await?);
-    let shard =
-        |number: u16, endpoint: Endpoint| Outcome::Ok(Shard { id: ShardId::new(format!("shard-{number}"))?, endpoint });
+    let shard = |index: usize, endpoint: Endpoint| Outcome::Ok(Shard { id: shard_id(index)?, endpoint });
     let mut layout = Layout::default();
     layout.shard_keys.insert("users".to_owned(), "user_id".to_owned());
     let router = Router::start(RouterConfig {
-        seeds: vec![shard(1, one)?, shard(2, two)?],
+        seeds: vec![shard(0, one)?, shard(1, two)?],
         layout,
         limits: Default::default(),
         faults: Default::default(),
     });
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?.to_string();
-    tokio::spawn(router::http::serve(listener, router.clone(), std::future::pending()));
+    let address = serve(&router).await?;
     while router.is_ready().map_or(true, |away| !away.is_empty()) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

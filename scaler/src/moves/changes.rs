@@ -282,7 +282,7 @@ pub(super) async fn write_rows(
     target.begin().await?;
     let written = async {
         target.run(&table.delete_by_keys(keys.iter())).await?;
-        insert_rows(target, table, rows).await?;
+        run_inserts(target, &table.insert_statements(&quote(&table.name), rows)).await?;
         if let Some(note) = note {
             target.run(note).await?;
         }
@@ -294,21 +294,6 @@ pub(super) async fn write_rows(
         let _ = target.run("ROLLBACK").await;
     }
     written.map(drop)
-}
-
-/// Within the caller's transaction.
-async fn insert_rows(target: &mut Connection, table: &MovedTable, rows: &[Cells]) -> Result<(), MoveError> {
-    insert_rows_into(target, table, &quote(&table.name), rows).await
-}
-
-/// The same into another table of the same columns, given as SQL names it.
-pub(super) async fn insert_rows_into(
-    target: &mut Connection,
-    table: &MovedTable,
-    name: &str,
-    rows: &[Cells],
-) -> Result<(), MoveError> {
-    run_inserts(target, &table.insert_statements(name, rows)).await
 }
 
 /// Runs what [`MovedTable::insert_statements`] made, within the caller's transaction.

@@ -7,7 +7,7 @@ use router::schema::Layout;
 use router::topology::{MoveId, SlotMove, Transfer};
 use tokio::time::Instant;
 
-use super::changes::{Changes, insert_rows_into, read_rows};
+use super::changes::{Changes, read_rows, run_inserts};
 use super::connection::{Cells, Connection, Purpose, is_away};
 use super::copy::{Copy, delete_moving_rows};
 use super::cutover::{Attempt, Cutover, FenceWait};
@@ -271,7 +271,7 @@ impl<'a> Mover<'a> {
             let rows = read_rows(&mut self.target, table, &keys).await?;
             let create = format!("CREATE TABLE IF NOT EXISTS {kept} LIKE {}", router::schema::quote(&table.name));
             self.source.run(&create).await?;
-            insert_rows_into(&mut self.source, table, &kept, &rows).await
+            run_inserts(&mut self.source, &table.insert_statements(&kept, &rows)).await
         };
         let kept = match saved.await {
             Ok(()) => Some(kept.clone()),
