@@ -3,7 +3,9 @@
 mod change;
 mod define;
 mod gather;
+mod information_schema;
 mod insert;
+mod names;
 mod order;
 mod place;
 mod question;
@@ -21,6 +23,7 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 
 pub use self::insert::IdsWanted;
+use self::names::is_information_schema;
 use self::place::{Place, Several};
 use self::question::Question;
 pub use self::unique::Uniqueness;
@@ -28,8 +31,9 @@ use crate::merge::compare::Pad;
 use crate::schema::Schema;
 use crate::slots::Slot;
 use crate::sql::freeze::frozen;
+use crate::sql::inspect::Inspect;
 use crate::sql::statement::{Opaque, Read, Scope, Statement, TableName, TableUse, Unsupported};
-use crate::sql::{Sql, analyse};
+use crate::sql::{self, Sql, analyse};
 use crate::topology::{Epoch, ShardId, Topology};
 
 /// Where a statement goes, in the words that `/explain` uses.
@@ -325,20 +329,63 @@ impl<'a> Planner<'a> {
 impl Planner<'_> {
     /// Plans a statement for this topology and schema.
     pub fn plan(&self, sql: &Sql, statement: &Statement) -> Result<Plan, Refusal> {
+        self.resolve_names(sql, statement)?;
         match statement {
             Statement::Read(read) => self.plan_read(sql, read),
             Statement::Insert(insert) => self.plan_insert(sql, insert),
             Statement::Change(change) => self.plan_change(sql, change),
             Statement::Define(define) => self.plan_define(sql, define),
-            Statement::Inspect => {
-                let reason = "every shard has the same tables; the home shard answers".to_owned();
-                Ok(self.read_from(Route::Home, &self.topology.home().id, sql.text.clone(), true, reason))
-            }
+            Statement::Inspect(inspect) => self.plan_inspect(sql, inspect),
+            Statement::Explain(explained) => self.plan_explain(sql, &explained.0, &explained.1),
             Statement::Opaque(opaque) => self.plan_opaque(sql, opaque),
         }
     }
 
+    fn plan_inspect(&self, sql: &Sql, inspect: &Inspect) -> Result<Plan, Refusal> {
+        if let Some(other) = inspect.databases.iter().find(|name| *name != self.schema.database()) {
+            return Err(self.other_database(other));
+        }
+        for table in &inspect.tables {
+            self.own_schema(table)?;
+        }
+        let text = inspect.sql(self.schema.database());
+        match (inspect.is_alike, self.only_owner()) {
+            (true, _) => {
+                let reason = "every shard has the same tables; the home shard answers".to_owned();
+                Ok(self.read_from(Route::Home, &self.topology.home().id, text, true, reason))
+            }
+            (false, Some(shard)) => {
+                let reason = "one shard owns every row".to_owned();
+                Ok(self.read_from(Route::Single, &shard, text, true, reason))
+            }
+            (false, None) => Err(Unsupported::new(format!("{} over several shards", sql.text)).into()),
+        }
+    }
+
+    fn plan_explain(&self, sql: &Sql, explained: &Sql, statement: &Statement) -> Result<Plan, Refusal> {
+        let Some(shard) = self.only_owner() else {
+            let hint = "POST /explain shows where a statement goes";
+            return Err(Unsupported::with_hint("EXPLAIN over several shards", hint).into());
+        };
+        match statement {
+            Statement::Read(_) | Statement::Insert(_) | Statement::Change(_) | Statement::Opaque(_) => {
+                self.resolve_names(explained, statement)?;
+            }
+            Statement::Define(_) | Statement::Inspect(_) | Statement::Explain(_) => {
+                return Err(Unsupported::new("EXPLAIN of this statement").into());
+            }
+        }
+        if sql::names::qualified(explained).iter().any(|name| is_information_schema(name.first())) {
+            return Err(Unsupported::new("EXPLAIN of a read of information_schema").into());
+        }
+        let reason = "one shard owns every row".to_owned();
+        Ok(self.read_from(Route::Single, &shard, sql.text.clone(), true, reason))
+    }
+
     fn plan_read(&self, sql: &Sql, read: &Read) -> Result<Plan, Refusal> {
+        if let Some(plan) = self.plan_information_schema(sql, read)? {
+            return Ok(plan);
+        }
         let (text, float_columns) = self.read_floats(sql, read)?;
         let mut plan = match self.read_at(self.place(&read.scopes)?, text) {
             Ok(plan) => plan,
@@ -377,7 +424,7 @@ impl Planner<'_> {
     pub fn plan_by_scopes(&self, text: &str, scopes: &[Scope]) -> Option<Plan> {
         let mut tables = scopes.iter().flat_map(|scope| &scope.tables);
         let is_sent_unchanged = |used: &TableUse| {
-            let table = self.schema.table(&used.table.name);
+            let table = self.schema.table(&used.table.name).filter(|_| self.own_schema(&used.table).is_ok());
             table.is_some_and(|table| !table.columns.iter().any(scatter::is_float))
         };
         if !tables.all(is_sent_unchanged) {
@@ -467,17 +514,6 @@ impl Planner<'_> {
             }),
             epoch: self.topology.epoch(),
             slots: Vec::new(),
-        }
-    }
-
-    /// Refuses names in other databases than the sharded one.
-    fn own_schema(&self, table: &TableName) -> Result<(), Refusal> {
-        match &table.schema {
-            Some(schema) if schema != self.schema.database() => {
-                let hint = format!("the router serves database `{}`", self.schema.database());
-                Err(Unsupported::with_hint(format!("database `{schema}`"), hint).into())
-            }
-            _ => Ok(()),
         }
     }
 

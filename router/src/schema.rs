@@ -5,6 +5,7 @@ pub mod load;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::keys::KeyType;
+use crate::sql::comments::ServerVersion;
 
 /// What the configuration says about tables, names as written there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +56,18 @@ pub struct Schema {
     pub(crate) tables: BTreeMap<String, Table>,
     layout: Layout,
     mariadb: bool,
+    surroundings: Surroundings,
+}
+
+/// What there is on the server beside the tables.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Databases that are not the router's, in lower case.
+    pub other_databases: BTreeSet<String>,
+    /// Stored functions of the database, in lower case.
+    pub functions: BTreeSet<String>,
+    /// `None` if the server says what nobody understands.
+    pub version: Option<ServerVersion>,
 }
 
 #[derive(Clone, Debug)]
@@ -122,7 +135,27 @@ pub struct TableColumn {
 impl Schema {
     pub fn new(database: &str, layout: &Layout, mariadb: bool, tables: Vec<Table>) -> Schema {
         let by_name = tables.into_iter().map(|table| (table.name.to_lowercase(), table));
-        Schema { database: database.to_owned(), tables: by_name.collect(), layout: layout.clone(), mariadb }
+        Schema {
+            database: database.to_owned(),
+            tables: by_name.collect(),
+            layout: layout.clone(),
+            mariadb,
+            surroundings: Surroundings::default(),
+        }
+    }
+
+    pub fn with_surroundings(self, surroundings: Surroundings) -> Schema {
+        Schema { surroundings, ..self }
+    }
+
+    /// The home shard's server.
+    pub fn server_version(&self) -> Option<ServerVersion> {
+        self.surroundings.version
+    }
+
+    /// Whether the server has another database of this name, in any case.
+    pub fn is_other_database(&self, name: &str) -> bool {
+        self.surroundings.other_databases.contains(&name.to_lowercase())
     }
 
     /// The database that every shard's DSN names.

@@ -4,6 +4,7 @@ mod ended;
 mod literals;
 mod session;
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use crate::schema::Layout;
 use crate::sequences::Sequences;
 use crate::shards::Shards;
 use crate::slot_load::SlotCounters;
+use crate::sql::comments::ServerVersion;
 use crate::sql::outline::outline;
 use crate::sql::statement::{Scope, Statement, Unsupported};
 use crate::sql::{self, Param, Sql};
@@ -299,6 +301,7 @@ impl Router {
             QueryError::Overloaded(format!("{} queries are running already", self.limits.max_concurrent_queries))
         })?;
         let timeout = request.timeout.unwrap_or(self.limits.statement_timeout).min(self.limits.statement_timeout);
+        let request = &*self.expanded(request)?;
         let attempt = Attempt { request, deadline: started + timeout, timeout, transaction: None, locks: false };
         match session {
             None => {
@@ -348,7 +351,7 @@ impl Router {
                     if let (Err(_), Some(Drawn { table, ids: Some(ids), .. })) = (&planned, &drawn) {
                         self.sequences.give_back(table, *ids.start(), ids.end() + 1).await;
                     }
-                    if planned.is_err() && full.0.statement.is_err() && !full.0.executable_comment {
+                    if planned.is_err() && full.0.statement.is_err() {
                         self.execution(&view, attempt).check_syntax(&full.0.text).await?;
                     }
                     (planned?, view)
@@ -492,6 +495,7 @@ impl Router {
 
     /// Plans a statement and says what would happen.
     pub async fn explain(&self, request: &Request) -> Result<Value, QueryError> {
+        let request = self.expanded(request)?;
         let sql = sql::read(&request.sql, &request.params)?;
         let statement = match sql::analyse(&sql) {
             Ok(statement) => statement,
@@ -523,10 +527,24 @@ impl Router {
             return Ok(Reading::Known(scopes));
         }
         let reading = Reading::full(request)?;
-        if let Reading::Full(full) = &reading {
+        // What is known is planned by its scopes alone, so its names must be in order.
+        if let (Reading::Full(full), Ok(view)) = (&reading, self.watch.view())
+            && Planner::new(&view.topology, &view.schema, Timestamp::now()).resolve_names(&full.0, &full.1).is_ok()
+        {
             self.known.learn(outline, &full.1);
         }
         Ok(reading)
+    }
+
+    /// The request with its executable comments expanded as the shards' servers would.
+    fn expanded<'r>(&self, request: &'r Request) -> Result<Cow<'r, Request>, QueryError> {
+        if !sql::comments::may_hold_code(&request.sql) {
+            return Ok(Cow::Borrowed(request));
+        }
+        let view = self.watch.view().map_err(QueryError::NotReady)?;
+        let versions: Vec<ServerVersion> = view.schema.server_version().into_iter().collect();
+        let sql = sql::comments::expand(&request.sql, &versions)?.into_owned();
+        Ok(Cow::Owned(Request { sql, ..request.clone() }))
     }
 
     fn plan(

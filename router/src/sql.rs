@@ -12,15 +12,19 @@ mod analyse;
 mod bind;
 mod clauses;
 pub mod command;
+pub mod comments;
 pub mod conditions;
 mod define;
 mod dialect;
 pub mod freeze;
 mod gate;
 mod head;
+pub mod inspect;
 mod key_literal;
+mod leftovers;
 mod lex;
 mod literal;
+pub mod names;
 pub mod outline;
 pub mod pieces;
 pub mod relations;
@@ -59,9 +63,6 @@ pub struct Sql {
     /// a doubled backtick stays doubled. Spans in it lead back to the text: byte = column - 1.
     /// Do not clone it whole: one as deep as [`OPERATOR_LIMIT`] overflows a small stack in a debug build.
     pub statement: Result<Statement, String>,
-    /// An executable comment, `/*! … */` or `/*M! … */`, is present. Its content is in no token and the
-    /// statement has no tree: what it means depends on the server that reads it.
-    pub executable_comment: bool,
     /// `LOCK IN SHARE MODE` is present; sqlparser cannot parse it, so the tree lacks it.
     pub lock_in_share_mode: bool,
 }
@@ -93,7 +94,8 @@ pub enum SqlError {
     Params { expected: usize, got: usize },
 }
 
-/// Reads exactly one statement and binds `params` to its `?` placeholders.
+/// Reads exactly one statement and binds `params` to its `?` placeholders. Executable comments are expanded before
+/// ([`comments::expand`]); one that is still there is refused.
 ///
 /// A statement that sqlparser cannot parse is not an error: its tree is `Err` and its tokens still hold.
 ///
@@ -101,35 +103,27 @@ pub enum SqlError {
 /// Every variant of [`SqlError`]. Text whose strings, comments or `;` MySQL might see elsewhere than
 /// sqlparser does is `Malformed`, so that nothing hides from the checks.
 pub fn read(text: &str, params: &[Param]) -> Result<Sql, SqlError> {
-    let mut lexed = lex::lex(text)?;
-    let bound = bind::bind(text, &lexed.tokens, params)?;
+    let mut tokens = lex::lex(text)?;
+    let bound = bind::bind(text, &tokens, params)?;
     if let Some(bound) = &bound {
-        lexed = lex::lex(bound)?;
+        tokens = lex::lex(bound)?;
     }
     let mut text = bound.unwrap_or_else(|| text.to_owned());
 
-    if let Some(semicolon) = lexed.tokens.iter().position(|lexeme| lexeme.token == Token::SemiColon) {
-        let end = lexed.tokens[semicolon].range.start;
-        let code_follows =
-            lexed.tokens.len() > semicolon + 1 || lexed.executable_comments.iter().any(|comment| comment.start > end);
-        if code_follows {
+    if let Some(semicolon) = tokens.iter().position(|lexeme| lexeme.token == Token::SemiColon) {
+        let end = tokens[semicolon].range.start;
+        if tokens.len() > semicolon + 1 {
             return Err(SqlError::Several);
         }
-        lexed.tokens.truncate(semicolon);
+        tokens.truncate(semicolon);
         text.truncate(end);
     }
-    if lexed.tokens.is_empty() {
+    if tokens.is_empty() {
         return Err(SqlError::Empty);
     }
 
-    let mut sql = Sql {
-        text,
-        tokens: lexed.tokens,
-        statement: Err(String::new()),
-        executable_comment: !lexed.executable_comments.is_empty(),
-        lock_in_share_mode: false,
-    };
-    gate::check(&sql, &lexed.executable_comments)?;
+    let mut sql = Sql { text, tokens, statement: Err(String::new()), lock_in_share_mode: false };
+    gate::check(&sql)?;
     if !head::begins_statement(&sql.head()) {
         let first = &sql.tokens[head::first_word(&sql).min(sql.tokens.len() - 1)];
         return Err(SqlError::Malformed(format!("no statement begins with `{}`", sql.slice(first.range.clone()))));
@@ -137,11 +131,7 @@ pub fn read(text: &str, params: &[Param]) -> Result<Sql, SqlError> {
     size::check(&sql.tokens)?;
     let (tokens, lock_in_share_mode) = parser_tokens(&sql.tokens);
     sql.lock_in_share_mode = lock_in_share_mode;
-    sql.statement = if sql.executable_comment {
-        Err("an executable comment means different things to different servers".to_owned())
-    } else {
-        parse(tokens)
-    };
+    sql.statement = parse(tokens);
     Ok(sql)
 }
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor, Row};
 
-use super::{Layout, Schema, Table, TableColumn, TableKind, UniqueIndex};
+use super::{Layout, Schema, Surroundings, Table, TableColumn, TableKind, UniqueIndex};
 use crate::keys::{KeyColumn, KeyType};
+use crate::sql::comments::ServerVersion;
 
 const TABLES: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(TABLE_TYPE AS CHAR), \
      COALESCE(CAST(ENGINE AS CHAR), '') FROM information_schema.TABLES \
@@ -34,6 +35,12 @@ const TRIGGERS: &str = "SELECT CAST(EVENT_OBJECT_TABLE AS CHAR) FROM information
 const JSON_CHECKS: &str = "SELECT CAST(TABLE_NAME AS CHAR), CAST(CHECK_CLAUSE AS CHAR) \
      FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() \
      AND CHECK_CLAUSE LIKE 'json_valid(%)'";
+
+const OTHER_DATABASES: &str =
+    "SELECT CAST(SCHEMA_NAME AS CHAR) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME <> DATABASE()";
+
+const FUNCTIONS: &str = "SELECT CAST(ROUTINE_NAME AS CHAR) FROM information_schema.ROUTINES \
+     WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_TYPE = 'FUNCTION'";
 
 /// Functions of the clock in a default.
 const CLOCKS: [&str; 8] =
@@ -118,7 +125,19 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
             name,
         });
     }
-    Ok(Schema::new(&database, layout, version.contains("MariaDB"), tables))
+    let surroundings = Surroundings { version: ServerVersion::parse(&version), ..surroundings(connection).await? };
+    Ok(Schema::new(&database, layout, version.contains("MariaDB"), tables).with_surroundings(surroundings))
+}
+
+async fn surroundings(connection: &mut MySqlConnection) -> Result<Surroundings, sqlx::Error> {
+    let mut surroundings = Surroundings::default();
+    for row in connection.fetch_all(sqlx::raw_sql(OTHER_DATABASES)).await? {
+        surroundings.other_databases.insert(text(&row, 0)?.to_lowercase());
+    }
+    for row in connection.fetch_all(sqlx::raw_sql(FUNCTIONS)).await? {
+        surroundings.functions.insert(text(&row, 0)?.to_lowercase());
+    }
+    Ok(surroundings)
 }
 
 fn place(name: &str, columns: &[TableColumn], layout: &Layout) -> TableKind {

@@ -287,7 +287,7 @@ impl Router {
         };
         let statement = sql::analyse(&sql)?;
         let is_definition = matches!(statement, Statement::Define(_));
-        let is_read = matches!(statement, Statement::Read(_) | Statement::Inspect);
+        let is_read = matches!(statement, Statement::Read(_) | Statement::Inspect(_) | Statement::Explain(_));
         if is_definition {
             // As on a server, it ends the transaction.
             self.commit(session).await?;

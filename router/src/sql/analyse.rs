@@ -11,12 +11,12 @@ use super::statement::{
     Assignment, Change, ColumnRef, DefineKind, Insert, InsertCell, InsertRows, Opaque, Read, Scope, Statement,
     TableName, Unsupported, Update,
 };
-use super::{Head, Sql, define};
+use super::{Head, Sql, define, inspect, leftovers};
 use crate::keys::KeyLiteral;
 
 /// Classifies a statement; refuses what no number of shards makes possible without a session.
 pub fn analyse(sql: &Sql) -> Result<Statement, Unsupported> {
-    refuse_session_state(sql)?;
+    leftovers::refuse(sql)?;
     let opaque = |writes, why| Ok(Statement::Opaque(Opaque { writes, why }));
     match sql.head() {
         Head::Session(what) => Err(Unsupported::with_hint(
@@ -48,36 +48,17 @@ pub fn analyse(sql: &Sql) -> Result<Statement, Unsupported> {
         Head::RenameTable | Head::Truncate | Head::CreateView | Head::DropView => {
             define::define(sql, DefineKind::Other).map(Statement::Define)
         }
-        Head::Show | Head::Describe if define::inspects_tables(sql) => Ok(Statement::Inspect),
-        Head::Show => opaque(false, Unsupported::new("this form of SHOW")),
-        Head::Describe => opaque(false, Unsupported::new("this form of DESCRIBE")),
-        Head::Explain => opaque(
-            false,
-            Unsupported::with_hint("EXPLAIN over several shards", "POST /explain shows where a statement goes"),
-        ),
+        Head::Show => inspect::show(sql).map(Statement::Inspect),
+        Head::Describe => inspect::describe(sql).map(Statement::Inspect),
+        Head::Explain => explain(sql),
     }
 }
 
-/// What depends on a session would silently mean something else on a pooled connection.
-fn refuse_session_state(sql: &Sql) -> Result<(), Unsupported> {
-    const SESSION_FUNCTIONS: [&str; 8] = [
-        "last_insert_id",
-        "found_rows",
-        "row_count",
-        "get_lock",
-        "release_lock",
-        "release_all_locks",
-        "is_used_lock",
-        "lastval",
-    ];
-    let hint = "send the header X-Session-Id: statements of one name are one session";
-    if let Some(variable) = sql.user_variable() {
-        return Err(Unsupported::with_hint(format!("the user variable {variable} without a session"), hint));
-    }
-    match sql.calls(&SESSION_FUNCTIONS) {
-        Some(function) => Err(Unsupported::with_hint(format!("{}() without a session", function.to_uppercase()), hint)),
-        None => Ok(()),
-    }
+fn explain(sql: &Sql) -> Result<Statement, Unsupported> {
+    let begin = sql.tokens[inspect::explained(sql)?].range.start;
+    let explained = super::read(&sql.text[begin..], &[]).map_err(|error| Unsupported::new(error.to_string()))?;
+    let statement = analyse(&explained)?;
+    Ok(Statement::Explain(Box::new((explained, statement))))
 }
 
 fn not_understood(statement: &Result<ast::Statement, String>) -> Unsupported {

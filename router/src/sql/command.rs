@@ -5,6 +5,7 @@ use std::ops::Range;
 use sqlparser::ast::{SelectItem, SetExpr, Statement};
 use sqlparser::tokenizer::Token;
 
+use super::leftovers::system_variable;
 use super::statement::Unsupported;
 use super::{Head, Sql, select_clauses, splice};
 
@@ -138,6 +139,13 @@ pub fn with_session_values(sql: &Sql, values: &impl SessionValues) -> Result<Opt
             edits.push((sql.tokens[i].range.clone(), values.variable(variable)));
             continue;
         }
+        if let Some((variable, tokens)) = system_variable(sql, i)
+            && ["identity", "last_insert_id"].contains(&variable.as_str())
+        {
+            let range = sql.tokens[i].range.start..sql.tokens[i + tokens - 1].range.end;
+            edits.push((range, values.last_insert_id().to_string()));
+            continue;
+        }
         if !sql.is_token(i + 1, &Token::LParen) {
             continue;
         }
@@ -238,6 +246,7 @@ mod tests {
         check("SELECT @A, a + @b AS c", Some("SELECT 'a' AS `@A`, a + 'b' AS c"));
         check("INSERT INTO t VALUES (LAST_INSERT_ID(), ROW_COUNT())", Some("INSERT INTO t VALUES (7, -1)"));
         check("SELECT last_insert_id()", Some("SELECT 7 AS `last_insert_id()`"));
+        check("SELECT @@session.identity, @@version", Some("SELECT 7 AS `@@session.identity`, @@version"));
         assert!(with_session_values(&read("SELECT @a := 1", &[]).unwrap(), &Values).is_err());
         assert!(with_session_values(&read("SELECT LAST_INSERT_ID(5)", &[]).unwrap(), &Values).is_err());
     }

@@ -40,20 +40,6 @@ pub(super) fn define(sql: &Sql, kind: DefineKind) -> Result<Define, Unsupported>
     })
 }
 
-/// Whether a SHOW or DESCRIBE asks for tables, columns or indexes: every shard has the same.
-pub(super) fn inspects_tables(sql: &Sql) -> bool {
-    let words = Words::of(sql);
-    let subject = ["FULL", "EXTENDED"].iter().fold(1, |index, word| index + usize::from(words.at(index, word)));
-    match words.0.first() {
-        Some(Word::Bare(first)) if first == "SHOW" => {
-            let of_tables = ["TABLES", "COLUMNS", "FIELDS", "INDEX", "INDEXES", "KEYS"];
-            of_tables.iter().any(|word| words.at(subject, word))
-                || (words.at(1, "CREATE") && (words.at(2, "TABLE") || words.at(2, "VIEW")))
-        }
-        _ => words.0.len() <= 5 && !words.has("SELECT"),
-    }
-}
-
 fn created_columns(sql: &Sql) -> Result<Vec<(String, String)>, Unsupported> {
     match &sql.statement {
         Ok(ast::Statement::CreateTable(table)) => {

@@ -1,9 +1,8 @@
 //! What no client may send, whatever its role: refused on the tokens, whether or not sqlparser understands them.
 //!
 //! It asks three questions: does the statement reach files, accounts, the server's own schemas or its settings;
-//! does it hide code from this gate; does it change how later text is read.
-
-use std::ops::Range;
+//! does it hide code from this gate; does it change how later text is read. It is the second net: the first is that
+//! only statements of known kinds go on, each read to its last token, with its names resolved (`analyse`, `names`).
 
 use sqlparser::tokenizer::{Token, Word};
 
@@ -27,13 +26,10 @@ const LEXICAL_VARIABLES: [&str; 7] = [
 /// Engines whose tables are files or other servers of the client's choice.
 const FOREIGN_ENGINES: [&str; 6] = ["federated", "federatedx", "connect", "spider", "s3", "oqgraph"];
 
-pub(super) fn check(sql: &Sql, executable_comments: &[Range<usize>]) -> Result<(), SqlError> {
+pub(super) fn check(sql: &Sql) -> Result<(), SqlError> {
     check_statement(sql)?;
     for i in 0..sql.tokens.len() {
         check_anywhere(sql, i)?;
-    }
-    for comment in executable_comments {
-        check_executable_comment(sql, &sql.text[comment.clone()])?;
     }
     Ok(())
 }
@@ -161,9 +157,31 @@ fn starts_assignment(sql: &Sql, first: usize, i: usize) -> bool {
     i == first || sql.is_token(i - 1, &Token::Comma)
 }
 
+/// What shows other clients, accounts, logs or the server's insides.
 fn check_show(sql: &Sql, first: usize) -> Result<(), SqlError> {
-    if sql.is_word(first, "GRANTS") || sql.are_words(first, &["CREATE", "USER"]) {
-        return Err(refuse("SHOW of accounts", ADMIN_HINT));
+    const CLOSED: [&str; 15] = [
+        "GRANTS",
+        "PROCESSLIST",
+        "ENGINE",
+        "BINLOG",
+        "BINARY",
+        "MASTER",
+        "SLAVE",
+        "REPLICA",
+        "REPLICAS",
+        "RELAYLOG",
+        "ALL",
+        "EXPLAIN",
+        "ANALYZE",
+        "USER_STATISTICS",
+        "CLIENT_STATISTICS",
+    ];
+    let subject = first + usize::from(sql.is_word(first, "FULL"));
+    if sql.are_words(first, &["CREATE", "USER"]) {
+        return Err(refuse("SHOW CREATE USER", ADMIN_HINT));
+    }
+    if let Some(closed) = CLOSED.iter().find(|word| sql.is_word(subject, word)) {
+        return Err(refuse(format!("SHOW {closed}"), ADMIN_HINT));
     }
     for i in first..sql.tokens.len().saturating_sub(1) {
         let names_schema = ["FROM", "IN", "DATABASE", "SCHEMA", "EXISTS"].iter().any(|word| sql.is_word(i, word));
@@ -212,59 +230,6 @@ fn check_anywhere(sql: &Sql, i: usize) -> Result<(), SqlError> {
         }
         _ => Ok(()),
     }
-}
-
-/// The servers that run the comment and those that skip it must both get a harmless statement, and so must every
-/// mix of several comments. So its content is held to plain words, none of which can be part of a refusal, on either
-/// side of the comment's border.
-fn check_executable_comment(sql: &Sql, comment: &str) -> Result<(), SqlError> {
-    // These end a harmless start in harm, or start what a harmless word ends.
-    const ENDS: [&str; 9] =
-        ["OUTFILE", "DUMPFILE", "LOAD", "LOAD_FILE", "GLOBAL", "PERSIST", "PERSIST_ONLY", "DIRECTORY", "TABLESPACE"];
-    // These make another statement of one that starts with CREATE, DROP, ALTER or the like.
-    const KINDS: [&str; 16] = [
-        "DATABASE",
-        "SCHEMA",
-        "USER",
-        "ROLE",
-        "FUNCTION",
-        "PROCEDURE",
-        "PACKAGE",
-        "TRIGGER",
-        "EVENT",
-        "SERVER",
-        "INSTANCE",
-        "SONAME",
-        "GRANTS",
-        "AUTHORIZATION",
-        "ENGINE",
-        "TYPE",
-    ];
-    let refusal = || Err(refuse("this executable comment", "take the code out of the comment"));
-    let one_of = |words: &[&str], word: &str| words.iter().any(|closed| word.eq_ignore_ascii_case(closed));
-
-    let content = comment.trim_start_matches("/*").trim_end_matches("*/");
-    let hides = content.contains(['\'', '"', '`', '#', ';', '\\', '@', '?']) || content.contains("--");
-    if hides || content.contains("/*") {
-        return refusal();
-    }
-    let mut words = content.split(|char: char| !(char.is_alphanumeric() || matches!(char, '_' | '$')));
-    let closed = [&ENDS[..], &KINDS[..], &CLOSED_SCHEMAS[..], &FOREIGN_ENGINES[..]];
-    if words.any(|word| closed.iter().any(|closed| one_of(closed, word))) {
-        return refusal();
-    }
-    let half_outside = sql
-        .tokens
-        .iter()
-        .filter_map(|lexeme| spelled(&lexeme.token))
-        .any(|word| one_of(&ENDS, word) || one_of(&CLOSED_SCHEMAS, word));
-    // Ahead of the first word it would make another statement; in SET it could assign anything.
-    let first = sql.tokens.first().map_or(0, |lexeme| lexeme.range.start);
-    let leads = sql.text[..first].contains(comment);
-    if half_outside || leads || sql.is_word(0, "SET") {
-        return refusal();
-    }
-    Ok(())
 }
 
 fn is_closed_schema(word: &Word) -> bool {

@@ -9,19 +9,20 @@ use sqlparser::tokenizer::{Location, Token, Tokenizer, Whitespace, Word};
 use super::scan::{self, Mark, MarkKind};
 use super::{Lexeme, MariaDialect, SqlError};
 
-pub(super) struct Lexed {
-    pub tokens: Vec<Lexeme>,
-    /// Bytes of each `/*! … */` and `/*M! … */`, delimiters included.
-    pub executable_comments: Vec<Range<usize>>,
-}
-
 /// Splits a text into MySQL's tokens.
 ///
 /// # Errors
 /// `Malformed` if a string or comment does not end, if sqlparser and MySQL disagree on where strings,
-/// comments or `;` lie, or if a word is one that they read differently.
-pub(super) fn lex(text: &str) -> Result<Lexed, SqlError> {
+/// comments or `;` lie, or if a word is one that they read differently. `NotAllowed` for an executable comment: what it
+/// means depends on the server.
+pub(super) fn lex(text: &str) -> Result<Vec<Lexeme>, SqlError> {
     let marks = scan::marks(text)?;
+    if let Some(mark) = marks.iter().find(|mark| mark.kind == MarkKind::ExecutableComment) {
+        return Err(SqlError::NotAllowed {
+            construct: format!("the comment that starts at byte {}", mark.range.start),
+            hint: "take the code out of the comment".to_owned(),
+        });
+    }
     let tokens = Tokenizer::new(&MariaDialect, text)
         .with_unescape(false)
         .tokenize_with_location()
@@ -44,10 +45,7 @@ pub(super) fn lex(text: &str) -> Result<Lexed, SqlError> {
     if let Some(mark) = expected_marks.next() {
         return Err(ambiguous(text, mark.range.start));
     }
-
-    let executable_comments =
-        marks.into_iter().filter(|mark| mark.kind == MarkKind::ExecutableComment).map(|mark| mark.range).collect();
-    Ok(Lexed { tokens: lexemes.done, executable_comments })
+    Ok(lexemes.done)
 }
 
 /// The mark that MySQL's scan must have for a token; `None` for plain code.
@@ -68,11 +66,7 @@ fn token_mark(token: &Token, range: &Range<usize>) -> Option<(MarkKind, Range<us
 }
 
 fn agrees(mark: &Mark, kind: MarkKind, range: &Range<usize>) -> bool {
-    let mark_kind = match mark.kind {
-        MarkKind::ExecutableComment => MarkKind::Comment,
-        other => other,
-    };
-    mark_kind == kind && mark.range == *range
+    mark.kind == kind && mark.range == *range
 }
 
 fn ambiguous(text: &str, at: usize) -> SqlError {
@@ -153,6 +147,10 @@ impl Lexemes<'_> {
             Token::DoubleQuotedByteStringLiteral(_) | Token::Number(_, true) => {
                 return refuse("unknown literal");
             }
+            // `mysql.5x` is a name of two parts to MySQL.
+            Token::Number(ref digits, _) if digits.starts_with('.') && self.touches_name(range.start) => {
+                return refuse("quote the part of the name that begins with a digit:");
+            }
             Token::Placeholder(ref name) if name != "?" => return refuse("unknown placeholder"),
             // sqlparser joins operators that MySQL has not.
             Token::DoubleExclamationMark
@@ -215,6 +213,10 @@ impl Lexemes<'_> {
             self.depth += 1;
         }
         self.done.push(Lexeme { token, range, depth });
+    }
+
+    fn touches_name(&self, at: usize) -> bool {
+        matches!(self.done.last(), Some(Lexeme { token: Token::Word(_), range, .. }) if range.end == at)
     }
 
     fn name_continues(&self, at: usize) -> bool {

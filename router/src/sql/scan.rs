@@ -77,13 +77,13 @@ pub(super) fn marks(text: &str) -> Result<Vec<Mark>, SqlError> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Escapes {
+pub(super) enum Escapes {
     Backslash,
     None,
 }
 
 /// The byte after the closing quote; a doubled quote does not close.
-fn quoted_end(bytes: &[u8], start: usize, escapes: Escapes) -> Option<usize> {
+pub(super) fn quoted_end(bytes: &[u8], start: usize, escapes: Escapes) -> Option<usize> {
     let quote = bytes[start];
     let mut at = start + 1;
     loop {
@@ -101,10 +101,10 @@ fn quoted_end(bytes: &[u8], start: usize, escapes: Escapes) -> Option<usize> {
 }
 
 /// `--` starts a comment only before a space, a control character or the end: `1--1` is two minus signs.
-fn starts_line_comment(bytes: &[u8], at: usize) -> bool {
+pub(super) fn starts_line_comment(bytes: &[u8], at: usize) -> bool {
     bytes.get(at + 1) == Some(&b'-') && bytes.get(at + 2).is_none_or(|next| *next == b' ' || next.is_ascii_control())
 }
 
-fn line_end(bytes: &[u8], start: usize) -> usize {
+pub(super) fn line_end(bytes: &[u8], start: usize) -> usize {
     bytes[start..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |offset| start + offset)
 }

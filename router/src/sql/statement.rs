@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::Sql;
+use super::inspect::Inspect;
 use crate::keys::KeyLiteral;
 
 /// One statement, ready to be planned.
@@ -14,8 +16,10 @@ pub enum Statement {
     Insert(Insert),
     Change(Change),
     Define(Define),
-    /// SHOW and DESCRIBE of tables and columns, the same on every shard.
-    Inspect,
+    /// SHOW and DESCRIBE.
+    Inspect(Inspect),
+    /// EXPLAIN of a statement, which was read like any other.
+    Explain(Box<(Sql, Statement)>),
     /// Understood by a server perhaps, not by us: only a lone shard may get it.
     Opaque(Opaque),
 }

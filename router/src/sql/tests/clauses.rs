@@ -98,7 +98,6 @@ fn what_is_not_plain_has_no_map() {
         "SELECT a FROM t LIMIT 1 WHERE b",
         "INSERT INTO t SELECT 1",
         "SELECT a FROM t PROCEDURE ANALYSE()",
-        "SELECT /*! a */ b FROM t",
     ] {
         check_clauses(text, "none");
     }

@@ -62,10 +62,10 @@ proptest! {
     ) {
         let query = format!("SELECT {before}?{after}");
         let Ok(plain) = lex::lex(&query) else { return Ok(()) };
-        let Ok(Some(bound)) = bind::bind(&query, &plain.tokens, std::slice::from_ref(&param)) else { return Ok(()) };
-        let bound = lex::lex(&bound).expect("stays lexically sound").tokens;
-        let literal = lex::lex(&bound_alone(&param)).expect("lexes").tokens;
-        let expected: Vec<_> = plain.tokens.iter().flat_map(|lexeme| match &lexeme.token {
+        let Ok(Some(bound)) = bind::bind(&query, &plain, std::slice::from_ref(&param)) else { return Ok(()) };
+        let bound = lex::lex(&bound).expect("stays lexically sound");
+        let literal = lex::lex(&bound_alone(&param)).expect("lexes");
+        let expected: Vec<_> = plain.iter().flat_map(|lexeme| match &lexeme.token {
             Token::Placeholder(_) => literal.iter().map(|lexeme| lexeme.token.clone()).collect(),
             other => vec![other.clone()],
         }).collect();
@@ -74,6 +74,6 @@ proptest! {
 }
 
 fn bound_alone(param: &Param) -> String {
-    let placeholder = lex::lex("?").expect("lexes").tokens;
+    let placeholder = lex::lex("?").expect("lexes");
     bind::bind("?", &placeholder, std::slice::from_ref(param)).expect("binds").expect("has a placeholder")
 }

@@ -114,7 +114,7 @@ fn check_ranges(sql: &Sql) {
         if i > 0 && sql.is_token(i - 1, &Token::Period) && slice.starts_with(|char: char| char.is_ascii_digit()) {
             continue;
         }
-        let again = lex::lex(slice).expect("a token is lexically sound").tokens;
+        let again = lex::lex(slice).expect("a token is lexically sound");
         let tokens: Vec<_> = again.iter().map(|lexeme| &lexeme.token).collect();
         assert_eq!(tokens, [&lexeme.token], "{:?}", sql.text);
     }

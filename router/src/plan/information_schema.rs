@@ -1,0 +1,97 @@
+//! Reads of information_schema, narrowed to what concerns the router's database.
+//!
+//! Each of its tables that a statement names is replaced by a derived table of the same name over the rows that the
+//! client may see. Tables that show accounts, other clients' statements or the server's insides are not among them.
+
+use std::ops::Range;
+
+use super::names::{INFORMATION_SCHEMA, is_information_schema};
+use super::{Plan, Planner, Refusal, Route};
+use crate::schema::quote;
+use crate::sql::statement::{Read, Unsupported};
+use crate::sql::{Sql, names, quote_text, splice};
+
+/// What of a table is the client's to see.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// The same on every server.
+    All,
+    /// Rows whose column names the router's database.
+    OfDatabase(&'static str),
+    /// The same, and those about information_schema itself.
+    OfDatabaseAndItself(&'static str),
+    /// The same, but for what moves make.
+    Triggers,
+}
+
+const TABLES: [(&str, Shown); 21] = [
+    ("SCHEMATA", Shown::OfDatabaseAndItself("SCHEMA_NAME")),
+    ("TABLES", Shown::OfDatabaseAndItself("TABLE_SCHEMA")),
+    ("COLUMNS", Shown::OfDatabaseAndItself("TABLE_SCHEMA")),
+    ("STATISTICS", Shown::OfDatabase("TABLE_SCHEMA")),
+    ("PARTITIONS", Shown::OfDatabase("TABLE_SCHEMA")),
+    ("VIEWS", Shown::OfDatabase("TABLE_SCHEMA")),
+    ("KEY_COLUMN_USAGE", Shown::OfDatabase("TABLE_SCHEMA")),
+    ("TABLE_CONSTRAINTS", Shown::OfDatabase("TABLE_SCHEMA")),
+    ("REFERENTIAL_CONSTRAINTS", Shown::OfDatabase("CONSTRAINT_SCHEMA")),
+    ("CHECK_CONSTRAINTS", Shown::OfDatabase("CONSTRAINT_SCHEMA")),
+    ("TRIGGERS", Shown::Triggers),
+    ("EVENTS", Shown::OfDatabase("EVENT_SCHEMA")),
+    ("ROUTINES", Shown::OfDatabase("ROUTINE_SCHEMA")),
+    ("PARAMETERS", Shown::OfDatabase("SPECIFIC_SCHEMA")),
+    ("CHARACTER_SETS", Shown::All),
+    ("COLLATIONS", Shown::All),
+    ("COLLATION_CHARACTER_SET_APPLICABILITY", Shown::All),
+    ("ENGINES", Shown::All),
+    ("KEYWORDS", Shown::All),
+    ("SQL_FUNCTIONS", Shown::All),
+    ("ST_SPATIAL_REFERENCE_SYSTEMS", Shown::All),
+];
+
+impl Planner<'_> {
+    /// Plans a read that names information_schema; `None` if this one does not.
+    pub(super) fn plan_information_schema(&self, sql: &Sql, read: &Read) -> Result<Option<Plan>, Refusal> {
+        let mut named = read.scopes.iter().flat_map(|scope| &scope.tables);
+        let is_named = named.any(|table| table.table.schema.as_deref().is_some_and(is_information_schema));
+        let qualified = names::qualified(sql);
+        if !is_named && !qualified.iter().any(|name| is_information_schema(name.first())) {
+            return Ok(None);
+        }
+        // Sizes, row counts and the next id are those of one shard.
+        let Some(shard) = self.only_owner() else { return Err(self.other_database(INFORMATION_SCHEMA)) };
+        let mut edits = Vec::new();
+        for name in qualified.iter().filter(|name| is_information_schema(name.first())) {
+            edits.push(self.narrow(sql, name)?);
+        }
+        let reason = "information_schema, as far as it is about this database".to_owned();
+        Ok(Some(self.read_from(Route::Single, &shard, splice(&sql.text, edits), false, reason)))
+    }
+
+    /// A table of information_schema where it stands in FROM; the name of one of its columns loses its schema.
+    fn narrow(&self, sql: &Sql, name: &names::Qualified) -> Result<(Range<usize>, String), Refusal> {
+        let end = name.at + 2 * name.parts.len() - 1;
+        let range = sql.tokens[name.at].range.start..sql.tokens[end - 1].range.end;
+        let closed = || {
+            let hint = "it shows what concerns other clients or the server";
+            Unsupported::with_hint(format!("{INFORMATION_SCHEMA}.{}", name.parts[1].to_uppercase()), hint)
+        };
+        let known = TABLES.iter().find(|(table, _)| name.parts[1].eq_ignore_ascii_case(table));
+        let Some((table, shown)) = known.filter(|_| !name.is_called) else { return Err(closed().into()) };
+        if name.parts.len() > 2 || name.has_wildcard {
+            let first_kept = sql.tokens[name.at + 2].range.start;
+            return Ok((range.start..first_kept, String::new()));
+        }
+        let own = quote_text(self.schema.database());
+        let condition = match shown {
+            Shown::All => "1".to_owned(),
+            Shown::OfDatabase(column) => format!("{column} = {own}"),
+            Shown::OfDatabaseAndItself(column) => format!("{column} IN ({own}, '{INFORMATION_SCHEMA}')"),
+            Shown::Triggers => format!("TRIGGER_SCHEMA = {own} AND TRIGGER_NAME NOT LIKE '\\_as\\_%'"),
+        };
+        let narrowed = format!("(SELECT * FROM {INFORMATION_SCHEMA}.{table} WHERE {condition})");
+        Ok(match names::has_alias(sql, end) {
+            true => (range, narrowed),
+            false => (range, format!("{narrowed} AS {}", quote(&name.parts[1]))),
+        })
+    }
+}
