@@ -60,6 +60,8 @@ pub struct Execution<'a> {
     pub locks: bool,
     /// Whether reads over several shards see each transaction whole or not at all.
     pub is_atomic: bool,
+    /// The statement may leave something on its connections.
+    pub stains: bool,
     pub max_held_rows: usize,
     pub deadline: Instant,
     pub timeout: Duration,
@@ -295,7 +297,11 @@ impl Execution<'_> {
     async fn pooled(&self, shard: &ShardId) -> Result<Lease, QueryError> {
         let known = self.view.topology.shard(shard);
         let known = known.ok_or_else(|| QueryError::Internal(format!("{shard} is not in the topology")))?;
-        self.coordinator.shards.lease(known).await
+        let mut lease = self.coordinator.shards.lease(known).await?;
+        if self.stains {
+            lease.stain();
+        }
+        Ok(lease)
     }
 
     fn timed_out(&self) -> QueryError {

@@ -12,6 +12,7 @@ mod question;
 mod reduce;
 mod scatter;
 mod select;
+mod stains;
 #[cfg(test)]
 mod tests;
 mod together;
@@ -77,6 +78,8 @@ pub struct Plan {
     /// The slots that the statement's keys name: each once, or one for each row of an INSERT. Empty if they name none.
     /// Load is counted by them; nothing is routed by them.
     pub slots: Vec<Slot>,
+    /// Its connections may keep something of it that the next user could see.
+    pub stains: bool,
 }
 
 /// What to do; a tree, so that later nodes can feed on others.
@@ -330,6 +333,11 @@ impl Planner<'_> {
     /// Plans a statement for this topology and schema.
     pub fn plan(&self, sql: &Sql, statement: &Statement) -> Result<Plan, Refusal> {
         self.resolve_names(sql, statement)?;
+        let plan = self.plan_by_kind(sql, statement)?;
+        Ok(Plan { stains: self.may_stain(sql, statement), ..plan })
+    }
+
+    fn plan_by_kind(&self, sql: &Sql, statement: &Statement) -> Result<Plan, Refusal> {
         match statement {
             Statement::Read(read) => self.plan_read(sql, read),
             Statement::Insert(insert) => self.plan_insert(sql, insert),
@@ -482,7 +490,7 @@ impl Planner<'_> {
             float_columns: Vec::new(),
             recheck: moving && self.is_moving(shard),
         });
-        Plan { route, reason, node, epoch: self.topology.epoch(), slots: Vec::new() }
+        Plan { route, reason, node, epoch: self.topology.epoch(), stains: false, slots: Vec::new() }
     }
 
     /// Whether rows may change owner under a statement on this shard.
@@ -513,6 +521,7 @@ impl Planner<'_> {
                 forgives_checks: false,
             }),
             epoch: self.topology.epoch(),
+            stains: false,
             slots: Vec::new(),
         }
     }

@@ -153,6 +153,16 @@ impl Schema {
         self.surroundings.version
     }
 
+    /// The database's stored functions, in lower case.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.surroundings.functions.iter().map(String::as_str)
+    }
+
+    /// Whether statements may run code that is stored in the database.
+    pub fn has_stored_code(&self) -> bool {
+        !self.surroundings.functions.is_empty() || self.tables.values().any(|table| table.has_triggers)
+    }
+
     /// Whether the server has another database of this name, in any case.
     pub fn is_other_database(&self, name: &str) -> bool {
         self.surroundings.other_databases.contains(&name.to_lowercase())

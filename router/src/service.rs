@@ -352,7 +352,7 @@ impl Router {
                         self.sequences.give_back(table, *ids.start(), ids.end() + 1).await;
                     }
                     if planned.is_err() && full.0.statement.is_err() {
-                        self.execution(&view, attempt).check_syntax(&full.0.text).await?;
+                        self.execution(&view, false, attempt).check_syntax(&full.0.text).await?;
                     }
                     (planned?, view)
                 }
@@ -374,7 +374,7 @@ impl Router {
                 continue;
             }
             if let Node::Refill(refill) = &plan.0.node {
-                match self.refill(refill, &plan.1, attempt).await {
+                match self.refill(refill, &plan, attempt).await {
                     Ok(Some(text)) => reading = Reading::of(&text, &[])?,
                     Ok(None) => {
                         return Ok(Answer { shards: shards_of(&plan.0), written: Some(Written::default()) });
@@ -479,9 +479,14 @@ impl Router {
     }
 
     /// The statement with the rows of its query as VALUES; `None` if there are none.
-    async fn refill(&self, refill: &Refill, view: &View, attempt: &Attempt<'_>) -> Result<Option<String>, QueryError> {
+    async fn refill(
+        &self,
+        refill: &Refill,
+        (plan, view): &(Plan, View),
+        attempt: &Attempt<'_>,
+    ) -> Result<Option<String>, QueryError> {
         let mut rows = LiteralRows::new(self.limits.max_held_rows);
-        let execution = self.execution(view, attempt);
+        let execution = self.execution(view, plan.stains, attempt);
         match &refill.source.node {
             Node::Read(node) => execution.read(node, &mut rows).await?,
             Node::Gather(node) => execution.gather(node, &mut rows).await?,
@@ -523,13 +528,15 @@ impl Router {
         let Some(outline) = outline(&request.sql).filter(|_| request.params.is_empty()) else {
             return Reading::full(request);
         };
-        if let Some(scopes) = self.known.scopes(&outline) {
+        // A stored function may be newer than what is known.
+        let may_call = self.watch.view().is_ok_and(|view| view.schema.functions().next().is_some());
+        if let Some(scopes) = self.known.scopes(&outline).filter(|_| !may_call) {
             return Ok(Reading::Known(scopes));
         }
         let reading = Reading::full(request)?;
-        // What is known is planned by its scopes alone, so its names must be in order.
+        // What is known is planned by its scopes alone.
         if let (Reading::Full(full), Ok(view)) = (&reading, self.watch.view())
-            && Planner::new(&view.topology, &view.schema, Timestamp::now()).resolve_names(&full.0, &full.1).is_ok()
+            && Planner::new(&view.topology, &view.schema, Timestamp::now()).is_plain(&full.0, &full.1)
         {
             self.known.learn(outline, &full.1);
         }
@@ -565,7 +572,7 @@ impl Router {
         attempt: &Attempt<'_>,
         sink: &mut impl RowSink,
     ) -> Result<Option<Written>, QueryError> {
-        let execution = self.execution(view, attempt);
+        let execution = self.execution(view, plan.stains, attempt);
         match &plan.node {
             Node::Read(node) => execution.read(node, sink).await.map(|()| None),
             Node::Gather(node) => execution.gather(node, sink).await.map(|()| None),
@@ -579,7 +586,7 @@ impl Router {
         }
     }
 
-    fn execution<'a>(&'a self, view: &'a View, attempt: &Attempt<'a>) -> Execution<'a> {
+    fn execution<'a>(&'a self, view: &'a View, stains: bool, attempt: &Attempt<'a>) -> Execution<'a> {
         Execution {
             coordinator: &self.coordinator,
             watch: &self.watch,
@@ -587,6 +594,7 @@ impl Router {
             transaction: attempt.transaction,
             locks: attempt.locks,
             is_atomic: attempt.request.consistency == Consistency::Atomic,
+            stains,
             max_held_rows: self.limits.max_held_rows,
             deadline: attempt.deadline,
             timeout: attempt.timeout,

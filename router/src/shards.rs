@@ -35,6 +35,8 @@ struct Opener {
 struct Open {
     connection: MySqlConnection,
     id: u64,
+    /// Something was left on it that the next user could see.
+    is_stained: bool,
 }
 
 impl Manager for Opener {
@@ -45,10 +47,13 @@ impl Manager for Opener {
         let mut connection = session::connect(&self.endpoint).await?;
         connection.execute(sqlx::raw_sql(AssertSqlSafe(waits()))).await?;
         let row = connection.fetch_one(sqlx::raw_sql("SELECT CONNECTION_ID()")).await?;
-        Ok(Open { id: row.try_get_unchecked(0)?, connection })
+        Ok(Open { id: row.try_get_unchecked(0)?, connection, is_stained: false })
     }
 
     async fn recycle(&self, open: &mut Open, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if open.is_stained {
+            return Err(RecycleError::message("a statement may have left something on it"));
+        }
         if metrics.last_used() > IDLE_BEFORE_PING {
             open.connection.ping().await.map_err(RecycleError::Backend)?;
         }
@@ -158,6 +163,11 @@ impl Lease {
     /// connection.
     pub fn done(&mut self) {
         self.busy = false;
+    }
+
+    /// The next user of the pool gets another connection: what runs on this one may leave something there.
+    pub fn stain(&mut self) {
+        self.object.as_mut().expect("the object leaves in drop only").is_stained = true;
     }
 
     /// What ends this connection's statement from another one.

@@ -156,6 +156,7 @@ impl Planner<'_> {
             reason: several.reason.clone(),
             node: Node::Write(node),
             epoch: self.topology.epoch(),
+            stains: false,
             slots: several.slots.iter().copied().collect(),
         })
     }
@@ -271,6 +272,7 @@ impl Planner<'_> {
             reason: format!("every shard has all rows of {}", table.name),
             node: Node::Write(node),
             epoch: self.topology.epoch(),
+            stains: false,
             slots: Vec::new(),
         })
     }

@@ -47,6 +47,7 @@ impl Planner<'_> {
                 inverse,
             }),
             epoch: self.topology.epoch(),
+            stains: false,
             slots: Vec::new(),
         })
     }

@@ -59,6 +59,7 @@ impl Planner<'_> {
                 recheck,
             }),
             epoch: self.topology.epoch(),
+            stains: false,
             slots: Vec::new(),
         })
     }

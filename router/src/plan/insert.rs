@@ -138,7 +138,7 @@ impl Planner<'_> {
             forgives_checks: is_split && insert.ignores && self.schema.is_mariadb(),
         };
         let epoch = self.topology.epoch();
-        Ok(Plan { route, reason, node: Node::Write(node), epoch, slots: slots.to_vec() })
+        Ok(Plan { route, reason, node: Node::Write(node), epoch, stains: false, slots: slots.to_vec() })
     }
 
     fn plan_reference_insert(&self, sql: &Sql, insert: &Insert, table: &Table) -> Result<Plan, Refusal> {
@@ -176,6 +176,7 @@ impl Planner<'_> {
         }
         let plan = self.plan_read(&source, &query)?;
         Ok(Plan {
+            stains: false,
             route: plan.route,
             reason: format!("{}; the selected rows are inserted where they belong", plan.reason),
             epoch: plan.epoch,

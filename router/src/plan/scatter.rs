@@ -42,6 +42,7 @@ impl Planner<'_> {
                 recheck: several.shards.iter().any(|shard| self.is_moving(shard)),
             }),
             epoch: self.topology.epoch(),
+            stains: false,
             slots: Vec::new(),
         })
     }
