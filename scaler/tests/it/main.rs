@@ -32,6 +32,8 @@ mod history;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod leftovers;
+#[cfg(test)]
 mod moves;
 #[cfg(test)]
 mod processes;
