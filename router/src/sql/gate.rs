@@ -26,6 +26,23 @@ const LEXICAL_VARIABLES: [&str; 7] = [
 /// Engines whose tables are files or other servers of the client's choice.
 const FOREIGN_ENGINES: [&str; 6] = ["federated", "federatedx", "connect", "spider", "s3", "oqgraph"];
 
+const OF_SERVER: &str = "it is about the server, not about rows";
+/// Functions that reach files, accounts or the server's replication, with hints.
+const CLOSED_FUNCTIONS: [(&str, &str); 12] = [
+    ("LOAD_FILE", "files of the shard are out of reach"),
+    ("ROLES_GRAPHML", OF_SERVER),
+    ("SOURCE_POS_WAIT", OF_SERVER),
+    ("MASTER_POS_WAIT", OF_SERVER),
+    ("MASTER_GTID_WAIT", OF_SERVER),
+    ("WAIT_FOR_EXECUTED_GTID_SET", OF_SERVER),
+    ("WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS", OF_SERVER),
+    ("BINLOG_GTID_POS", OF_SERVER),
+    ("WSREP_SYNC_WAIT_UPTO_GTID", OF_SERVER),
+    ("PS_THREAD_ID", OF_SERVER),
+    ("KEYRING_KEY_FETCH", OF_SERVER),
+    ("SYS_EXEC", OF_SERVER),
+];
+
 pub(super) fn check(sql: &Sql) -> Result<(), SqlError> {
     check_statement(sql)?;
     for i in 0..sql.tokens.len() {
@@ -219,8 +236,14 @@ fn check_anywhere(sql: &Sql, i: usize) -> Result<(), SqlError> {
         }
         Token::Word(word) if is_closed_schema(word) && sql.is_token(i + 1, &Token::Period) => Err(closed_schema(word)),
         // MariaDB and MySQL find a native function under a quoted name, too.
-        Token::Word(word) if word.value.eq_ignore_ascii_case("LOAD_FILE") && sql.is_token(i + 1, &Token::LParen) => {
-            Err(refuse("LOAD_FILE", "files of the shard are out of reach"))
+        Token::Word(word) if sql.is_token(i + 1, &Token::LParen) => {
+            match CLOSED_FUNCTIONS.iter().find(|(name, _)| word.value.eq_ignore_ascii_case(name)) {
+                Some((name, hint)) => Err(refuse(*name, hint)),
+                None => Ok(()),
+            }
+        }
+        Token::Word(_) if sql.are_words(i, &["PROCEDURE", "ANALYSE"]) => {
+            Err(refuse("PROCEDURE ANALYSE", "ask for MIN, MAX and COUNT"))
         }
         Token::Word(_) if sql.is_word(i, "INTO") => {
             match ["OUTFILE", "DUMPFILE"].iter().find(|w| sql.is_word(i + 1, w)) {

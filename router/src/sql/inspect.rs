@@ -287,7 +287,12 @@ impl<'a> Reader<'a> {
                 return Err(self.unknown());
             };
             let condition = self.sql.slice(first.range.start..last.range.end).to_owned();
-            // A parenthesis that closes more than it opens would end what the condition is put in.
+            // A subquery reads what nobody looked at; a parenthesis that closes more than was opened would end what the
+            // condition is put into.
+            let reads = |word: &&str| (self.at..self.sql.tokens.len()).any(|at| self.sql.is_word(at, word));
+            if let Some(word) = ["SELECT", "TABLE", "VALUES", "WITH"].iter().find(reads) {
+                return Err(Unsupported::with_hint(format!("{word} inside of SHOW"), "ask in two statements"));
+            }
             if !is_balanced(&self.sql.tokens[self.at..]) {
                 return Err(self.unknown());
             }
@@ -427,6 +432,7 @@ mod tests {
             "SHOW CREATE USER x",
             "SHOW COLUMNS FROM",
             "SHOW DATABASES WHERE 1) OR (1",
+            "SHOW TABLES WHERE (SELECT v FROM other.secrets) = 1",
             "SHOW DATABASES LIKE 'a' 'b'",
             "EXPLAIN FOR CONNECTION 3",
             "EXPLAIN FORMAT = JSON FOR CONNECTION 3",

@@ -26,6 +26,8 @@ fn files_are_out_of_reach() {
     check_refused("ALTER TABLE t IMPORT TABLESPACE", "DISCARD or IMPORT TABLESPACE");
     check_refused("CREATE TABLE t (a INT) ENGINE=CONNECT FILE_NAME='x'", "ENGINE CONNECT");
     check_refused("CREATE TABLE t (a INT) ENGINE = 'federated'", "ENGINE federated");
+    check_refused("SELECT `Roles_GraphML` ()", "ROLES_GRAPHML");
+    check_refused("SELECT a FROM t PROCEDURE analyse()", "PROCEDURE ANALYSE");
     check_allowed("CREATE TABLE t (type INT, engine INT, load_file INT) ENGINE=InnoDB");
     check_allowed("SELECT outfile, dumpfile, load_file FROM t");
 }
