@@ -289,8 +289,8 @@ impl<'a> Reader<'a> {
             let condition = self.sql.slice(first.range.start..last.range.end).to_owned();
             // A subquery reads what nobody looked at; a parenthesis that closes more than was opened would end what the
             // condition is put into.
-            let reads = |word: &&str| (self.at..self.sql.tokens.len()).any(|at| self.sql.is_word(at, word));
-            if let Some(word) = ["SELECT", "TABLE", "VALUES", "WITH"].iter().find(reads) {
+            let stands = |word: &str| (self.at..self.sql.tokens.len()).any(|at| self.sql.is_word(at, word));
+            if let Some(word) = ["SELECT", "TABLE", "VALUES", "WITH"].into_iter().find(|word| stands(word)) {
                 return Err(Unsupported::with_hint(format!("{word} inside of SHOW"), "ask in two statements"));
             }
             if !is_balanced(&self.sql.tokens[self.at..]) {

@@ -97,7 +97,6 @@ fn what_is_not_plain_has_no_map() {
         "SELECT SUM(a) OVER w FROM t WINDOW w AS (ORDER BY b)",
         "SELECT a FROM t LIMIT 1 WHERE b",
         "INSERT INTO t SELECT 1",
-        "SELECT a FROM t PROCEDURE ANALYSE()",
     ] {
         check_clauses(text, "none");
     }
