@@ -20,6 +20,7 @@ use crate::definitions;
 use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
 use crate::faults::Faults;
+use crate::http::door::DoorLimits;
 use crate::known::KnownReads;
 use crate::metrics::{Metrics, Retry};
 use crate::plan::{Combine, Gather, IdsWanted, Merge, Node, Plan, Planner, Refill, Refusal, WriteNode};
@@ -72,6 +73,8 @@ pub struct Limits {
     pub max_memory_bytes: usize,
     /// How long a part of a transaction may be in doubt before it is brought to its end, 5 s.
     pub in_doubt_timeout: Duration,
+    /// Connections of clients, and how long they may take.
+    pub http: DoorLimits,
 }
 
 impl Default for Limits {
@@ -89,6 +92,7 @@ impl Default for Limits {
             session_idle_timeout: Duration::from_secs(30),
             max_memory_bytes: 96 << 20,
             in_doubt_timeout: PATIENCE,
+            http: DoorLimits::default(),
         }
     }
 }
