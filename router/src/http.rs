@@ -1,30 +1,39 @@
 //! The HTTP door: requests to statements, rows to JSON, errors to status codes. Only this module knows warp.
 
 mod answer;
+pub mod door;
+mod pieces;
+mod request;
 
-use std::convert::Infallible;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::{Stream, StreamExt};
-use serde::Deserialize;
+use futures_util::Stream;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use warp::http::header::{ALLOW, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
-use warp::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::path::FullPath;
+use warp::reply::Response;
 use warp::{Buf, Filter};
 
-use self::answer::{Format, JsonAnswer};
+use self::answer::JsonAnswer;
+use self::door::{Caller, Door, Hosts};
+use self::pieces::Pieces;
+use self::request::{Asked, read_request};
+use crate::budget::Kind;
 use crate::error::QueryError;
 use crate::plan::Refusal;
-use crate::service::{Consistency, Request, Router};
-use crate::sql::{Param, SqlError};
+use crate::service::Router;
+use crate::sql::SqlError;
 
 /// The interface's description, kept by hand; a test compares it with the routes.
 const OPENAPI: &str = include_str!("http/openapi.json");
+
+const JSON: &str = "application/json";
+
+/// Characters of a message about an error.
+const LONGEST_MESSAGE: usize = 2000;
 
 const ROUTES: [(&str, &str); 9] = [
     ("POST", "/query"),
@@ -38,63 +47,81 @@ const ROUTES: [(&str, &str); 9] = [
     ("GET", "/openapi.json"),
 ];
 
-/// Serves until `shutdown`; requests that are under way are finished.
-pub async fn serve(listener: TcpListener, router: Arc<Router>, shutdown: impl Future<Output = ()> + Send + 'static) {
+/// Serves under the names of `hosts` until `shutdown`; requests that are under way are finished.
+pub async fn serve(
+    listener: TcpListener,
+    router: Arc<Router>,
+    hosts: Hosts,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let told = router.clone();
+    let door = Door {
+        limits: router.limits().http.clone(),
+        hosts,
+        on_event: Box::new(move |event| told.metrics().at_door(event)),
+    };
     let requests = warp::method()
         .and(warp::path::full())
         .and(warp::header::headers_cloned())
+        .and(warp::ext::get())
         .and(warp::body::stream())
-        .then(move |method: Method, path: FullPath, headers: HeaderMap, body| {
+        .then(move |method: Method, path: FullPath, headers: HeaderMap, caller: Caller, body| {
             let router = router.clone();
             // In a box: warp moves what is returned here several times, and the future is some kilobytes large.
-            Box::pin(async move { Ok::<_, Infallible>(respond(&router, &method, path.as_str(), &headers, body).await) })
+            Box::pin(async move { respond(&router, &caller, &method, path.as_str(), &headers, body).await })
         })
-        .map(|response: Result<Response<Vec<u8>>, Infallible>| response.unwrap_or_default());
-    warp::serve(requests).incoming(listener).graceful(shutdown).run().await;
+        .boxed();
+    door::serve(listener, door, requests, shutdown).await;
 }
 
 async fn respond(
     router: &Router,
+    caller: &Caller,
     method: &Method,
     path: &str,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
-) -> Response<Vec<u8>> {
+) -> Response {
     let method = if method == Method::HEAD { &Method::GET } else { method };
     if method == Method::POST && is_from_other_site(headers) {
         return Failure::new(StatusCode::FORBIDDEN, "not_allowed", OTHER_SITE.to_owned()).into_response(router);
     }
-    match (method.as_str(), path) {
-        ("POST", "/query") => match read_request(router, headers, body).await {
+    let answered = match (method.as_str(), path) {
+        ("POST", "/query") => match read_request(router, caller, headers, body).await {
             Ok(asked) => query(router, &asked).await,
-            Err(failure) => failure.into_response(router),
+            Err(failure) => Err(failure),
         },
-        ("POST", "/explain") => match read_request(router, headers, body).await {
+        ("POST", "/explain") => match read_request(router, caller, headers, body).await {
             Ok(asked) => match router.explain(&asked.request).await {
-                Ok(explanation) => json_response(StatusCode::OK, &explanation),
-                Err(error) => Failure::of(&error).into_response(router),
+                Ok(explanation) => document(router, caller, JSON, explanation.to_string().into_bytes()),
+                Err(error) => Err(Failure::of(&error)),
             },
-            Err(failure) => failure.into_response(router),
+            Err(failure) => Err(failure),
         },
-        ("GET", "/health") => json_response(StatusCode::OK, &json!({ "status": "ok" })),
-        ("GET", "/ready") => match router.is_ready() {
+        ("GET", "/health") => Ok(json_response(StatusCode::OK, &json!({ "status": "ok" }))),
+        ("GET", "/ready") => Ok(match router.is_ready() {
             Ok(unavailable) => {
                 json_response(StatusCode::OK, &json!({ "status": "ready", "unavailable_shards": unavailable }))
             }
             Err(why) => {
                 json_response(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "not ready", "reason": why }))
             }
-        },
-        ("GET", "/metrics") => typed_response(StatusCode::OK, "text/plain; version=0.0.4", router.render_metrics()),
-        ("GET", "/topology") => topology(router),
+        }),
+        ("GET", "/metrics") => document(router, caller, "text/plain; version=0.0.4", router.render_metrics()),
+        ("GET", "/topology") => topology(router, caller),
         ("POST", "/topology/refresh") => {
             router.refresh().await;
-            topology(router)
+            topology(router, caller)
         }
-        ("GET", "/slots") => json_response(StatusCode::OK, &router.slot_load()),
-        ("GET", "/openapi.json") => typed_response(StatusCode::OK, "application/json", OPENAPI.into()),
-        _ => no_route(router, path),
-    }
+        ("GET", "/slots") => document(router, caller, JSON, router.slot_load().to_string().into_bytes()),
+        ("GET", "/openapi.json") => {
+            let mut response = Response::new(OPENAPI.into());
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+            Ok(response)
+        }
+        _ => return no_route(router, path),
+    };
+    answered.unwrap_or_else(|failure| failure.into_response(router))
 }
 
 /// Why a request of [`is_from_other_site`] is refused.
@@ -109,14 +136,21 @@ pub fn is_from_other_site(headers: &HeaderMap) -> bool {
     site.is_none() || site != host
 }
 
-fn topology(router: &Router) -> Response<Vec<u8>> {
+fn topology(router: &Router, caller: &Caller) -> Result<Response, Failure> {
     match (router.topology(), router.is_ready()) {
-        (Some(topology), _) => json_response(StatusCode::OK, &topology.to_public_json()),
-        (None, ready) => Failure::of(&QueryError::NotReady(ready.err().unwrap_or_default())).into_response(router),
+        (Some(topology), _) => document(router, caller, JSON, topology.to_public_json().to_string().into_bytes()),
+        (None, ready) => Err(Failure::of(&QueryError::NotReady(ready.err().unwrap_or_default()))),
     }
 }
 
-fn no_route(router: &Router, path: &str) -> Response<Vec<u8>> {
+/// An answer that is made whole, and may then wait for its client to read it.
+fn document(router: &Router, caller: &Caller, content_type: &'static str, body: Vec<u8>) -> Result<Response, Failure> {
+    let held = router.budget().take(caller.client(), Kind::Answers, body.capacity());
+    let held = Some(held.map_err(|error| Failure::of(&error))?);
+    Ok(Pieces { pieces: vec![body], held }.into_response(StatusCode::OK, content_type))
+}
+
+fn no_route(router: &Router, path: &str) -> Response {
     let allowed: Vec<&str> = ROUTES.iter().filter(|(_, known)| *known == path).map(|(method, _)| *method).collect();
     if allowed.is_empty() {
         let failure = Failure::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {path}"));
@@ -132,105 +166,12 @@ fn no_route(router: &Router, path: &str) -> Response<Vec<u8>> {
     response
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Body {
-    query: String,
-    #[serde(default)]
-    params: Vec<Value>,
-    #[serde(default)]
-    format: Format,
-    timeout_ms: Option<u64>,
-    #[serde(default)]
-    consistency: Wanted,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Wanted {
-    #[default]
-    Atomic,
-    Shard,
-}
-
-/// What a request of `/query` or `/explain` says.
-struct Asked {
-    request: Request,
-    format: Format,
-    session: Option<String>,
-}
-
-async fn read_request(
-    router: &Router,
-    headers: &HeaderMap,
-    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
-) -> Result<Asked, Failure> {
-    let session = session_of(headers)?;
-    let bytes = read_body(router.limits().max_body_bytes, body).await?;
-    let text =
-        std::str::from_utf8(&bytes).map_err(|error| Failure::bad_request(format!("the body is not UTF-8: {error}")))?;
-    let body: Body = serde_json::from_str(text).map_err(|error| {
-        Failure::bad_request(format!("the body is not a query: {error}"))
-            .with_hint("send {\"query\":\"SELECT …\",\"params\":[…],\"format\":\"objects\"|\"rows\",\"timeout_ms\":N}")
-    })?;
-    if body.timeout_ms == Some(0) {
-        return Err(Failure::bad_request("timeout_ms must be at least 1".to_owned()));
-    }
-    let params = body.params.into_iter().enumerate().map(|(index, value)| match value {
-        Value::Null => Ok(Param::Null),
-        Value::Bool(value) => Ok(Param::Bool(value)),
-        Value::Number(number) => Ok(Param::Number(number.to_string())),
-        Value::String(text) => Ok(Param::Text(text)),
-        Value::Array(_) | Value::Object(_) => {
-            Err(Failure::bad_request(format!("params[{index}] is a list or an object: give a single value")))
-        }
-    });
-    let request = Request {
-        sql: body.query,
-        params: params.collect::<Result<_, _>>()?,
-        timeout: body.timeout_ms.map(Duration::from_millis),
-        consistency: match body.consistency {
-            Wanted::Atomic => Consistency::Atomic,
-            Wanted::Shard => Consistency::Shard,
-        },
-    };
-    Ok(Asked { request, format: body.format, session })
-}
-
-/// The session that a request belongs to, by the name that its client chose.
-fn session_of(headers: &HeaderMap) -> Result<Option<String>, Failure> {
-    const LONGEST: usize = 128;
-    let Some(value) = headers.get("x-session-id") else { return Ok(None) };
-    let name = value.to_str().ok().filter(|name| (1..=LONGEST).contains(&name.len()));
-    name.map(|name| Some(name.to_owned()))
-        .ok_or_else(|| Failure::bad_request(format!("X-Session-Id is not 1 to {LONGEST} printable ASCII characters")))
-}
-
-async fn read_body(limit: u64, body: impl Stream<Item = Result<impl Buf, warp::Error>>) -> Result<Vec<u8>, Failure> {
-    let mut body = pin!(body);
-    let mut bytes = Vec::new();
-    while let Some(chunk) = body.next().await {
-        let mut chunk = chunk.map_err(|error| Failure::bad_request(format!("the body broke off: {error}")))?;
-        if bytes.len() as u64 + chunk.remaining() as u64 > limit {
-            let message = format!("the body is larger than {limit} bytes (limits.max_body_bytes)");
-            return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message));
-        }
-        while chunk.has_remaining() {
-            let part = chunk.chunk();
-            bytes.extend_from_slice(part);
-            let length = part.len();
-            chunk.advance(length);
-        }
-    }
-    Ok(bytes)
-}
-
-async fn query(router: &Router, asked: &Asked) -> Response<Vec<u8>> {
-    let limits = router.limits();
-    let mut json = JsonAnswer::new(asked.format, limits.max_result_rows, limits.max_result_bytes);
+async fn query(router: &Router, asked: &Asked) -> Result<Response, Failure> {
+    let client = asked.request.client;
+    let mut json = JsonAnswer::new(asked.format, router.limits(), router.budget(), client);
     match router.run(&asked.request, asked.session.as_deref(), &mut json).await {
-        Ok(answer) => typed_response(StatusCode::OK, "application/json", json.finish(&answer)),
-        Err(error) => Failure::of(&error).into_response(router),
+        Ok(answer) => Ok(json.finish(&answer).into_response(StatusCode::OK, JSON)),
+        Err(error) => Err(Failure::of(&error)),
     }
 }
 
@@ -279,9 +220,10 @@ impl Failure {
             QueryError::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             QueryError::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
             QueryError::OutcomeUnknown { .. } => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
-            QueryError::LimitExceeded(_) | QueryError::TooManyToGather(_) | QueryError::Merge(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded")
-            }
+            QueryError::LimitExceeded(_)
+            | QueryError::TooMuchMemory(_)
+            | QueryError::TooManyToGather(_)
+            | QueryError::Merge(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded"),
             QueryError::KeptMoving
             | QueryError::TablesDiffer { .. }
             | QueryError::GivenUp(_)
@@ -297,7 +239,12 @@ impl Failure {
         Failure { status, code, message: error.to_string(), hint: error.hint(), mysql }
     }
 
-    fn into_response(self, router: &Router) -> Response<Vec<u8>> {
+    fn into_response(mut self, router: &Router) -> Response {
+        // Some messages repeat what was sent, of any length.
+        if let Some((end, _)) = self.message.char_indices().nth(LONGEST_MESSAGE) {
+            self.message.truncate(end);
+            self.message.push('…');
+        }
         if crate::metrics::ERROR_CODES.contains(&self.code) {
             router.metrics().failed(self.code);
         }
@@ -316,15 +263,8 @@ impl Failure {
     }
 }
 
-fn json_response(status: StatusCode, value: &Value) -> Response<Vec<u8>> {
-    typed_response(status, "application/json", value.to_string().into_bytes())
-}
-
-fn typed_response(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
+fn json_response(status: StatusCode, value: &Value) -> Response {
+    Pieces::from(value.to_string().into_bytes()).into_response(status, JSON)
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::budget::{Kind, Usage};
+use crate::http::door::{Ended, Event, Refused};
 use crate::plan::Route;
 use crate::topology::{ShardId, Topology};
 use crate::transaction::recovery::Round;
@@ -16,8 +18,9 @@ use crate::transaction::recovery::Round;
 const SECONDS: [f64; 14] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
 /// The codes of errors, as clients see them.
-pub const ERROR_CODES: [&str; 14] = [
+pub const ERROR_CODES: [&str; 15] = [
     "bad_request",
+    "misdirected",
     "parse_error",
     "unsupported",
     "not_allowed",
@@ -91,6 +94,11 @@ pub struct Metrics {
     in_doubt: IntGauge,
     sessions: IntGauge,
     sessions_expired: IntCounterVec,
+    memory: IntGaugeVec,
+    memory_refusals: IntCounterVec,
+    http_connections: IntGauge,
+    http_refused: IntCounterVec,
+    http_ended: IntCounterVec,
 }
 
 impl Metrics {
@@ -199,6 +207,28 @@ impl Metrics {
                 "Sessions whose open transaction was rolled back because nobody used them",
                 &[],
             )?,
+            memory: gauge(
+                "sql_autoscaler_router_held_bytes",
+                "Memory held for clients, at most limits.max_memory_bytes in all",
+                &["kind"],
+            )?,
+            memory_refusals: counter(
+                "sql_autoscaler_router_memory_refusals_total",
+                "Times that there was no room for what a client asked for or sent",
+                &["kind"],
+            )?,
+            http_connections: lone_gauge("sql_autoscaler_router_http_connections", "Open connections of clients")?,
+            http_refused: counter(
+                "sql_autoscaler_router_http_refused_connections_total",
+                "Connections that were not let in: full, client_share or no_descriptor",
+                &["reason"],
+            )?,
+            http_ended: counter(
+                "sql_autoscaler_router_http_ended_connections_total",
+                "Connections ended because their client took too long: header_timeout, body_timeout, idle_timeout, \
+                 write_timeout, or displaced by another one",
+                &["reason"],
+            )?,
             slot_queries,
             epoch,
             active,
@@ -226,6 +256,13 @@ impl Metrics {
         }
         metrics.rereads.with_label_values::<&str>(&[]);
         metrics.sessions_expired.with_label_values::<&str>(&[]);
+        for refused in Refused::ALL {
+            metrics.http_refused.with_label_values(&[refused.as_str()]);
+        }
+        for ended in Ended::ALL {
+            metrics.http_ended.with_label_values(&[ended.as_str()]);
+        }
+        metrics.memory(&Kind::ALL.map(|kind| (kind, Usage::default())));
         Ok(metrics)
     }
 
@@ -289,6 +326,26 @@ impl Metrics {
 
     pub fn sessions(&self, open: usize) {
         self.sessions.set(open as i64);
+    }
+
+    /// Brings what is told of the memory budget up to date.
+    pub fn memory(&self, usage: &[(Kind, Usage)]) {
+        for (kind, usage) in usage {
+            self.memory.with_label_values(&[kind.as_str()]).set(usage.held_bytes as i64);
+            let refusals = self.memory_refusals.with_label_values(&[kind.as_str()]);
+            refusals.inc_by(usage.refusals.saturating_sub(refusals.get()));
+        }
+    }
+
+    /// Something happened at the door of the HTTP interface.
+    pub fn at_door(&self, event: Event) {
+        match event {
+            Event::Opened => self.http_connections.inc(),
+            Event::Closed => self.http_connections.dec(),
+            Event::Refused(why) => self.http_refused.with_label_values(&[why.as_str()]).inc(),
+            Event::Ended(why) => self.http_ended.with_label_values(&[why.as_str()]).inc(),
+            Event::Misdirected => self.failed("misdirected"),
+        }
     }
 
     pub fn session_expired(&self) {

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use backends::{DockerOptions, Owner};
 use router::endpoint::Endpoint;
+use router::http::door::Hosts;
 use router::schema::Layout;
 use router::service::Limits;
 use router::topology::Shard;
@@ -51,6 +52,8 @@ pub struct Config {
     /// The section with its variables replaced and its keys and types checked, files as absolute or
     /// base-relative paths. Absent: `up` starts a Prometheus of its own.
     pub prometheus: Option<serde_json::Value>,
+    /// `hosts`, and those of `routers`: the names under which both services are asked.
+    pub hosts: Hosts,
     pub backend: Backend,
     /// Where the scaler finds the routers, `host:port`; empty: one at `router_listen`.
     pub routers: Vec<String>,

@@ -5,12 +5,13 @@
 mod routes;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
+use router::http::door::{self, BodyError, Caller, Door, DoorLimits, Hosts};
 use router::http::{OTHER_SITE, is_from_other_site};
 use router::topology::ShardId;
 use serde::Serialize;
@@ -19,7 +20,7 @@ use tokio::net::TcpListener;
 use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use warp::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use warp::path::FullPath;
-use warp::{Buf, Filter};
+use warp::{Buf, Filter, Reply};
 
 use crate::observe::ShardStatus;
 use routes::Call;
@@ -32,7 +33,10 @@ const OPENAPI: &str = include_str!("http/openapi.json");
 const SD_REFRESH_SECONDS: &str = "5";
 
 /// Bodies are one small object.
-const MAX_BODY_BYTES: usize = 16 * 1024;
+const MAX_BODY_BYTES: u64 = 16 * 1024;
+
+/// Prometheus, the routers' operators and their tools. With `up` the router in the same process needs the descriptors.
+const MAX_CONNECTIONS: usize = 64;
 
 /// What the scaler can show and do. `ApiError`s are answered as they are.
 #[async_trait]
@@ -86,22 +90,31 @@ impl ApiError {
     }
 }
 
-/// Answers requests on `listener` until `shutdown` completes; then requests in progress end and it returns.
+/// Answers requests on `listener` for one of `hosts` until `shutdown` completes; then requests in progress end and it
+/// returns.
 pub async fn serve(
     listener: TcpListener,
     api: Arc<dyn ControlApi>,
+    limits: DoorLimits,
+    hosts: Hosts,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
+    let limits = DoorLimits { max_connections: Some(MAX_CONNECTIONS), max_connections_per_client: None, ..limits };
+    let door = Door { limits, hosts, on_event: Box::new(|event| tracing::debug!(?event, "at the door")) };
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let requests = warp::method()
         .and(warp::path::full())
         .and(query)
         .and(warp::header::headers_cloned())
+        .and(warp::ext::get())
         .and(warp::body::stream())
-        .then(move |method, path, query, headers, body| answer(Arc::clone(&api), method, path, query, headers, body))
+        .then(move |method, path, query, headers, caller, body| {
+            let api = Arc::clone(&api);
+            async move { answer(api, method, path, query, headers, caller, body).await.into_response() }
+        })
         // Through warp's unnamed types the compiler cannot see that this function's future is Send.
         .boxed();
-    warp::serve(requests).incoming(listener).graceful(shutdown).run().await;
+    door::serve(listener, door, requests, shutdown).await;
 }
 
 async fn answer<B: Buf>(
@@ -110,6 +123,7 @@ async fn answer<B: Buf>(
     path: FullPath,
     query: String,
     headers: HeaderMap,
+    caller: Caller,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Response<String> {
     let answered = async {
@@ -117,7 +131,7 @@ async fn answer<B: Buf>(
             return Err(ApiError::new(403, "not_allowed", OTHER_SITE));
         }
         // The body of a GET means nothing; what is not read is left to hyper.
-        let body = if method == Method::POST { read(body).await? } else { Vec::new() };
+        let body = if method == Method::POST { read(&caller, &headers, body).await? } else { Vec::new() };
         let call = routes::parse(&method, path.as_str(), &query, &body)?;
         perform(&*api, call).await
     };
@@ -146,22 +160,18 @@ async fn perform(api: &dyn ControlApi, call: Call) -> Result<Response<String>, A
     })
 }
 
-async fn read<B: Buf>(body: impl Stream<Item = Result<B, warp::Error>>) -> Result<Vec<u8>, ApiError> {
-    let mut body = pin!(body);
-    let mut bytes = Vec::new();
-    while let Some(piece) = body.next().await {
-        let mut piece = piece.map_err(|_| ApiError::new(400, "bad_request", "the request's body broke off"))?;
-        if bytes.len() + piece.remaining() > MAX_BODY_BYTES {
-            return Err(ApiError::new(413, "too_large", format!("a body is at most {MAX_BODY_BYTES} bytes long")));
+async fn read<B: Buf>(
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> Result<Vec<u8>, ApiError> {
+    caller.read_body(headers, body, MAX_BODY_BYTES, |_| Ok::<_, Infallible>(())).await.map_err(|error| match error {
+        BodyError::TooLarge => {
+            ApiError::new(413, "too_large", format!("a body is at most {MAX_BODY_BYTES} bytes long"))
         }
-        while piece.has_remaining() {
-            let chunk = piece.chunk();
-            bytes.extend_from_slice(chunk);
-            let read = chunk.len();
-            piece.advance(read);
-        }
-    }
-    Ok(bytes)
+        BodyError::Late(why) => ApiError::new(408, "timeout", why),
+        BodyError::BrokeOff(_) => ApiError::new(400, "bad_request", "the request's body broke off"),
+    })
 }
 
 fn targets(targets: &[SdTarget]) -> Response<String> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use router::http::door::Hosts;
 use router::service::Router;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,7 +13,7 @@ use crate::Outcome;
 pub async fn serve(router: &Arc<Router>) -> Outcome<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
-    tokio::spawn(router::http::serve(listener, router.clone(), std::future::pending()));
+    tokio::spawn(router::http::serve(listener, router.clone(), Hosts::default(), std::future::pending()));
     Ok(address)
 }
 
@@ -36,7 +37,7 @@ impl Http {
 
     /// Sends a request such as `GET /shards`; the answer's body is then in `body`.
     pub async fn request(&mut self, what: &str, body: &str) -> Outcome<u16> {
-        let request = format!("{what} HTTP/1.1\r\nHost: bench\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let request = format!("{what} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         self.stream.get_mut().write_all(request.as_bytes()).await?;
         let mut line = String::new();
         self.stream.read_line(&mut line).await?;

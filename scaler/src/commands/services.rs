@@ -27,7 +27,8 @@ pub async fn router(config: Config, shutdown: impl Future<Output = ()> + Send + 
         faults: Faults::from_env(),
     });
     eprintln!("router      http://{}", listener.local_addr()?);
-    end_within(DRAIN, shutdown, |stopped| router::http::serve(listener, router, stopped)).await;
+    let hosts = config.hosts;
+    end_within(DRAIN, shutdown, |stopped| router::http::serve(listener, router, hosts, stopped)).await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -57,6 +58,7 @@ pub async fn scaler(
     let data_dir = DataDir::take(&data_dir)?;
     let listener = bind("scaler", config.scaler_listen).await?;
     let owner = config.cluster.clone();
+    let (limits, hosts) = (config.limits.http.clone(), config.hosts.clone());
     let provisioner = backend::provisioner(&config, data_dir.path())?;
     let routers = match config.routers.is_empty() {
         true => vec![config.router_listen.to_string()],
@@ -85,7 +87,7 @@ pub async fn scaler(
     let keeping = tokio::spawn(instances::keep_running(provisioner, owner, cluster, async {
         let _ = kept_until.await;
     }));
-    end_within(DRAIN, shutdown, |stopped| http::serve(listener, Arc::new(Api(scaler)), stopped)).await;
+    end_within(DRAIN, shutdown, |stopped| http::serve(listener, Arc::new(Api(scaler)), limits, hosts, stopped)).await;
     let _ = stop.send(());
     let _ = stop_keeping.send(());
     let _ = rounds.await;

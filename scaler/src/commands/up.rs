@@ -81,7 +81,8 @@ impl Machine {
             limits: config.limits.clone(),
             faults: Faults::from_env(),
         });
-        self.serve(|stopped| router::http::serve(router_listener, router.clone(), stopped));
+        let hosts = config.hosts.clone();
+        self.serve(|stopped| router::http::serve(router_listener, router.clone(), hosts, stopped));
 
         let prometheus = match given_prometheus {
             Some(client) => client,
@@ -128,7 +129,8 @@ impl Machine {
         let topologies = scaler.cluster().subscribe();
         let follow = tokio::spawn(follow_with_exporters(exporter_dir, topologies, exporters, stopped));
         self.exporters = Some((stop, follow));
-        self.serve(|stopped| http::serve(scaler_listener, Arc::new(Api(scaler.clone())), stopped));
+        let (api, limits, hosts) = (Arc::new(Api(scaler.clone())), config.limits.http.clone(), config.hosts.clone());
+        self.serve(|stopped| http::serve(scaler_listener, api, limits, hosts, stopped));
         self.serve(|stopped| scaler.clone().run(stopped));
         let cluster = scaler.cluster().clone();
         self.serve(|stopped| instances::keep_running(provisioner.clone(), owner, cluster, stopped));

@@ -1,11 +1,12 @@
 //! The keys of the configuration, in the order of its documentation.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use backends::Owner;
 use router::endpoint::{DsnError, Endpoint};
+use router::http::door::{DoorLimits, Hosts};
 use router::schema::Layout;
 use router::topology::{Shard, ShardId};
 
@@ -50,6 +51,7 @@ fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
     let listen_without_auth = object.take("listen_without_auth").and_then(|value| value.boolean()).unwrap_or(false);
     let router_listen = object.take("router_listen").and_then(|value| listener(&value, listen_without_auth));
     let scaler_listen = object.take("scaler_listen").and_then(|value| listener(&value, listen_without_auth));
+    let hosts = object.take_optional("hosts").map(hosts).unwrap_or_default();
     let routers = object.take_optional("routers").map(routers).unwrap_or_default();
     let exporter = object.take_optional("exporter").and_then(exporter);
     let prometheus = object.take_optional("prometheus").and_then(prometheus::section);
@@ -81,6 +83,7 @@ fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
         router_listen: router_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
         scaler_listen: scaler_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090))),
         prometheus,
+        hosts: Hosts::new(hosts.iter().chain(&routers).map(String::as_str)),
         routers,
         exporter,
         backend: backend.unwrap_or_default(),
@@ -258,16 +261,34 @@ fn thresholds(value: Value<'_>) -> Option<ScalingThresholds> {
     Some(thresholds)
 }
 
-/// A list, or one text with commas, so that a variable can hold it.
+/// Names under which services are asked; a port in them would mean nothing.
+fn hosts(value: Value<'_>) -> Vec<String> {
+    each(value, |value, text| {
+        let is_name =
+            !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        let is_host = is_name || text.parse::<IpAddr>().is_ok();
+        if !is_host {
+            value.mistake(format!("expected a name or an address without port such as router.example, found `{text}`"));
+        }
+        is_host
+    })
+}
+
+/// `host:port` each.
 fn routers(value: Value<'_>) -> Vec<String> {
-    let check = |value: &Value<'_>, text: &str| {
+    each(value, |value, text| {
         let has_port =
             text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
         if !has_port {
             value.mistake(format!("expected a host and a port such as router:8080, found `{text}`"));
         }
-        has_port.then(|| text.to_owned())
-    };
+        has_port
+    })
+}
+
+/// The texts of a list, or of one text with commas, so that a variable can hold it; those that are right.
+fn each(value: Value<'_>, is_right: impl Fn(&Value<'_>, &str) -> bool) -> Vec<String> {
+    let check = |value: &Value<'_>, text: &str| is_right(value, text).then(|| text.to_owned());
     if value.is_text() {
         let text = value.text().unwrap_or_default();
         return text.split(',').filter_map(|address| check(&value, address.trim())).collect();
@@ -364,8 +385,11 @@ fn limits(value: Value<'_>) -> Option<Limits> {
     let max_sessions = integer("max_sessions", 0..=1_000_000);
     // Above it a server would close the connection of an open transaction first.
     let session_idle_timeout = integer("session_idle_timeout_ms", 100..=300_000);
+    // The least holds a body, its statement and its answer.
+    let max_memory_bytes = integer("max_memory_bytes", 16 << 20..=1 << 40);
     // The least leaves a router at work, on a slow disk, the time to decide.
     let in_doubt_timeout = integer("in_doubt_timeout_ms", 500..=300_000);
+    let http = door_limits(&mut object);
     object.finish();
     let count = |given: Option<u64>, default| given.and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
     Some(Limits {
@@ -379,8 +403,32 @@ fn limits(value: Value<'_>) -> Option<Limits> {
         queue_timeout: queue_timeout.map_or(default.queue_timeout, Duration::from_millis),
         max_sessions: count(max_sessions, default.max_sessions),
         session_idle_timeout: session_idle_timeout.map_or(default.session_idle_timeout, Duration::from_millis),
+        max_memory_bytes: count(max_memory_bytes, default.max_memory_bytes),
         in_doubt_timeout: in_doubt_timeout.map_or(default.in_doubt_timeout, Duration::from_millis),
+        http,
     })
+}
+
+fn door_limits(object: &mut Object<'_>) -> DoorLimits {
+    let default = DoorLimits::default();
+    let mut count = |key| {
+        let value = object.take_optional(key)?;
+        value.integer(1..=1_000_000).and_then(|count| usize::try_from(count).ok())
+    };
+    let max_connections = count("max_http_connections");
+    let max_connections_per_client = count("max_http_connections_per_client");
+    let mut timeout = |key, default| {
+        let milliseconds = object.take(key).and_then(|value| value.integer(100..=86_400_000));
+        milliseconds.map_or(default, Duration::from_millis)
+    };
+    DoorLimits {
+        max_connections,
+        max_connections_per_client,
+        header_timeout: timeout("header_timeout_ms", default.header_timeout),
+        body_timeout: timeout("body_timeout_ms", default.body_timeout),
+        idle_timeout: timeout("idle_timeout_ms", default.idle_timeout),
+        write_timeout: timeout("write_timeout_ms", default.write_timeout),
+    }
 }
 
 fn moves(value: Value<'_>) -> Option<Moves> {

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use router::http::door::DoorLimits;
+
 use super::*;
 
 fn parse_in(base_dir: &Path, text: &str) -> Result<Config, ConfigErrors> {
@@ -339,6 +341,36 @@ fn a_pool_may_lie_in_a_file() {
     let config = parse_in(folder.path(), r#"{"backend": {"kind": "static", "pool_file": "pool"}}"#).unwrap();
     let BackendKind::Static(pool) = config.backend.kind else { panic!("{:?}", config.backend) };
     assert_eq!(pool.iter().map(Endpoint::address).collect::<Vec<_>>(), ["a:1", "b:2"]);
+}
+
+#[test]
+fn services_answer_to_hosts_and_to_the_names_of_routers() {
+    let config = parse(r#"{"hosts": "db.example.org, 10.0.0.9", "routers": ["router-2:8080"]}"#);
+    assert_eq!(config.hosts, Hosts::new(["db.example.org", "10.0.0.9", "router-2"]));
+    assert_eq!(parse("{}").hosts, Hosts::default());
+    insta::assert_snapshot!(mistakes(r#"{"hosts": ["db.example.org:80", "http://a", "", "*"]}"#), @r"
+    hosts[0]: expected a name or an address without port such as router.example, found `db.example.org:80`
+    hosts[1]: expected a name or an address without port such as router.example, found `http://a`
+    hosts[2]: must not be empty
+    hosts[3]: expected a name or an address without port such as router.example, found `*`
+    ");
+}
+
+#[test]
+fn connections_and_their_times_are_limits() {
+    let limits = parse(
+        r#"{"limits": {"max_http_connections": 100, "max_http_connections_per_client": 50, "header_timeout_ms": 1000,
+            "body_timeout_ms": 2000, "idle_timeout_ms": 3000, "write_timeout_ms": 4000}}"#,
+    );
+    let expected = DoorLimits {
+        max_connections: Some(100),
+        max_connections_per_client: Some(50),
+        header_timeout: Duration::from_secs(1),
+        body_timeout: Duration::from_secs(2),
+        idle_timeout: Duration::from_secs(3),
+        write_timeout: Duration::from_secs(4),
+    };
+    assert_eq!(limits.limits.http, expected);
 }
 
 #[test]

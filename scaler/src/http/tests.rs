@@ -99,7 +99,9 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let api = Arc::new(api);
         let served = Arc::clone(&api);
-        let task = tokio::spawn(serve(listener, served, async move { drop(stopped.await) }));
+        let task = tokio::spawn(serve(listener, served, DoorLimits::default(), Hosts::new(["scaler"]), async move {
+            drop(stopped.await)
+        }));
         let client = Client::builder().no_proxy().build().unwrap();
         Server { api, base, client, stop, task }
     }
@@ -180,12 +182,32 @@ async fn what_is_not_understood_is_refused_and_does_nothing() {
     for (path, body, message) in refused {
         server.check_refused(server.post(path, body), 400, "bad_request", message).await;
     }
-    let long = server.post("/pause", "").body(" ".repeat(MAX_BODY_BYTES + 1));
+    let long = server.post("/pause", "").body(" ".repeat(MAX_BODY_BYTES as usize + 1));
     server.check_refused(long, 413, "too_large", "at most 16384 bytes").await;
     let page = server.post("/pause", "").header("origin", "http://shop.example");
     server.check_refused(page, 403, "not_allowed", "another site").await;
     let allowed = server.get("/pause").send().await.unwrap();
     assert_eq!(allowed.headers()["allow"], "POST");
+}
+
+/// A page of another site could otherwise let its own name lead here, and then its requests are its own site's.
+#[tokio::test]
+async fn only_our_names_are_answered() {
+    let server = Server::start(FakeApi::default()).await;
+    for (host, origin) in [("shop.example", "http://shop.example"), ("10.0.0.1:9090", "http://10.0.0.1:9090")] {
+        for path in ["/pause", "/resume", "/scale-out", "/shards/shard-1/drain"] {
+            let page = server.post(path, "").header("host", host).header("origin", origin);
+            server.check_refused(page, 421, "misdirected", host).await;
+        }
+        for path in ["/shards", "/metrics", "/decisions", "/explain", "/moves", "/sd/mysqld", "/sd/router", "/nothing"]
+        {
+            server.check_refused(server.get(path).header("host", host), 421, "misdirected", host).await;
+        }
+        assert_eq!(server.get("/health").header("host", host).send().await.unwrap().status(), 200);
+    }
+    for host in ["localhost:9090", "127.0.0.1", "scaler:9090"] {
+        server.check_asks(server.post("/pause", "").header("host", host), "pause").await;
+    }
 }
 
 #[tokio::test]

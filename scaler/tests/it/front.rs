@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use router::faults::Faults;
+use router::http::door::Hosts;
 use router::schema::Layout;
 use router::service::{Limits, Router, RouterConfig};
 use router::slots::{self, SlotSet};
@@ -41,7 +42,7 @@ impl Front {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(router::http::serve(listener, router.clone(), async {
+        tokio::spawn(router::http::serve(listener, router.clone(), Hosts::default(), async {
             let _ = stopped.await;
         }));
         wait_until("every shard serves", || async { router.is_ready().is_ok_and(|away| away.is_empty()) }).await;

@@ -24,6 +24,8 @@ mod differential;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+mod doors;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod front;

@@ -1,5 +1,6 @@
 //! Routers as processes of their own, which can be stopped, continued, killed and started again.
 
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -8,6 +9,23 @@ use router::schema::Layout;
 use serde_json::{Map, Value, json};
 
 use crate::servers::{DATABASE, Server, free_port, wait_until};
+
+/// How a router differs from others.
+pub struct Options<'a> {
+    /// Variables of its environment.
+    pub environment: &'a [(&'a str, &'a str)],
+    /// `limits` of its configuration.
+    pub limits: Value,
+    /// How many it may have.
+    pub descriptors: Option<u32>,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        // Branches of a router that is killed hold up whoever wants their rows.
+        Options { environment: &[], limits: json!({ "in_doubt_timeout_ms": 500 }), descriptors: None }
+    }
+}
 
 /// A router that is killed when it is dropped.
 pub struct Process {
@@ -21,6 +39,10 @@ impl Process {
     /// A router over the servers as shard-1, shard-2 and so on, with variables of its environment; returns when all
     /// shards serve.
     pub async fn start(servers: &[Server], layout: &Layout, environment: &[(&str, &str)]) -> Process {
+        Process::with(servers, layout, &Options { environment, ..Options::default() }).await
+    }
+
+    pub async fn with(servers: &[Server], layout: &Layout, options: &Options<'_>) -> Process {
         let folder = tempfile::TempDir::new().unwrap();
         let shards: Map<String, Value> = (1..)
             .zip(servers)
@@ -37,17 +59,24 @@ impl Process {
             "table_shard_keys": layout.shard_keys,
             "reference_tables": layout.reference_tables,
             "router_listen": format!("127.0.0.1:{port}"),
-            // Branches of a router that is killed hold up whoever wants their rows.
-            "limits": { "in_doubt_timeout_ms": 500 },
+            "limits": options.limits,
         });
         let file = folder.path().join("config.json");
         std::fs::write(&file, config.to_string()).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sql-autoscaler"));
+        let program = env!("CARGO_BIN_EXE_sql-autoscaler");
+        let mut command = match options.descriptors {
+            None => Command::new(program),
+            Some(most) => {
+                let mut command = Command::new("sh");
+                command.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\""), program]);
+                command
+            }
+        };
         command
             .arg("--config")
             .arg(&file)
             .args(["--log-level", "error", "router"])
-            .envs(environment.iter().copied())
+            .envs(options.environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let child = command.spawn().unwrap();
@@ -79,6 +108,17 @@ impl Process {
         assert!(self.has_ended(), "it still runs");
         self.child = self.command.spawn().unwrap();
         self.wait_until_ready().await;
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.url.strip_prefix("http://").unwrap().parse().unwrap()
+    }
+
+    /// What it takes of the machine's memory.
+    pub fn resident_bytes(&self) -> usize {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap();
+        let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
+        pages * 4096
     }
 
     pub fn has_ended(&mut self) -> bool {
