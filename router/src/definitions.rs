@@ -12,8 +12,8 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
 
 use crate::error::QueryError;
-use crate::plan::DefineNode;
-use crate::schema::quote;
+use crate::plan::{DefineNode, Refusal};
+use crate::schema::{load, quote};
 use crate::sequences;
 use crate::session;
 use crate::shards::{Lease, Shards};
@@ -68,9 +68,9 @@ impl Coordinator {
             tables: node.tables.clone(),
             stopped: None,
         };
-        let (coordinator, inverse) = (self.clone(), node.inverse.clone());
+        let (coordinator, inverse, new_names) = (self.clone(), node.inverse.clone(), node.new_names.clone());
         let task = tokio::spawn(async move {
-            Definitions { shards: &coordinator.shards, topology: &topology }.define(change, inverse).await
+            Definitions { shards: &coordinator.shards, topology: &topology }.define(change, inverse, &new_names).await
         });
         task.await.unwrap_or_else(|error| Err(QueryError::Internal(format!("a change broke off: {error}"))))
     }
@@ -83,7 +83,12 @@ struct Definitions<'a> {
 }
 
 impl Definitions<'_> {
-    async fn define(&self, mut change: Change, inverse: Option<String>) -> Result<(), QueryError> {
+    async fn define(
+        &self,
+        mut change: Change,
+        inverse: Option<String>,
+        new_names: &[String],
+    ) -> Result<(), QueryError> {
         let mut home = self.lock(WAIT_SECONDS).await?.ok_or(QueryError::SchemaChanging)?;
         let mut again = Again::No;
         match self.journalled(&mut home).await? {
@@ -94,6 +99,10 @@ impl Definitions<'_> {
             // A change that its router left half done comes first; one that stopped gives way.
             Some(found) if found.stopped.is_none() => self.finish(found, &mut home).await?,
             _ => {}
+        }
+        if let Some(twin) = self.twin(new_names, &mut home).await? {
+            self.unlock(home).await?;
+            return Err(twin.into());
         }
         if change.before.is_empty() {
             self.look_at_tables(&mut change).await?;
@@ -126,6 +135,17 @@ impl Definitions<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// A table whose name one of the new ones equals but for the case: it may be newer than the schema in memory.
+    async fn twin(&self, new_names: &[String], home: &mut Lease) -> Result<Option<Refusal>, QueryError> {
+        for name in new_names {
+            let twin = load::twin_of(home.begin(), name).await;
+            if let Some(twin) = twin.map_err(|error| QueryError::of_shard(&self.topology.home().id, error))? {
+                return Ok(Some(Refusal::twin(name, &twin)));
+            }
+        }
+        Ok(None)
     }
 
     async fn unlock(&self, mut home: Lease) -> Result<(), QueryError> {

@@ -245,7 +245,8 @@ impl Execution<'_> {
             lease.done();
         }
         match prepared {
-            Err(error @ QueryError::Database { errno: 1064, .. }) => Err(error),
+            // MariaDB says of an unknown type that it is none.
+            Err(error @ QueryError::Database { errno: 1064 | 4161, .. }) => Err(error),
             Ok(_) | Err(_) => Ok(()),
         }
     }

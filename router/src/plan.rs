@@ -207,6 +207,8 @@ pub struct DefineNode {
     pub tables: Vec<String>,
     /// What takes it back on a shard, where that is possible.
     pub inverse: Option<String>,
+    /// Names of tables and views that it makes.
+    pub new_names: Vec<String>,
 }
 
 /// One statement for one shard.
@@ -294,6 +296,12 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// A table or view of which the name differs from that of another one in case only.
+    pub(crate) fn twin(name: &str, twin: &str) -> Refusal {
+        let hint = "choose another name: on some servers both would be one table";
+        Unsupported::with_hint(format!("`{name}` beside `{twin}`, which differs in case only,"), hint).into()
+    }
+
     pub fn hint(&self) -> Option<&str> {
         match self {
             Refusal::Unsupported(unsupported) => unsupported.hint.as_deref(),
@@ -345,6 +353,7 @@ impl Planner<'_> {
             Statement::Define(define) => self.plan_define(sql, define),
             Statement::Inspect(inspect) => self.plan_inspect(sql, inspect),
             Statement::Explain(explained) => self.plan_explain(sql, &explained.0, &explained.1),
+            Statement::Unread(why) => Err(why.clone().into()),
             Statement::Opaque(opaque) => self.plan_opaque(sql, opaque),
         }
     }
@@ -379,7 +388,7 @@ impl Planner<'_> {
             Statement::Read(_) | Statement::Insert(_) | Statement::Change(_) | Statement::Opaque(_) => {
                 self.resolve_names(explained, statement)?;
             }
-            Statement::Define(_) | Statement::Inspect(_) | Statement::Explain(_) => {
+            Statement::Define(_) | Statement::Unread(_) | Statement::Inspect(_) | Statement::Explain(_) => {
                 return Err(Unsupported::new("EXPLAIN of this statement").into());
             }
         }

@@ -34,6 +34,14 @@ impl Layout {
         }
     }
 
+    /// Whether rows of both tables lie where rows of the other one would.
+    pub fn lie_alike(&self, table: &str, other: &str) -> bool {
+        match (self.lie_of(table), self.lie_of(other)) {
+            (Lie::ByKey(one), Lie::ByKey(two)) => one.eq_ignore_ascii_case(two),
+            (one, two) => one == two,
+        }
+    }
+
     /// Whether a row finds on its own shard the row of `referred` that it names by `pairs` of columns, its own and the
     /// other's: what a foreign key needs.
     pub fn keeps_together(&self, table: &str, referred: &str, pairs: &[(String, String)]) -> bool {
@@ -51,8 +59,8 @@ impl Layout {
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
     pub(crate) database: String,
-    /// By lower-cased name: MySQL's names are case-sensitive or not depending on the server, and two tables
-    /// that differ in case only are refused when the schema is loaded.
+    /// By lower-cased name: MySQL's names are case-sensitive or not depending on the server. Of those that differ in
+    /// case only, none of which can be used, the others are by their names.
     pub(crate) tables: BTreeMap<String, Table>,
     layout: Layout,
     mariadb: bool,
@@ -68,6 +76,8 @@ pub struct Surroundings {
     pub functions: BTreeSet<String>,
     /// `None` if the server says what nobody understands.
     pub version: Option<ServerVersion>,
+    /// `lower_case_table_names` of 1 or 2: names that differ in case only are one.
+    pub folds_case: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -103,7 +113,8 @@ pub enum TableKind {
     Reference,
     /// Whole on the home shard.
     Unsharded,
-    /// Named in the configuration as sharded, but its key cannot serve: nothing may touch it.
+    /// Its key in the configuration cannot serve, its name is not its own, or its shard cannot show it: nothing but DDL
+    /// may touch it.
     Unusable { reason: String },
     /// A view: the router does not look through it.
     View,
@@ -134,10 +145,27 @@ pub struct TableColumn {
 
 impl Schema {
     pub fn new(database: &str, layout: &Layout, mariadb: bool, tables: Vec<Table>) -> Schema {
-        let by_name = tables.into_iter().map(|table| (table.name.to_lowercase(), table));
+        let mut by_name: BTreeMap<String, Table> = BTreeMap::new();
+        for mut table in tables {
+            let key = table.name.to_lowercase();
+            match by_name.get_mut(&key) {
+                None => by_name.insert(key, table),
+                Some(twin) => {
+                    let reason = format!("tables `{}` and `{}` differ in case only", twin.name, table.name);
+                    for unusable in [&mut *twin, &mut table] {
+                        unusable.kind = TableKind::Unusable { reason: reason.clone() };
+                    }
+                    // One of them at most has the name in lower case.
+                    if table.name == key {
+                        std::mem::swap(twin, &mut table);
+                    }
+                    by_name.insert(table.name.clone(), table)
+                }
+            };
+        }
         Schema {
             database: database.to_owned(),
-            tables: by_name.collect(),
+            tables: by_name,
             layout: layout.clone(),
             mariadb,
             surroundings: Surroundings::default(),
@@ -166,6 +194,12 @@ impl Schema {
     /// Whether the server has another database of this name, in any case.
     pub fn is_other_database(&self, name: &str) -> bool {
         self.surroundings.other_databases.contains(&name.to_lowercase())
+    }
+
+    /// The name of a table or view that differs from `name` in case only, if the servers would have both.
+    pub fn twin_of(&self, name: &str) -> Option<&str> {
+        let table = self.table(name).filter(|table| !self.surroundings.folds_case && table.name != name)?;
+        Some(&table.name)
     }
 
     /// The database that every shard's DSN names.
@@ -275,5 +309,53 @@ mod tests {
         assert!(!check("orders", "user", "plain", "id"));
         assert!(!check("plain", "user", "users", "id"));
         assert!(!check("rates", "user", "users", "id"));
+        assert!(layout.lie_alike("plain", "other") && layout.lie_alike("RATES", "rates"));
+        assert!(!layout.lie_alike("plain", "users") && !layout.lie_alike("users", "orders"));
+    }
+
+    fn table(name: &str, kind: TableKind) -> Table {
+        Table {
+            name: name.to_owned(),
+            kind,
+            columns: Vec::new(),
+            primary_key: Vec::new(),
+            unique_indexes: Vec::new(),
+            has_triggers: false,
+            has_references: false,
+            has_transactions: true,
+        }
+    }
+
+    #[test]
+    fn tables_that_differ_in_case_only_are_all_there_and_unusable() {
+        let tables = ["Casey", "plain", "casey", "CASEY"].map(|name| table(name, TableKind::Unsharded));
+        let seen = table("Seen", TableKind::View);
+        let schema = Schema::new(
+            "shop",
+            &Layout::default(),
+            true,
+            tables.into_iter().chain([seen, table("seen", TableKind::Unsharded)]).collect(),
+        );
+        let kind = |table: &Table| match &table.kind {
+            TableKind::Unusable { reason } => format!("{}: {reason}", table.name),
+            _ => table.name.clone(),
+        };
+        let found: Vec<String> = schema.tables().map(kind).collect();
+        assert_eq!(
+            found,
+            [
+                "CASEY: tables `casey` and `CASEY` differ in case only",
+                "Casey: tables `Casey` and `casey` differ in case only",
+                "Seen: tables `Seen` and `seen` differ in case only",
+                "casey: tables `casey` and `CASEY` differ in case only",
+                "plain",
+                "seen: tables `Seen` and `seen` differ in case only",
+            ]
+        );
+        assert_eq!(schema.table("CaSeY").map(|table| table.name.as_str()), Some("casey"));
+        assert_eq!((schema.twin_of("Casey"), schema.twin_of("casey")), (Some("casey"), None));
+        assert_eq!((schema.twin_of("Plain"), schema.twin_of("none")), (Some("plain"), None));
+        let folding = schema.with_surroundings(Surroundings { folds_case: true, ..Surroundings::default() });
+        assert_eq!(folding.twin_of("Plain"), None);
     }
 }

@@ -368,7 +368,8 @@ impl Router {
                     if let (Err(_), Some(Drawn { table, ids: Some(ids), .. })) = (&planned, &drawn) {
                         self.sequences.give_back(table, *ids.start(), ids.end() + 1).await;
                     }
-                    if planned.is_err() && full.0.statement.is_err() {
+                    let is_unread = full.0.statement.is_err() || matches!(full.1, Statement::Unread(_));
+                    if planned.is_err() && is_unread {
                         self.execution(&view, false, attempt).check_syntax(&full.0.text).await?;
                     }
                     (planned?, view)

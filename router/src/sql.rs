@@ -14,7 +14,7 @@ mod clauses;
 pub mod command;
 pub mod comments;
 pub mod conditions;
-mod define;
+mod ddl;
 mod dialect;
 pub mod freeze;
 mod gate;

@@ -3,7 +3,7 @@
 use super::{DefineNode, Node, Plan, Planner, Refusal, Route};
 use crate::schema::quote;
 use crate::sql::Sql;
-use crate::sql::statement::{Define, DefineKind, ForeignKey, Unsupported};
+use crate::sql::statement::{Define, DefineKind, ForeignKey, Role, TableName, Unsupported};
 
 impl Planner<'_> {
     pub(super) fn plan_define(&self, sql: &Sql, define: &Define) -> Result<Plan, Refusal> {
@@ -15,13 +15,20 @@ impl Planner<'_> {
             let hint = "create the table, then INSERT … SELECT";
             return Err(Unsupported::with_hint("CREATE TABLE … SELECT on several shards", hint).into());
         }
-        for table in &define.tables {
-            self.own_schema(table)?;
+        for named in &define.tables {
+            self.own_schema(&named.table)?;
+        }
+        for table in define.tables_as(&[Role::Created, Role::Changed, Role::Dropped, Role::Renamed]) {
             self.check_definition(define, &table.name)?;
         }
-        if several && let Some(table) = define.tables.first() {
-            self.check_unique_indexes(define, &table.name)?;
-            self.check_foreign_keys(define, &table.name)?;
+        self.check_twins(define)?;
+        if let Some(table) = define.tables.first().map(|named| &named.table) {
+            self.check_exchanged(define, &table.name)?;
+            if several {
+                self.check_new_names(define)?;
+                self.check_unique_indexes(define, &table.name)?;
+                self.check_foreign_keys(define, &table.name)?;
+            }
         }
         let is_owner =
             |shard: &&crate::topology::Shard| self.topology.owning_shards().iter().any(|owner| owner.id == shard.id);
@@ -30,7 +37,7 @@ impl Planner<'_> {
         let changes_tables =
             matches!(define.kind, DefineKind::AlterTable | DefineKind::CreateIndex | DefineKind::DropIndex);
         let inverse = match (&define.created_index, define.tables.first()) {
-            (Some(index), Some(table)) => Some(format!("DROP INDEX {index} ON {}", quote(&table.name))),
+            (Some(index), Some(named)) => Some(format!("DROP INDEX {index} ON {}", quote(&named.table.name))),
             _ => None,
         };
         Ok(Plan {
@@ -41,9 +48,10 @@ impl Planner<'_> {
                 newcomers: newcomers.map(|shard| shard.id.clone()).collect(),
                 sql: sql.text.clone(),
                 tables: match changes_tables {
-                    true => define.tables.iter().map(|table| table.name.clone()).collect(),
+                    true => define.tables_as(&[Role::Changed, Role::Renamed]).map(|table| table.name.clone()).collect(),
                     false => Vec::new(),
                 },
+                new_names: new_names(define),
                 inverse,
             }),
             epoch: self.topology.epoch(),
@@ -53,23 +61,31 @@ impl Planner<'_> {
     }
 
     fn check_definition(&self, define: &Define, table: &str) -> Result<(), Refusal> {
+        let renames = define.tables_as(&[Role::Renamed]).any(|renamed| renamed.name == table);
         let Some(key) = self.schema.layout_key(table) else {
-            return match define.renames_table && self.schema.layout_reference(table) {
+            return match renames && self.schema.layout_reference(table) {
                 true => Err(renamed(table)),
                 false => Ok(()),
             };
         };
-        if define.renames_table {
+        if renames {
             return Err(renamed(table));
         }
         if define.altered_columns.iter().any(|column| column.eq_ignore_ascii_case(key)) {
             let hint = "rows would lie on the wrong shards";
             return Err(Unsupported::with_hint(format!("changing `{key}`, the sharding key of {table},"), hint).into());
         }
-        if define.kind != DefineKind::CreateTable || define.created_columns.is_empty() {
+        // The same value in another character set or collation may have another slot.
+        let is_text =
+            || self.schema.table(table).and_then(|table| table.column(key)).is_some_and(|key| key.collation.is_some());
+        if define.converts_text && is_text() {
+            let construct = format!("CONVERT TO CHARACTER SET of {table}, whose sharding key `{key}` is a text,");
+            return Err(Unsupported::with_hint(construct, "change the columns one by one with MODIFY").into());
+        }
+        if define.kind != DefineKind::CreateTable || define.columns.is_empty() {
             return Ok(());
         }
-        match define.created_columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
+        match define.columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
             None => Err(Refusal::UnusableTable {
                 table: table.to_owned(),
                 reason: format!("it has no column `{key}`, its sharding key in table_shard_keys"),
@@ -79,6 +95,45 @@ impl Planner<'_> {
                 reason: format!("its sharding key `{key}` is unsupported: type {type_name} cannot be a sharding key"),
             }),
             Some(_) => Ok(()),
+        }
+    }
+
+    /// Two tables of which the names differ in case only would be one to half of what reads them.
+    fn check_twins(&self, define: &Define) -> Result<(), Refusal> {
+        let gone: Vec<&str> = define.tables_as(&[Role::Renamed]).map(|table| table.name.as_str()).collect();
+        for table in define.tables_as(&[Role::Created, Role::RenamedTo]) {
+            let is_twin = |other: &&str| *other != table.name && !gone.contains(other);
+            if let Some(twin) = self.schema.twin_of(&table.name).filter(is_twin) {
+                return Err(Refusal::twin(&table.name, twin));
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows that change places must be where those of the other table are looked for.
+    fn check_exchanged(&self, define: &Define, table: &str) -> Result<(), Refusal> {
+        let differs = |other: &&TableName| !self.schema.layout().lie_alike(table, &other.name);
+        match define.tables_as(&[Role::Exchanged]).find(differs) {
+            Some(other) => {
+                let construct = format!("EXCHANGE PARTITION of {table} with {}", other.name);
+                Err(Unsupported::with_hint(construct, "their rows lie in different places").into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A table whose rows lie on the home shard cannot take the name of one whose rows lie elsewhere, too.
+    fn check_new_names(&self, define: &Define) -> Result<(), Refusal> {
+        let is_configured = |table: &&TableName| {
+            self.schema.layout_key(&table.name).is_some() || self.schema.layout_reference(&table.name)
+        };
+        match define.tables_as(&[Role::RenamedTo]).find(is_configured) {
+            Some(table) => {
+                let hint =
+                    "the configuration says of this name where its rows lie: create the table, then INSERT … SELECT";
+                Err(Unsupported::with_hint(format!("renaming a table to {}", table.name), hint).into())
+            }
+            None => Ok(()),
         }
     }
 
@@ -114,6 +169,13 @@ impl Planner<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// The names that the definition adds to those in use; a name that only changes its case is not among them.
+fn new_names(define: &Define) -> Vec<String> {
+    let is_old = |name: &str| define.tables_as(&[Role::Renamed]).any(|old| old.name.eq_ignore_ascii_case(name));
+    let added = define.tables_as(&[Role::Created, Role::RenamedTo]).map(|table| table.name.clone());
+    added.filter(|name| !is_old(name)).collect()
 }
 
 fn renamed(table: &str) -> Refusal {

@@ -31,7 +31,7 @@ impl Planner<'_> {
                 Statement::Read(_) | Statement::Insert(_) | Statement::Change(_) => {
                     self.schema.is_other_database(first) && !is_alias(scopes(statement), first)
                 }
-                Statement::Define(_) | Statement::Opaque(_) => !self.may_be_table(sql, first),
+                Statement::Define(_) | Statement::Unread(_) | Statement::Opaque(_) => !self.may_be_table(sql, first),
                 Statement::Inspect(_) | Statement::Explain(_) => false,
             };
             if is_other || name.begins_with_database() {
@@ -39,7 +39,7 @@ impl Planner<'_> {
             }
         }
         match statement {
-            Statement::Opaque(_) | Statement::Define(_) => refuse_raw_names(sql),
+            Statement::Opaque(_) | Statement::Define(_) | Statement::Unread(_) => refuse_raw_names(sql),
             _ => Ok(()),
         }
     }
@@ -75,7 +75,11 @@ fn scopes(statement: &Statement) -> &[Scope] {
         Statement::Read(read) => &read.scopes,
         Statement::Insert(insert) => &insert.scopes,
         Statement::Change(change) => &change.scopes,
-        Statement::Define(_) | Statement::Inspect(_) | Statement::Explain(_) | Statement::Opaque(_) => &[],
+        Statement::Define(_)
+        | Statement::Unread(_)
+        | Statement::Inspect(_)
+        | Statement::Explain(_)
+        | Statement::Opaque(_) => &[],
     }
 }
 

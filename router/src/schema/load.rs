@@ -52,8 +52,6 @@ const LOCAL_DEFAULTS: [&str; 7] = ["uuid", "uuid_short", "rand", "random_bytes",
 pub enum SchemaError {
     #[error("reading the schema failed")]
     Database(#[from] sqlx::Error),
-    #[error("tables `{0}` and `{1}` differ in case only")]
-    CaseOnly(String, String),
 }
 
 /// Whether the connection's database has a table or view of this name, also in another case.
@@ -64,10 +62,25 @@ pub async fn has_table(connection: &mut MySqlConnection, name: &str) -> Result<b
     Ok(connection.fetch_optional(sqlx::raw_sql(AssertSqlSafe(look))).await?.is_some())
 }
 
+/// The table or view of the connection's database of which the name differs from this one in case only, if its server
+/// would have both.
+pub async fn twin_of(connection: &mut MySqlConnection, name: &str) -> Result<Option<String>, sqlx::Error> {
+    let name = crate::sql::quote_text(name);
+    let look = format!(
+        "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
+         AND @@lower_case_table_names = 0 AND LOWER(TABLE_NAME) = LOWER({name}) \
+         AND BINARY TABLE_NAME <> BINARY {name} LIMIT 1"
+    );
+    let found = connection.fetch_optional(sqlx::raw_sql(AssertSqlSafe(look))).await?;
+    found.map(|row| text(&row, 0)).transpose()
+}
+
 /// All tables of the connection's database, each with its place by `layout`.
 pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<Schema, SchemaError> {
     let database: String = connection.fetch_one(sqlx::raw_sql("SELECT DATABASE()")).await?.try_get(0)?;
-    let version: String = connection.fetch_one(sqlx::raw_sql("SELECT VERSION()")).await?.try_get(0)?;
+    let server = connection.fetch_one(sqlx::raw_sql("SELECT VERSION(), @@lower_case_table_names <> 0")).await?;
+    let version: String = server.try_get(0)?;
+    let folds_case = server.try_get_unchecked::<i64, _>(1)? == 1;
     // First: of a table that is made meanwhile the rest would be known in part.
     let named = connection.fetch_all(sqlx::raw_sql(TABLES)).await?;
     let mut json_columns = Vec::new();
@@ -77,12 +90,18 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
         }
     }
     let mut columns: BTreeMap<String, Vec<TableColumn>> = BTreeMap::new();
+    let mut unread: BTreeMap<String, String> = BTreeMap::new();
     for row in connection.fetch_all(sqlx::raw_sql(COLUMNS)).await? {
         let table = text(&row, 0)?;
         let column = read_column(&row, |name| {
             json_columns.iter().any(|(owner, check)| *owner == table && *check == format!("json_valid(`{name}`)"))
-        })?;
-        columns.entry(table).or_default().push(column);
+        });
+        match column {
+            Ok(column) => columns.entry(table).or_default().push(column),
+            Err(error) => {
+                unread.insert(table, format!("one of its columns cannot be understood: {error}"));
+            }
+        }
     }
     let mut unique_indexes: BTreeMap<String, Vec<UniqueIndex>> = BTreeMap::new();
     for row in connection.fetch_all(sqlx::raw_sql(UNIQUE_INDEXES)).await? {
@@ -104,12 +123,11 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
     let mut tables: Vec<Table> = Vec::new();
     for row in named {
         let (name, table_type, engine) = (text(&row, 0)?, text(&row, 1)?, text(&row, 2)?);
-        if let Some(twin) = tables.iter().find(|other| other.name.to_lowercase() == name.to_lowercase()) {
-            return Err(SchemaError::CaseOnly(twin.name.clone(), name));
-        }
         let columns = columns.remove(&name).unwrap_or_default();
-        let kind = match table_type.as_str() {
-            "VIEW" | "SYSTEM VIEW" => TableKind::View,
+        let kind = match (table_type.as_str(), unread.remove(&name)) {
+            ("VIEW" | "SYSTEM VIEW", _) => TableKind::View,
+            (_, Some(reason)) => TableKind::Unusable { reason },
+            _ if columns.is_empty() => TableKind::Unusable { reason: "the shard shows no columns of it".to_owned() },
             _ => place(&name, &columns, layout),
         };
         let unique_indexes = unique_indexes.remove(&name).unwrap_or_default();
@@ -125,7 +143,8 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
             name,
         });
     }
-    let surroundings = Surroundings { version: ServerVersion::parse(&version), ..surroundings(connection).await? };
+    let surroundings =
+        Surroundings { version: ServerVersion::parse(&version), folds_case, ..surroundings(connection).await? };
     Ok(Schema::new(&database, layout, version.contains("MariaDB"), tables).with_surroundings(surroundings))
 }
 

@@ -8,10 +8,9 @@ use super::key_literal::literal_of;
 use super::scopes::{add_conjuncts, add_joined, collect, column_of, table_name};
 use super::shape::{select_list, shape};
 use super::statement::{
-    Assignment, Change, ColumnRef, DefineKind, Insert, InsertCell, InsertRows, Opaque, Read, Scope, Statement,
-    TableName, Unsupported, Update,
+    Assignment, Change, ColumnRef, Insert, InsertCell, InsertRows, Opaque, Read, Scope, Statement, Unsupported, Update,
 };
-use super::{Head, Sql, define, inspect, leftovers};
+use super::{Head, Sql, ddl, inspect, leftovers};
 use crate::keys::KeyLiteral;
 
 /// Classifies a statement; refuses what no number of shards makes possible without a session.
@@ -40,14 +39,16 @@ pub fn analyse(sql: &Sql) -> Result<Statement, Unsupported> {
             Ok(ast::Statement::Delete(tree)) => delete(tree).map(Statement::Change).or_else(|why| opaque(true, why)),
             other => opaque(true, not_understood(other)),
         },
-        Head::CreateTable => define::define(sql, DefineKind::CreateTable).map(Statement::Define),
-        Head::AlterTable => define::define(sql, DefineKind::AlterTable).map(Statement::Define),
-        Head::DropTable => define::define(sql, DefineKind::DropTable).map(Statement::Define),
-        Head::CreateIndex => define::define(sql, DefineKind::CreateIndex).map(Statement::Define),
-        Head::DropIndex => define::define(sql, DefineKind::DropIndex).map(Statement::Define),
-        Head::RenameTable | Head::Truncate | Head::CreateView | Head::DropView => {
-            define::define(sql, DefineKind::Other).map(Statement::Define)
-        }
+        Head::CreateTable
+        | Head::AlterTable
+        | Head::DropTable
+        | Head::CreateIndex
+        | Head::DropIndex
+        | Head::RenameTable
+        | Head::Truncate
+        | Head::CreateView
+        | Head::AlterView
+        | Head::DropView => Ok(ddl::define(sql).map_or_else(Statement::Unread, Statement::Define)),
         Head::Show => inspect::show(sql).map(Statement::Inspect),
         Head::Describe => inspect::describe(sql).map(Statement::Inspect),
         Head::Explain => explain(sql),
@@ -207,12 +208,7 @@ fn assigned(assignments: &[ast::Assignment]) -> Result<Vec<(String, KeyLiteral)>
 }
 
 /// The column of `column`, `table.column` or `schema.table.column`.
-pub(super) fn column_name(name: &ObjectName) -> Result<String, Unsupported> {
+fn column_name(name: &ObjectName) -> Result<String, Unsupported> {
     let last = name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone());
     last.ok_or_else(|| Unsupported::new(format!("the name `{name}`")))
-}
-
-/// The table of a name, for DDL.
-pub(super) fn named_table(name: &ObjectName) -> Result<TableName, Unsupported> {
-    table_name(name)
 }

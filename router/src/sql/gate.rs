@@ -6,8 +6,8 @@
 
 use sqlparser::tokenizer::{Token, Word};
 
-use super::head::{first_word, object_kind};
-use super::{Sql, SqlError};
+use super::head::first_word;
+use super::{Sql, SqlError, ddl};
 
 /// Schemas of the server and of this program.
 const CLOSED_SCHEMAS: [&str; 4] = ["mysql", "sys", "_autoscaler", "performance_schema"];
@@ -22,9 +22,6 @@ const LEXICAL_VARIABLES: [&str; 7] = [
     "character_set_filesystem",
     "old_mode",
 ];
-
-/// Engines whose tables are files or other servers of the client's choice.
-const FOREIGN_ENGINES: [&str; 6] = ["federated", "federatedx", "connect", "spider", "s3", "oqgraph"];
 
 const OF_SERVER: &str = "it is about the server, not about rows";
 /// Functions that reach files, accounts or the server's replication, with hints.
@@ -73,7 +70,7 @@ fn check_statement(sql: &Sql) -> Result<(), SqlError> {
         "XA" => Err(refuse(verb, "the router runs its own two-phase commit")),
         "START" if !sql.is_word(start + 1, "TRANSACTION") => Err(refuse("START of replication", ADMIN_HINT)),
         "LOCK" | "UNLOCK" if sql.is_word(start + 1, "INSTANCE") => Err(refuse("LOCK INSTANCE", ADMIN_HINT)),
-        "CREATE" | "ALTER" | "DROP" | "RENAME" => check_definition(sql, start, &verb),
+        "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" => ddl::check(sql),
         "SET" => check_set(sql, start + 1),
         "SHOW" => check_show(sql, start + 1),
         "EXPLAIN" | "DESCRIBE" | "DESC" => check_explain(sql, start + 1),
@@ -83,40 +80,6 @@ fn check_statement(sql: &Sql) -> Result<(), SqlError> {
         },
         _ => Ok(()),
     }
-}
-
-fn check_definition(sql: &Sql, start: usize, verb: &str) -> Result<(), SqlError> {
-    let construct = |kind: &str| format!("{verb} {kind}");
-    match object_kind(sql, start + 1).as_deref() {
-        Some("TABLE" | "TABLES" | "INDEX" | "VIEW" | "SEQUENCE") => check_table_options(sql, start, verb),
-        // Their bodies run later, where this gate does not see them.
-        Some(kind @ ("FUNCTION" | "PROCEDURE" | "TRIGGER" | "EVENT" | "PACKAGE" | "LIBRARY" | "PREPARE")) => {
-            Err(refuse(construct(kind), "stored code would run unseen by the router"))
-        }
-        Some(kind) => Err(refuse(construct(kind), ADMIN_HINT)),
-        None => Err(refuse(verb, "only tables, indexes, views and sequences can be defined here")),
-    }
-}
-
-fn check_table_options(sql: &Sql, start: usize, verb: &str) -> Result<(), SqlError> {
-    for i in start..sql.tokens.len() {
-        let directory = sql.is_word(i + 1, "DIRECTORY");
-        if directory && (sql.is_word(i, "DATA") || sql.is_word(i, "INDEX")) {
-            return Err(refuse("DATA DIRECTORY", "tables lie in the shard's own folder"));
-        }
-        let swaps_file = sql.is_word(i, "DISCARD") || sql.is_word(i, "IMPORT");
-        if verb == "ALTER" && swaps_file && sql.tokens.iter().any(|lexeme| is_name(&lexeme.token, "TABLESPACE")) {
-            return Err(refuse("DISCARD or IMPORT TABLESPACE", ADMIN_HINT));
-        }
-        if sql.is_word(i, "ENGINE") || sql.is_word(i, "TYPE") {
-            let value = i + 1 + usize::from(sql.is_token(i + 1, &Token::Eq));
-            let engine = sql.tokens.get(value).and_then(|lexeme| spelled(&lexeme.token)).unwrap_or_default();
-            if FOREIGN_ENGINES.iter().any(|foreign| engine.eq_ignore_ascii_case(foreign)) {
-                return Err(refuse(format!("ENGINE {engine}"), "its rows lie outside of the shard"));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn check_set(sql: &Sql, first: usize) -> Result<(), SqlError> {
@@ -261,10 +224,6 @@ fn is_closed_schema(word: &Word) -> bool {
 
 fn closed_schema(word: &Word) -> SqlError {
     refuse(format!("the schema {}", word.value.to_ascii_lowercase()), "it belongs to the server or to the autoscaler")
-}
-
-fn is_name(token: &Token, expected: &str) -> bool {
-    matches!(token, Token::Word(word) if word.value.eq_ignore_ascii_case(expected))
 }
 
 /// A name or string as it stands between its quotes.

@@ -1,6 +1,7 @@
 //! What kind of statement a text is, from its tokens alone.
 
 use super::Sql;
+use super::ddl::object_kind;
 
 /// The kind of a statement, as far as its first words tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,7 @@ pub enum Head {
     RenameTable,
     Truncate,
     CreateView,
+    AlterView,
     DropView,
     Show,
     /// `DESCRIBE table`, also as `DESC` or `EXPLAIN`.
@@ -119,10 +121,11 @@ fn explains_statement(sql: &Sql, next: usize) -> bool {
 
 /// `CREATE | ALTER | DROP | RENAME`: modifiers may stand between the verb and the kind of object.
 fn definition(sql: &Sql, start: usize, verb: &str) -> Head {
-    if sql.is_word(start + 1, "TEMPORARY") || sql.are_words(start + 1, &["OR", "REPLACE", "TEMPORARY"]) {
+    let (kind, is_temporary) = object_kind(sql, start);
+    if is_temporary {
         return Head::Session("TEMPORARY TABLE");
     }
-    match (verb, object_kind(sql, start + 1).as_deref()) {
+    match (verb, kind.as_deref()) {
         ("CREATE", Some("TABLE")) => Head::CreateTable,
         ("ALTER", Some("TABLE")) => Head::AlterTable,
         ("DROP", Some("TABLE" | "TABLES")) => Head::DropTable,
@@ -130,50 +133,11 @@ fn definition(sql: &Sql, start: usize, verb: &str) -> Head {
         ("CREATE", Some("INDEX")) => Head::CreateIndex,
         ("DROP", Some("INDEX")) => Head::DropIndex,
         ("CREATE", Some("VIEW")) => Head::CreateView,
+        ("ALTER", Some("VIEW")) => Head::AlterView,
         ("DROP", Some("VIEW")) => Head::DropView,
         (verb, Some(kind)) => Head::Other(format!("{verb} {kind}")),
         (verb, None) => Head::Other(verb.to_owned()),
     }
-}
-
-/// The first unquoted word from `from` on that names a kind of object, in upper case.
-///
-/// Modifiers such as `OR REPLACE`, `UNIQUE`, `ALGORITHM = MERGE`, `DEFINER = x@y` or `IGNORE` are passed over;
-/// none of them is one of these words.
-pub(super) fn object_kind(sql: &Sql, from: usize) -> Option<String> {
-    const KINDS: [&str; 26] = [
-        "TABLE",
-        "TABLES",
-        "INDEX",
-        "VIEW",
-        "SEQUENCE",
-        "DATABASE",
-        "SCHEMA",
-        "USER",
-        "ROLE",
-        "SERVER",
-        "EVENT",
-        "FUNCTION",
-        "PROCEDURE",
-        "TRIGGER",
-        "PACKAGE",
-        "LIBRARY",
-        "TABLESPACE",
-        "LOGFILE",
-        "UNDO",
-        "INSTANCE",
-        "RESOURCE",
-        "PREPARE",
-        "REFERENCE",
-        "CATALOG",
-        "MASKING",
-        "JSON",
-    ];
-    (from..sql.tokens.len())
-        .take_while(|i| sql.tokens[*i].depth == sql.tokens[from].depth)
-        .filter_map(|i| sql.word(i))
-        .map(|word| word.value.to_ascii_uppercase())
-        .find(|word| KINDS.contains(&word.as_str()))
 }
 
 fn session(sql: &Sql, start: usize, word: &str) -> Option<Head> {

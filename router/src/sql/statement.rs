@@ -16,6 +16,8 @@ pub enum Statement {
     Insert(Insert),
     Change(Change),
     Define(Define),
+    /// A definition that is not understood to its last token: nobody gets it.
+    Unread(Unsupported),
     /// SHOW and DESCRIBE.
     Inspect(Inspect),
     /// EXPLAIN of a statement, which was read like any other.
@@ -92,22 +94,58 @@ pub struct Assignment {
 }
 
 /// DDL that is the same on every shard.
-#[derive(Debug)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Define {
     pub kind: DefineKind,
-    pub tables: Vec<TableName>,
-    /// CREATE TABLE with a column list: the columns' names and types as written.
-    pub created_columns: Vec<(String, String)>,
+    /// Every table or view that it names, in the order of the text: what it is about comes first.
+    pub tables: Vec<DefinedTable>,
+    /// The columns that it defines: names, and types as written.
+    pub columns: Vec<(String, String)>,
     /// CREATE TABLE … SELECT.
     pub reads_rows: bool,
+    /// OR REPLACE.
+    pub replaces: bool,
     /// The columns of unique indexes that it makes.
     pub unique_indexes: Vec<Vec<String>>,
     pub foreign_keys: Vec<ForeignKey>,
-    /// The index that CREATE INDEX makes, as written.
+    /// The index that CREATE INDEX makes where none was, as written.
     pub created_index: Option<String>,
     /// Columns that ALTER TABLE drops, renames or redefines.
     pub altered_columns: Vec<String>,
-    pub renames_table: bool,
+    /// CONVERT TO CHARACTER SET.
+    pub converts_text: bool,
+}
+
+impl Define {
+    /// The tables that play one of these parts.
+    pub fn tables_as<'a>(&'a self, roles: &'a [Role]) -> impl Iterator<Item = &'a TableName> {
+        self.tables.iter().filter(|named| roles.contains(&named.role)).map(|named| &named.table)
+    }
+}
+
+/// A table or view that a definition names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefinedTable {
+    pub table: TableName,
+    pub role: Role,
+}
+
+/// What a definition does to a table that it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Created,
+    Changed,
+    Dropped,
+    /// It gets another name, that of the next `RenamedTo`.
+    Renamed,
+    RenamedTo,
+    /// A foreign key leads to it.
+    Referred,
+    Like,
+    /// Its rows change places with those of a partition.
+    Exchanged,
+    /// A query or an expression reads it.
+    Read,
 }
 
 /// A foreign key that a definition makes.
@@ -118,13 +156,14 @@ pub struct ForeignKey {
     pub referred: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DefineKind {
     CreateTable,
     AlterTable,
     DropTable,
     CreateIndex,
     DropIndex,
+    #[default]
     Other,
 }
 

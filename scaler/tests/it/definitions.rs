@@ -173,3 +173,131 @@ async fn a_change_that_was_left_half_done_is_finished() {
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert_eq!(fixture.ok("SELECT COUNT(height) n FROM users").await["data"][0]["n"], json!(0));
 }
+
+/// Names of the tables and views of each server's database.
+async fn names(servers: &[Server]) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for server in servers {
+        let tables =
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'shop' ORDER BY BINARY TABLE_NAME";
+        let shown = rows(&mut server.connect().await, tables).await;
+        found.push(shown.into_iter().map(|mut row| row.remove(0)).collect());
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_two_tables_differ_in_case_only() {
+    let Some(fixture) = Fixture::start().await else { return };
+    fixture.ok("CREATE TABLE casey (id INT PRIMARY KEY)").await;
+    fixture.ok("CREATE TABLE plain (id INT PRIMARY KEY)").await;
+    let before = names(&fixture.servers).await;
+    // Newer than the schema that the router has in memory.
+    run(&mut fixture.servers[0].connect().await, "CREATE TABLE Newer (id INT PRIMARY KEY)").await;
+    for sql in [
+        "CREATE TABLE Casey (id INT PRIMARY KEY)",
+        "CREATE TABLE IF NOT EXISTS CASEY LIKE plain",
+        "CREATE VIEW Casey AS SELECT 1",
+        "RENAME TABLE plain TO Casey",
+        "ALTER TABLE plain RENAME TO Casey",
+        "CREATE TABLE newer (id INT PRIMARY KEY)",
+        "RENAME TABLE plain TO nEWER",
+    ] {
+        let (status, answer) = fixture.post(sql).await;
+        assert_eq!((status, answer["error"]["code"].as_str()), (422, Some("unsupported")), "{sql}: {answer}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains("which differs in case only"), "{sql}: {answer}");
+        assert_eq!(names(&fixture.servers).await[1..], before[1..], "{sql}");
+        assert_eq!(fixture.journal().await, 0, "{sql}");
+    }
+    fixture.ok("RENAME TABLE casey TO Casey").await;
+    fixture.ok("INSERT INTO Casey VALUES (1)").await;
+    fixture.ok("DROP TABLE Casey").await;
+    fixture.ok("CREATE TABLE casey (id INT PRIMARY KEY)").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_that_differ_in_case_only_leave_the_others_alone() {
+    let Some(Fixture { front, servers }) = Fixture::start().await else { return };
+    for server in &servers {
+        let connection = &mut server.connect().await;
+        run(connection, "CREATE TABLE casey (id INT PRIMARY KEY)").await;
+        run(connection, "CREATE TABLE Casey (id INT PRIMARY KEY)").await;
+        run(connection, "CREATE TABLE seen (id INT PRIMARY KEY)").await;
+        run(connection, "CREATE VIEW Seen AS SELECT 1 a").await;
+        run(connection, "CREATE TABLE Users (id BIGINT PRIMARY KEY)").await;
+    }
+    // A router that starts over these.
+    drop(front);
+    let fixture = Fixture { front: Front::start(&servers, layout(), Limits::default()).await, servers };
+    fixture.ok("CREATE TABLE plain (id INT PRIMARY KEY)").await;
+    fixture.ok("INSERT INTO plain VALUES (1)").await;
+    for sql in [
+        "SELECT * FROM casey",
+        "INSERT INTO Casey VALUES (1)",
+        "SELECT * FROM seen",
+        "SELECT COUNT(*) n FROM users",
+        "UPDATE Users SET id = 2",
+    ] {
+        let (status, answer) = fixture.post(sql).await;
+        let message = answer["error"]["message"].as_str().unwrap_or_default();
+        assert!(status == 422 && message.contains("differ in case only"), "{sql}: {status} {answer}");
+    }
+    // Each goes by its exact name, and then the other one is as good as any.
+    fixture.ok("DROP TABLE casey").await;
+    fixture.ok("INSERT INTO Casey VALUES (1)").await;
+    fixture.ok("DROP VIEW Seen").await;
+    fixture.ok("INSERT INTO seen VALUES (1)").await;
+    fixture.ok("DROP TABLE Users").await;
+    assert_eq!(fixture.ok("SELECT COUNT(*) n FROM users").await["data"][0]["n"], json!(30));
+    assert_eq!(names(&fixture.servers).await[1], ["Casey", "plain", "seen", "users"]);
+}
+
+/// Servers to which names that differ in case only are one name answer for themselves.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_fold_case_say_what_is_there() {
+    let Some(servers) = Server::start_all_with(Flavor::MariaDb, 2, &["--lower-case-table-names=1"]).await else {
+        return;
+    };
+    let named = Layout { shard_keys: [("Users".to_owned(), "ID".to_owned())].into(), ..Layout::default() };
+    let fixture = Fixture { front: Front::start(&servers, named, Limits::default()).await, servers };
+    fixture.ok("CREATE TABLE uSERS (id BIGINT PRIMARY KEY, v INT)").await;
+    fixture.ok("CREATE TABLE IF NOT EXISTS USERS (id BIGINT PRIMARY KEY, v INT)").await;
+    let (status, answer) = fixture.post("CREATE TABLE Users (id BIGINT PRIMARY KEY)").await;
+    assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(1050)), "{answer}");
+    fixture.ok("INSERT INTO Users VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (8, 8)").await;
+    assert_eq!(fixture.ok("SELECT COUNT(*) n FROM USERS").await["data"][0]["n"], json!(8));
+    let (status, answer) = fixture.post("ALTER TABLE USERS DROP COLUMN ID").await;
+    assert!(status == 422 && answer["error"]["message"].as_str().unwrap().contains("the sharding key"), "{answer}");
+    fixture.ok("DROP TABLE USERS").await;
+    assert_eq!(names(&fixture.servers).await, [Vec::<String>::new(), Vec::new()]);
+}
+
+/// Mistakes are the server's to tell; what it would take and nobody here understands is named.
+#[tokio::test(flavor = "multi_thread")]
+async fn definitions_that_are_not_understood_are_refused() {
+    let Some(fixture) = Fixture::start().await else { return };
+    for sql in ["CREATE TABEL t (a INT)", "CREATE TABLE t (a INTT)", "ALTER TABLE users ADD COLUMN", "DROP TABLE a b"] {
+        let (status, answer) = fixture.post(sql).await;
+        assert!([400, 403].contains(&status), "{sql}: {answer}");
+        assert!(
+            status == 403 || [json!(1064), json!(4161)].contains(&answer["error"]["mysql"]["errno"]),
+            "{sql}: {answer}"
+        );
+    }
+    let before = names(&fixture.servers).await;
+    for (sql, status, construct) in [
+        ("ALTER TABLE users CONVERT TABLE rates TO PARTITION p VALUES LESS THAN (1)", 422, "CONVERT"),
+        ("CREATE TABLE s SEQUENCE=1 SELECT 1", 422, "SEQUENCE"),
+        ("CREATE TABLE f (a INT) ENGINE='feder\\ated'", 403, "ENGINE federated"),
+        ("CREATE DEFINER=view FUNCTION f() RETURNS INT RETURN 1", 403, "CREATE FUNCTION"),
+        ("CREATE OR REPLACE DEFINER=x AGGREGATE FUNCTION f(a INT) RETURNS INT RETURN 1", 403, "CREATE FUNCTION"),
+        ("CREATE DEFINER=view EVENT e ON SCHEDULE EVERY 1 DAY DO DO 1", 403, "CREATE EVENT"),
+        ("CREATE DEFINER=root@localhost VIEW v AS SELECT 1", 403, "DEFINER"),
+    ] {
+        let (found, answer) = fixture.post(sql).await;
+        let message = answer["error"]["message"].as_str().unwrap_or_default();
+        assert!(found == status && message.contains(construct), "{sql}: {found} {answer}");
+    }
+    assert_eq!(names(&fixture.servers).await, before);
+}
