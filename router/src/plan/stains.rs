@@ -23,7 +23,7 @@ impl Planner<'_> {
             Statement::Change(change) => (&change.scopes, None),
             // What is not understood may be anything.
             Statement::Opaque(_) | Statement::Explain(_) => return self.schema.has_stored_code(),
-            Statement::Define(_) | Statement::Inspect(_) => return false,
+            Statement::Define(_) | Statement::Unread(_) | Statement::Inspect(_) => return false,
         };
         let used = scopes.iter().flat_map(|scope| &scope.tables).map(|used| &used.table);
         let mut tables = used.chain(inserted).filter_map(|table| self.schema.table(&table.name));
