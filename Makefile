@@ -8,7 +8,7 @@ CARGO := cargo --locked
 CARGO_DENY := 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build check test bench fuzz kills chaos corpus fmt deny clean image packages mysql deny-installed rust-tests
+.PHONY: help demo build check test bench fuzz gate kills chaos corpus fmt deny clean image packages mysql deny-installed rust-tests
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ bench: ## Print the figures that the README names (5 minutes after the build): F
 fuzz: packages ## Compare random SELECTs over shards with one server: COUNT=20000 SEED=1, FUZZ_MYSQL=1 for MySQL
 	FUZZ_STATEMENTS=$(or $(COUNT),20000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(CARGO) test --package scaler --test it differential::random -- --nocapture
+
+gate: packages ## Try to get around the gate, with random statements: COUNT=20000 SEED=1
+	GATE_STATEMENTS=$(or $(COUNT),20000) GATE_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(CARGO) test --package scaler --test it gate:: -- --nocapture --test-threads 2
 
 kills: packages ## Kill routers and servers in the middle of transactions: COUNT=100 SEED=1 (rounds of each of four tests)
 	COMMIT_KILLS=$(or $(COUNT),100) COMMIT_SEED=$(or $(SEED),$(shell date +%s)) \

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use router::endpoint::Endpoint;
 use router::faults::Faults;
 use router::http::door::Hosts;
 use router::schema::Layout;
@@ -34,10 +35,19 @@ impl Front {
 
     /// As [`Front::start`], with something that happens at points of transactions.
     pub async fn with_faults(servers: &[Server], layout: Layout, limits: Limits, faults: Faults) -> Front {
-        let seeds = (1..).zip(servers).map(|(number, server)| Shard {
-            id: ShardId::new(format!("shard-{number}")).unwrap(),
-            endpoint: server.endpoint(DATABASE),
-        });
+        let endpoints = servers.iter().map(|server| server.endpoint(DATABASE)).collect();
+        Front::over_with_faults(endpoints, layout, limits, faults).await
+    }
+
+    /// As [`Front::start`], over servers reached with other accounts.
+    pub async fn over(endpoints: Vec<Endpoint>, layout: Layout, limits: Limits) -> Front {
+        Front::over_with_faults(endpoints, layout, limits, Faults::default()).await
+    }
+
+    async fn over_with_faults(endpoints: Vec<Endpoint>, layout: Layout, limits: Limits, faults: Faults) -> Front {
+        let seeds = (1..)
+            .zip(endpoints)
+            .map(|(number, endpoint)| Shard { id: ShardId::new(format!("shard-{number}")).unwrap(), endpoint });
         let router = Router::start(RouterConfig { seeds: seeds.collect(), layout, limits, faults });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

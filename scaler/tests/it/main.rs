@@ -30,6 +30,8 @@ mod drain;
 #[cfg(test)]
 mod front;
 #[cfg(test)]
+mod gate;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod keys;

@@ -148,6 +148,11 @@ impl Server {
         router::session::connect(&self.endpoint(DATABASE)).await.unwrap()
     }
 
+    /// Where its data and temporary files lie.
+    pub fn folder(&self) -> &Path {
+        self.data.path()
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
