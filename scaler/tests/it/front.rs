@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use router::endpoint::Endpoint;
 use router::faults::Faults;
 use router::http::door::Hosts;
 use router::schema::Layout;
@@ -34,10 +35,23 @@ impl Front {
 
     /// As [`Front::start`], with something that happens at points of transactions.
     pub async fn with_faults(servers: &[Server], layout: Layout, limits: Limits, faults: Faults) -> Front {
-        let seeds = (1..).zip(servers).map(|(number, server)| Shard {
-            id: ShardId::new(format!("shard-{number}")).unwrap(),
-            endpoint: server.endpoint(DATABASE),
-        });
+        let endpoints = servers.iter().map(|server| server.endpoint(DATABASE)).collect();
+        Front::over(endpoints, layout, limits, faults).await
+    }
+
+    /// As [`Front::with_faults`], wherever the shards are reached.
+    pub async fn over(endpoints: Vec<Endpoint>, layout: Layout, limits: Limits, faults: Faults) -> Front {
+        let front = Front::begin(endpoints, layout, limits, faults).await;
+        let is_ready = || async { front.router.is_ready().is_ok_and(|away| away.is_empty()) };
+        wait_until("every shard serves", is_ready).await;
+        front
+    }
+
+    /// As [`Front::over`], but waits for no shard.
+    pub async fn begin(endpoints: Vec<Endpoint>, layout: Layout, limits: Limits, faults: Faults) -> Front {
+        let seeds = (1..)
+            .zip(endpoints)
+            .map(|(number, endpoint)| Shard { id: ShardId::new(format!("shard-{number}")).unwrap(), endpoint });
         let router = Router::start(RouterConfig { seeds: seeds.collect(), layout, limits, faults });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -45,7 +59,6 @@ impl Front {
         tokio::spawn(router::http::serve(listener, router.clone(), Hosts::default(), async {
             let _ = stopped.await;
         }));
-        wait_until("every shard serves", || async { router.is_ready().is_ok_and(|away| away.is_empty()) }).await;
         Front { url, client: reqwest::Client::new(), router, _stop: stop }
     }
 }
