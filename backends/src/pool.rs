@@ -43,6 +43,8 @@ pub struct PoolProvisioner {
 
 /// Longer than one call takes, so that a second one waits instead of failing.
 const LOCK_PATIENCE: Duration = Duration::from_secs(120);
+/// Dropping a large database takes its time; one that takes longer is looked at by a person.
+const DROP_TIMEOUT: Duration = Duration::from_secs(3600);
 
 const CLAIM_TABLE: &str = "CREATE TABLE IF NOT EXISTS _autoscaler.claim (\
      id TINYINT NOT NULL PRIMARY KEY, owner VARCHAR(64) NOT NULL, operation VARCHAR(64) NOT NULL, \
@@ -347,10 +349,12 @@ impl Provisioner for PoolProvisioner {
                 "DROP DATABASE _autoscaler".to_owned(),
             ],
         };
-        let mut connection = sql_server::connect(&server.address, &server.login).await.map_err(silent(server))?;
+        let connected = sql_server::within(sql_server::connect(&server.address, &server.login)).await;
+        let mut connection = connected.map_err(silent(server))?;
         for statement in statements {
-            // Dropping a large database takes its time, so there is no limit on it.
-            let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await;
+            let dropping = connection.execute(sqlx::raw_sql(AssertSqlSafe(statement)));
+            let done = tokio::time::timeout(DROP_TIMEOUT, dropping).await;
+            let done = done.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())));
             done.map_err(silent(server))?;
         }
         let _ = connection.close().await;

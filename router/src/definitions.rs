@@ -3,10 +3,16 @@
 //! A server commits DDL by itself, so that several cannot do it at one moment. What can be known beforehand is looked at
 //! beforehand: that every shard answers and that the tables are the same everywhere. The home shard goes first, and
 //! what it refuses is done nowhere. Whether a shard did its part before a crash is told by how its tables looked before.
+//!
+//! Everything has a deadline, and whoever waits for a shard that stands still holds nothing that anybody else needs but
+//! the right to change the schema.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
@@ -16,9 +22,9 @@ use crate::plan::{DefineNode, Refusal};
 use crate::schema::{load, quote};
 use crate::sequences;
 use crate::session;
-use crate::shards::{Lease, Shards};
+use crate::shards::{Ending, LAST_WORDS, Lease, Shards};
 use crate::sql::quote_text;
-use crate::topology::{ShardId, Topology, store};
+use crate::topology::{Shard, ShardId, Topology, store};
 use crate::transaction::Coordinator;
 
 pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS _autoscaler.definitions (
@@ -28,17 +34,65 @@ pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS _autoscaler.definitions (
 
 /// Held on the home shard by the session of whoever changes the schema.
 const LOCK: &str = "_autoscaler.definitions";
+/// Held on each shard by the session that changes it: whoever goes on with a change waits until the statement of whoever
+/// began it is over, also if nobody waits for that one any more.
+const SHARD_LOCK: &str = "_autoscaler.definition";
 /// How long a change waits for another one to end.
-const WAIT_SECONDS: u32 = 10;
+const MOST_WAITED: Duration = Duration::from_secs(10);
+/// Between two attempts to get a lock.
+const LOCK_INTERVAL: Duration = Duration::from_millis(50);
+/// What a server may take to say whether a lock is free, also for whoever does not wait for it.
+const LEAST_WAITED: Duration = Duration::from_millis(500);
+/// What a client waits for its answer behind its statement's time: [`LAST_WORDS`], and a word with the home shard.
+const GRACE: Duration = Duration::from_secs(6);
+/// How many times a statement's time a change may take that is resumed: others did their part within one.
+const RESUMED_TIMEOUTS: u32 = 4;
 
 /// What a server says to a statement that it has carried out before: the table is there, or not; so is the column or index.
 const SAYS_DONE: [u16; 6] = [1050, 1051, 1146, 1060, 1061, 1091];
+/// A table is in use by a transaction, or a deadlock: the same statement may succeed later.
+const SAYS_LATER: [u16; 2] = [1205, 1213];
+
+/// What a statement that changes the schema may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Time {
+    pub deadline: Instant,
+    pub timeout: Duration,
+}
+
+impl Time {
+    fn of(timeout: Duration) -> Time {
+        Time { deadline: Instant::now() + timeout, timeout }
+    }
+
+    fn is_over(self) -> QueryError {
+        QueryError::Timeout { milliseconds: self.timeout.as_millis() }
+    }
+}
 
 /// Whether a statement may have run on a shard already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Again {
     No,
     Yes,
+}
+
+/// How a change ends on one shard.
+enum Step {
+    Done,
+    /// The shard has said what is wrong with it.
+    Refused(QueryError),
+    /// It is as it was, and may succeed later.
+    NotNow(QueryError),
+    /// Nobody knows: the shard does not answer.
+    Unknown(String),
+}
+
+/// Why a change did not reach every shard.
+enum Halt {
+    Refused(QueryError),
+    NotNow(ShardId, QueryError),
+    Unknown(ShardId, String),
 }
 
 /// A change on its way, as the journal has it. There is one at most.
@@ -58,7 +112,15 @@ pub struct Change {
 
 impl Coordinator {
     /// Changes the schema on every shard. Goes on if the caller is dropped.
-    pub async fn define(self: &Arc<Self>, node: &DefineNode, topology: Arc<Topology>) -> Result<(), QueryError> {
+    ///
+    /// At the deadline the statement that runs is ended on its shard. What no shard has done then is not done at all; the
+    /// rest is taken back where that is possible, and else stays in the journal, from which a router brings it to its end.
+    pub async fn define(
+        self: &Arc<Self>,
+        node: &DefineNode,
+        topology: Arc<Topology>,
+        time: Time,
+    ) -> Result<(), QueryError> {
         let change = Change {
             sql: node.sql.clone(),
             shards: node.shards.clone(),
@@ -68,11 +130,25 @@ impl Coordinator {
             tables: node.tables.clone(),
             stopped: None,
         };
-        let (coordinator, inverse, new_names) = (self.clone(), node.inverse.clone(), node.new_names.clone());
+        let until = time.deadline.min(Instant::now() + MOST_WAITED);
+        // Of those in one router one asks the home shard: the others would hold connections while they wait.
+        let turn = tokio::time::timeout_at(until.into(), self.turn_to_define.clone().acquire_owned()).await;
+        let turn = turn.map_err(|_| QueryError::OtherChange)?;
+        let (coordinator, home) = (self.clone(), topology.home().id.clone());
+        let (inverse, new_names) = (node.inverse.clone(), node.new_names.clone());
         let task = tokio::spawn(async move {
-            Definitions { shards: &coordinator.shards, topology: &topology }.define(change, inverse, &new_names).await
+            let _turn = turn;
+            let definitions = Definitions { shards: &coordinator.shards, topology: &topology };
+            definitions.define(change, inverse, &new_names, until, time).await
         });
-        task.await.unwrap_or_else(|error| Err(QueryError::Internal(format!("a change broke off: {error}"))))
+        match tokio::time::timeout_at((time.deadline + GRACE).into(), task).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => Err(QueryError::Internal(format!("a change broke off: {error}"))),
+            Err(_) => {
+                let cause = "the change has no end in the statement's time".to_owned();
+                Err(QueryError::OutcomeUnknown { shard: home, cause })
+            }
+        }
     }
 }
 
@@ -88,8 +164,10 @@ impl Definitions<'_> {
         mut change: Change,
         inverse: Option<String>,
         new_names: &[String],
+        until: Instant,
+        time: Time,
     ) -> Result<(), QueryError> {
-        let mut home = self.lock(WAIT_SECONDS).await?.ok_or(QueryError::SchemaChanging)?;
+        let mut home = self.lock(until).await?.ok_or(QueryError::OtherChange)?;
         let mut again = Again::No;
         match self.journalled(&mut home).await? {
             Some(found) if found.stopped.is_some() && found.sql == change.sql => {
@@ -97,40 +175,69 @@ impl Definitions<'_> {
                 change = Change { stopped: None, ..found };
             }
             // A change that its router left half done comes first; one that stopped gives way.
-            Some(found) if found.stopped.is_none() => self.finish(found, &mut home).await?,
+            Some(found) if found.stopped.is_none() => {
+                self.finish(found, &mut home, time).await.map_err(|_| QueryError::OtherChange)?;
+            }
             _ => {}
         }
         if let Some(twin) = self.twin(new_names, &mut home).await? {
-            self.unlock(home).await?;
+            self.unlock(home).await;
             return Err(twin.into());
         }
         if change.before.is_empty() {
-            self.look_at_tables(&mut change).await?;
+            self.look_at_tables(&mut change, time).await?;
         }
         self.write_journal(&change, &mut home).await?;
-        let outcome = self.carry_out(&mut change, again, &mut home).await;
-        if let (Err(QueryError::Database { .. }), Some(inverse)) = (&outcome, inverse) {
-            self.take_back(&mut change, &inverse).await?;
-        }
+        let outcome = match self.carry_out(&mut change, again, &mut home, time).await {
+            Ok(()) => Ok(()),
+            Err(Halt::Refused(error)) => {
+                if let Some(inverse) = inverse {
+                    self.take_back(&mut change, &inverse).await?;
+                }
+                Err(error)
+            }
+            Err(Halt::NotNow(_, error)) if change.done.is_empty() => Err(error),
+            Err(Halt::NotNow(shard, _)) => {
+                let done = change.done.clone();
+                let is_taken_back = match &inverse {
+                    Some(inverse) => self.take_back(&mut change, inverse).await.is_ok(),
+                    None => false,
+                };
+                if is_taken_back {
+                    Err(time.is_over())
+                } else {
+                    change.done = done.clone();
+                    Err(QueryError::ChangeUnfinished { shard, done, milliseconds: time.timeout.as_millis() })
+                }
+            }
+            // The journal has what is known.
+            Err(Halt::Unknown(shard, cause)) => return Err(QueryError::OutcomeUnknown { shard, cause }),
+        };
         let is_at_end = outcome.is_ok() || change.done.is_empty();
-        match is_at_end {
-            true => self.clear_journal(&mut home).await?,
-            false => self.write_journal(&change, &mut home).await?,
+        let noted = match is_at_end {
+            true => self.clear_journal(&mut home).await,
+            false => self.write_journal(&change, &mut home).await,
+        };
+        match noted {
+            Ok(()) => {
+                self.unlock(home).await;
+                outcome
+            }
+            // Whoever resumes it finds out what is done, and does the rest.
+            Err(error) => outcome.map_err(|_| QueryError::OutcomeUnknown {
+                shard: self.topology.home().id.clone(),
+                cause: error.to_string(),
+            }),
         }
-        self.unlock(home).await?;
-        outcome
     }
 
-    /// The right to change the schema, and the connection that holds it; `None` if somebody else has it.
-    async fn lock(&self, wait_seconds: u32) -> Result<Option<Lease>, QueryError> {
+    /// The right to change the schema, and the connection that holds it; `None` if somebody else has it until then.
+    async fn lock(&self, until: Instant) -> Result<Option<Lease>, QueryError> {
         let home = self.topology.home();
-        let mut lease = self.shards.lease(home).await?;
-        let lock = format!("SELECT GET_LOCK('{LOCK}', {wait_seconds})");
-        let row = lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(lock))).await;
-        let row = row.map_err(|error| QueryError::of_shard(&home.id, error))?;
-        match row.try_get_unchecked::<Option<i64>, _>(0) {
-            Ok(Some(1)) => Ok(Some(lease)),
-            _ => {
+        let mut lease = self.shards.lease(home, until.max(Instant::now() + LEAST_WAITED)).await?;
+        match takes_lock(&home.id, &mut lease, LOCK, until).await? {
+            true => Ok(Some(lease)),
+            false => {
                 lease.done();
                 Ok(None)
             }
@@ -139,158 +246,306 @@ impl Definitions<'_> {
 
     /// A table whose name one of the new ones equals but for the case: it may be newer than the schema in memory.
     async fn twin(&self, new_names: &[String], home: &mut Lease) -> Result<Option<Refusal>, QueryError> {
+        let shard = &self.topology.home().id;
         for name in new_names {
-            let twin = load::twin_of(home.begin(), name).await;
-            if let Some(twin) = twin.map_err(|error| QueryError::of_shard(&self.topology.home().id, error))? {
+            let twin = async {
+                let twin = load::twin_of(home.begin(), name).await;
+                twin.map_err(|error| QueryError::of_shard(shard, error))
+            };
+            if let Some(twin) = answered(shard, twin).await? {
                 return Ok(Some(Refusal::twin(name, &twin)));
             }
         }
         Ok(None)
     }
 
-    async fn unlock(&self, mut home: Lease) -> Result<(), QueryError> {
-        home.run(&format!("DO RELEASE_LOCK('{LOCK}')")).await?;
-        home.done();
-        Ok(())
+    /// The lock ends with the connection if that fails.
+    async fn unlock(&self, mut home: Lease) {
+        if answered(&self.topology.home().id, home.run(&format!("DO RELEASE_LOCK('{LOCK}')"))).await.is_ok() {
+            home.done();
+        }
     }
 
     async fn journalled(&self, home: &mut Lease) -> Result<Option<Change>, QueryError> {
-        read_journal(home.begin()).await.map_err(|error| QueryError::of_shard(&self.topology.home().id, error))
+        let shard = &self.topology.home().id;
+        let read = async { read_journal(home.begin()).await.map_err(|error| QueryError::of_shard(shard, error)) };
+        answered(shard, read).await
     }
 
     async fn write_journal(&self, change: &Change, home: &mut Lease) -> Result<(), QueryError> {
         let doc = serde_json::to_string(change).map_err(|error| QueryError::Internal(error.to_string()))?;
         let write = format!("REPLACE INTO _autoscaler.definitions (id, doc) VALUES (1, {})", quote_text(&doc));
-        home.run(&write).await
+        answered(&self.topology.home().id, home.run(&write)).await
     }
 
     async fn clear_journal(&self, home: &mut Lease) -> Result<(), QueryError> {
-        home.run("DELETE FROM _autoscaler.definitions").await
+        answered(&self.topology.home().id, home.run("DELETE FROM _autoscaler.definitions")).await
     }
 
     /// Every shard answers, and has the tables as the home shard has them.
-    async fn look_at_tables(&self, change: &mut Change) -> Result<(), QueryError> {
+    async fn look_at_tables(&self, change: &mut Change, time: Time) -> Result<(), QueryError> {
+        let shards = change.shards.iter().filter_map(|shard| self.topology.shard(shard));
+        let looks = shards.map(|shard| self.look_at(shard, &change.tables, time));
         let mut definitions: Option<Vec<String>> = None;
-        for shard in &change.shards {
-            let Some(known) = self.topology.shard(shard) else { continue };
-            let mut lease = self.shards.lease(known).await?;
-            let looks = async {
-                let seen = store::look(lease.begin()).await.map_err(|error| error.to_string())?;
-                let (found, marks) =
-                    looks_of(lease.begin(), &change.tables).await.map_err(|error| error.to_string())?;
-                Ok::<_, String>((seen, found, marks))
-            };
-            let (_, found, marks) =
-                looks.await.map_err(|cause| QueryError::ShardUnavailable { shard: shard.clone(), cause })?;
-            lease.done();
+        for (shard, (found, marks)) in try_join_all(looks).await? {
+            let is_newcomer = change.newcomers.contains(&shard);
             change.before.insert(shard.clone(), marks);
-            if change.newcomers.contains(shard) {
-                continue;
-            }
             match &definitions {
+                _ if is_newcomer => {}
                 None => definitions = Some(found),
                 Some(first) if *first == found => {}
                 Some(_) => {
-                    return Err(QueryError::TablesDiffer { shard: shard.clone(), tables: change.tables.join(", ") });
+                    return Err(QueryError::TablesDiffer { shard, tables: change.tables.join(", ") });
                 }
             }
         }
         Ok(())
     }
 
+    async fn look_at(
+        &self,
+        shard: &Shard,
+        tables: &[String],
+        time: Time,
+    ) -> Result<(ShardId, (Vec<String>, String)), QueryError> {
+        let unavailable = |cause: String| QueryError::ShardUnavailable { shard: shard.id.clone(), cause };
+        let mut lease = self.shards.lease(shard, time.deadline).await?;
+        let looks = async {
+            store::look(lease.begin()).await.map_err(|error| error.to_string())?;
+            looks_of(lease.begin(), tables).await.map_err(|error| error.to_string())
+        };
+        let looks = tokio::time::timeout_at(time.deadline.into(), looks).await;
+        let looks = looks.unwrap_or_else(|_| Err("it did not show its tables in the statement's time".to_owned()));
+        let looks = looks.map_err(unavailable)?;
+        lease.done();
+        Ok((shard.id.clone(), looks))
+    }
+
     /// Runs the statement where it did not run yet.
-    async fn carry_out(&self, change: &mut Change, again: Again, home: &mut Lease) -> Result<(), QueryError> {
+    async fn carry_out(&self, change: &mut Change, again: Again, home: &mut Lease, time: Time) -> Result<(), Halt> {
+        let home_shard = &self.topology.home().id;
         for shard in change.shards.clone() {
             if change.done.contains(&shard) {
                 continue;
             }
             let Some(known) = self.topology.shard(&shard) else { continue };
-            let mut lease = self.shards.lease(known).await?;
-            let outcome = lease.run(&change.sql).await;
-            match outcome {
-                Ok(()) => {}
-                Err(QueryError::Database { errno, .. }) if again == Again::Yes && SAYS_DONE.contains(&errno) => {}
-                Err(error @ QueryError::Database { .. }) if change.newcomers.contains(&shard) => {
+            match self.change_shard(known, change, again, time).await {
+                Step::Done => {}
+                Step::Refused(error) if change.newcomers.contains(&shard) => {
                     tracing::warn!(%shard, %error, "a shard without rows was not changed");
                 }
-                Err(QueryError::Database { shard, errno, sqlstate, message }) => {
-                    lease.done();
-                    if change.done.is_empty() {
-                        return Err(QueryError::Database { shard, errno, sqlstate, message });
-                    }
+                Step::Refused(QueryError::Database { shard, errno, sqlstate, message }) if !change.done.is_empty() => {
                     let done: Vec<&str> = change.done.iter().map(ShardId::as_str).collect();
                     let message = format!("{message} (on {shard}; done on {})", done.join(", "));
                     change.stopped = Some(message.clone());
-                    return Err(QueryError::Database { shard, errno, sqlstate, message });
+                    return Err(Halt::Refused(QueryError::Database { shard, errno, sqlstate, message }));
                 }
-                Err(error) => {
-                    return Err(QueryError::OutcomeUnknown { shard: shard.clone(), cause: error.to_string() });
-                }
+                Step::Refused(error) => return Err(Halt::Refused(error)),
+                Step::NotNow(error) => return Err(Halt::NotNow(shard, error)),
+                Step::Unknown(cause) => return Err(Halt::Unknown(shard, cause)),
             }
-            let bumped = store::bump_schema_version(lease.begin()).await;
-            bumped.map_err(|error| QueryError::Internal(error.to_string()))?;
-            lease.done();
             change.done.push(shard);
-            self.write_journal(change, home).await?;
+            let written = self.write_journal(change, home).await;
+            written.map_err(|error| Halt::Unknown(home_shard.clone(), error.to_string()))?;
         }
         // ALTER TABLE … AUTO_INCREMENT = n makes the next id larger.
         for table in &change.tables {
-            sequences::follow(home.begin(), table)
-                .await
-                .map_err(|error| QueryError::of_shard(&self.topology.home().id, error))?;
+            let follow = async {
+                let followed = sequences::follow(home.begin(), table).await;
+                followed.map_err(|error| QueryError::of_shard(home_shard, error))
+            };
+            let followed = answered(home_shard, follow).await;
+            followed.map_err(|error| Halt::Unknown(home_shard.clone(), error.to_string()))?;
         }
         Ok(())
+    }
+
+    /// Runs the statement on one shard, unless that has done it already, and tells routers of it.
+    async fn change_shard(&self, shard: &Shard, change: &Change, again: Again, time: Time) -> Step {
+        let mut lease = match self.turn_on(shard, again, time).await {
+            Ok(lease) => lease,
+            Err(error) => return Step::NotNow(error),
+        };
+        // It looks otherwise than before: it was changed, and nobody heard of it.
+        let is_changed = match again {
+            Again::Yes if !change.tables.is_empty() => {
+                match self.looks_changed(shard, change, &mut lease, time).await {
+                    Ok(is_changed) => is_changed,
+                    Err(error) => return Step::NotNow(error),
+                }
+            }
+            Again::Yes | Again::No => false,
+        };
+        if !is_changed {
+            let killer = lease.killer();
+            let ending = killer.see_out(time.deadline, lease.run(&change.sql).boxed()).await;
+            match ending {
+                Ending::InTime(Ok(())) => {}
+                Ending::InTime(Err(QueryError::Database { errno, .. }))
+                    if again == Again::Yes && SAYS_DONE.contains(&errno) => {}
+                Ending::InTime(Err(QueryError::Database { errno, .. }))
+                    if again == Again::Yes && SAYS_LATER.contains(&errno) =>
+                {
+                    return Step::NotNow(QueryError::OtherChange);
+                }
+                Ending::InTime(Err(error @ QueryError::Database { .. })) => {
+                    give_back(shard, lease).await;
+                    return Step::Refused(error);
+                }
+                Ending::Told(Err(QueryError::Database { .. })) => return self.as_before(shard, change, time).await,
+                Ending::Told(Ok(())) => match self.shards.lease(shard, Instant::now() + LAST_WORDS).await {
+                    Ok(another) => lease = another,
+                    Err(error) => return Step::Unknown(error.to_string()),
+                },
+                Ending::InTime(Err(error)) | Ending::Told(Err(error)) => return Step::Unknown(error.to_string()),
+                Ending::Silent => return Step::Unknown("no answer after the statement was ended".to_owned()),
+            }
+        }
+        match bump(shard, &mut lease).await {
+            Ok(()) => {
+                give_back(shard, lease).await;
+                Step::Done
+            }
+            Err(error) => Step::Unknown(error.to_string()),
+        }
+    }
+
+    /// A connection to a shard, once no earlier statement of a change runs there.
+    async fn turn_on(&self, shard: &Shard, again: Again, time: Time) -> Result<Lease, QueryError> {
+        let mut lease = self.shards.lease(shard, time.deadline).await?;
+        if !takes_lock(&shard.id, &mut lease, SHARD_LOCK, time.deadline).await? {
+            lease.done();
+            return Err(QueryError::OtherChange);
+        }
+        if again == Again::Yes {
+            // Whoever wants a table waits behind a statement that waits for it, and this one comes again by itself.
+            answered(&shard.id, lease.run("SET SESSION lock_wait_timeout = 1")).await?;
+        }
+        Ok(lease)
+    }
+
+    async fn looks_changed(
+        &self,
+        shard: &Shard,
+        change: &Change,
+        lease: &mut Lease,
+        time: Time,
+    ) -> Result<bool, QueryError> {
+        let looks = async {
+            let looks = looks_of(lease.begin(), &change.tables).await;
+            looks.map_err(|error| QueryError::of_shard(&shard.id, error))
+        };
+        let looks = tokio::time::timeout_at(time.deadline.into(), looks).await;
+        let (_, marks) = looks.unwrap_or_else(|_| Err(time.is_over()))?;
+        Ok(change.before.get(&shard.id).is_some_and(|before| *before != marks))
+    }
+
+    /// What became of a statement that the server ended.
+    async fn as_before(&self, shard: &Shard, change: &Change, time: Time) -> Step {
+        let soon = Time { deadline: Instant::now() + LAST_WORDS, ..time };
+        match self.look_at(shard, &change.tables, soon).await {
+            Ok((_, (_, marks))) if change.before.get(&shard.id).is_none_or(|before| *before == marks) => {
+                Step::NotNow(time.is_over())
+            }
+            Ok(_) => Step::Unknown("its tables are not as before, although the statement was ended".to_owned()),
+            Err(error) => Step::Unknown(error.to_string()),
+        }
     }
 
     /// Undoes on the shards that did what another one refused.
     async fn take_back(&self, change: &mut Change, inverse: &str) -> Result<(), QueryError> {
         for shard in std::mem::take(&mut change.done) {
             let Some(known) = self.topology.shard(&shard) else { continue };
-            let mut lease = self.shards.lease(known).await?;
-            lease.run(inverse).await?;
-            let bumped = store::bump_schema_version(lease.begin()).await;
-            bumped.map_err(|error| QueryError::Internal(error.to_string()))?;
+            let deadline = Instant::now() + LAST_WORDS;
+            let mut lease = self.shards.lease(known, deadline).await?;
+            let killer = lease.killer();
+            match killer.see_out(deadline, lease.run(inverse).boxed()).await {
+                Ending::InTime(undone) => undone?,
+                Ending::Told(_) | Ending::Silent => {
+                    return Err(QueryError::OutcomeUnknown {
+                        shard,
+                        cause: "taking a change back took too long".to_owned(),
+                    });
+                }
+            }
+            bump(known, &mut lease).await?;
             lease.done();
         }
         Ok(())
     }
 
     /// Brings a change to its end that was left half done.
-    async fn finish(&self, mut change: Change, home: &mut Lease) -> Result<(), QueryError> {
-        for shard in change.shards.clone() {
-            if change.done.contains(&shard) {
-                continue;
-            }
-            let Some(known) = self.topology.shard(&shard) else { continue };
-            let mut lease = self.shards.lease(known).await?;
-            let looks = looks_of(lease.begin(), &change.tables).await;
-            let (_, marks) = looks.map_err(|error| QueryError::of_shard(&shard, error))?;
-            lease.done();
-            // It looks otherwise than before: it was changed, and nobody heard of it.
-            if !change.tables.is_empty() && change.before.get(&shard).is_some_and(|before| *before != marks) {
-                change.done.push(shard);
-            }
-        }
+    async fn finish(&self, mut change: Change, home: &mut Lease, time: Time) -> Result<(), QueryError> {
         let nothing_done = change.done.is_empty();
-        match self.carry_out(&mut change, Again::Yes, home).await {
+        match self.carry_out(&mut change, Again::Yes, home, time).await {
             Ok(()) => self.clear_journal(home).await,
             // The statement was wrong, and the first shard would have said so.
-            Err(QueryError::Database { .. }) if nothing_done && change.done.is_empty() => {
-                self.clear_journal(home).await
-            }
-            Err(QueryError::Database { message, .. }) => {
-                change.stopped.get_or_insert(message);
+            Err(Halt::Refused(_)) if nothing_done && change.done.is_empty() => self.clear_journal(home).await,
+            Err(Halt::Refused(error)) => {
+                change.stopped.get_or_insert(error.to_string());
                 self.write_journal(&change, home).await
             }
-            Err(error) => Err(error),
+            Err(Halt::NotNow(_, error)) => Err(error),
+            Err(Halt::Unknown(shard, cause)) => Err(QueryError::OutcomeUnknown { shard, cause }),
         }
     }
 }
 
+/// Waits for what a shard that works answers within moments.
+async fn answered<T>(shard: &ShardId, answer: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
+    tokio::time::timeout(LAST_WORDS, answer).await.unwrap_or_else(|_| {
+        Err(QueryError::ShardUnavailable { shard: shard.clone(), cause: format!("no answer within {LAST_WORDS:?}") })
+    })
+}
+
+/// Whether a lock was to be had until then; it belongs to the lease's session. A server that waited for it by itself could
+/// not be told from one that does not answer.
+async fn takes_lock(shard: &ShardId, lease: &mut Lease, name: &str, until: Instant) -> Result<bool, QueryError> {
+    loop {
+        let ask = async {
+            let lock = format!("SELECT GET_LOCK('{name}', 0)");
+            let row = lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(lock))).await;
+            row.map_err(|error| QueryError::of_shard(shard, error))
+        };
+        let row = tokio::time::timeout_at(until.max(Instant::now() + LEAST_WAITED).into(), ask).await;
+        let row = row.unwrap_or_else(|_| {
+            let cause = "no answer in the statement's time".to_owned();
+            Err(QueryError::ShardUnavailable { shard: shard.clone(), cause })
+        })?;
+        if matches!(row.try_get_unchecked::<Option<i64>, _>(0), Ok(Some(1))) {
+            return Ok(true);
+        }
+        if Instant::now() >= until {
+            return Ok(false);
+        }
+        tokio::time::sleep(LOCK_INTERVAL).await;
+    }
+}
+
+async fn bump(shard: &Shard, lease: &mut Lease) -> Result<(), QueryError> {
+    let bump = async {
+        let bumped = store::bump_schema_version(lease.begin()).await;
+        bumped.map_err(|error| QueryError::Internal(error.to_string()))
+    };
+    answered(&shard.id, bump).await
+}
+
+/// Gives a connection back that had [`SHARD_LOCK`]; without an answer it is closed, and the lock ends with it.
+async fn give_back(shard: &Shard, mut lease: Lease) {
+    let reset = format!("DO RELEASE_LOCK('{SHARD_LOCK}'); SET SESSION lock_wait_timeout = DEFAULT");
+    if answered(&shard.id, lease.run(&reset)).await.is_ok() {
+        lease.done();
+    }
+}
+
 /// Finishes what a router left half done; returns how many changes that were.
-pub async fn resume(coordinator: &Coordinator, topology: &Topology) -> Result<usize, QueryError> {
+pub async fn resume(
+    coordinator: &Coordinator,
+    topology: &Topology,
+    statement_timeout: Duration,
+) -> Result<usize, QueryError> {
     let definitions = Definitions { shards: &coordinator.shards, topology };
-    let mut lease = coordinator.shards.lease(topology.home()).await?;
+    let mut lease = coordinator.shards.lease(topology.home(), Instant::now() + LAST_WORDS).await?;
     let found = definitions.journalled(&mut lease).await?;
     lease.done();
     drop(lease);
@@ -298,13 +553,14 @@ pub async fn resume(coordinator: &Coordinator, topology: &Topology) -> Result<us
         return Ok(0);
     }
     // Held as long as the router lives that is at it.
-    let Some(mut home) = definitions.lock(0).await? else { return Ok(0) };
+    let Ok(_turn) = coordinator.turn_to_define.try_acquire() else { return Ok(0) };
+    let Some(mut home) = definitions.lock(Instant::now()).await? else { return Ok(0) };
     let found = definitions.journalled(&mut home).await?.filter(|change| change.stopped.is_none());
     let resumed = usize::from(found.is_some());
     if let Some(change) = found {
-        definitions.finish(change, &mut home).await?;
+        definitions.finish(change, &mut home, Time::of(statement_timeout * RESUMED_TIMEOUTS)).await?;
     }
-    definitions.unlock(home).await?;
+    definitions.unlock(home).await;
     Ok(resumed)
 }
 

@@ -67,6 +67,16 @@ pub enum QueryError {
     /// Shards had different columns: a change of the schema is on its way.
     #[error("the tables are being changed: the shards do not have the same columns")]
     SchemaChanging,
+    /// One change of the schema at a time.
+    #[error("another change of the schema is under way; nothing was done")]
+    OtherChange,
+    /// The change is on some shards, and in the journal.
+    #[error(
+        "the change took longer than {milliseconds} ms and was ended on {shard}; it is done on {}, and a router brings \
+         it to its end",
+        .done.iter().map(ShardId::as_str).collect::<Vec<_>>().join(", ")
+    )]
+    ChangeUnfinished { shard: ShardId, done: Vec<ShardId>, milliseconds: u128 },
     #[error("{0}")]
     Internal(String),
 }
@@ -109,7 +119,13 @@ impl QueryError {
                 | QueryError::GivenUp(_)
                 | QueryError::SessionBusy
                 | QueryError::SchemaChanging
+                | QueryError::OtherChange
         )
+    }
+
+    /// Whether a server says that it ended the statement because it was told to, or because its time was over.
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self, QueryError::Database { errno: 1317 | 3024 | 1969, .. })
     }
 
     /// Whether a server has rolled the whole transaction back: a deadlock, a snapshot that is too old (MariaDB with
@@ -139,6 +155,9 @@ impl QueryError {
             QueryError::DuplicateColumn(_) => Some("give one an alias, or ask for \"format\":\"rows\"".to_owned()),
             QueryError::InexactFloat(name) => Some(format!("select CAST(… AS DOUBLE) AS `{name}`")),
             QueryError::OutcomeUnknown { .. } => Some("read the rows to see whether the write happened".to_owned()),
+            QueryError::ChangeUnfinished { .. } => {
+                Some("other changes of the schema get 409 until then; do not send it again".to_owned())
+            }
             QueryError::TooManyToGather(_) => Some(
                 "narrow its tables down with conditions or sharding keys, or raise limits.max_held_rows".to_owned(),
             ),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Column as _, Either, Row as _, Statement as _};
 use tokio::sync::Mutex;
@@ -123,10 +123,7 @@ impl Execution<'_> {
                 Found::Nothing => self.empty(node, &mut leases, sink).await,
             }
         };
-        let outcome = match tokio::time::timeout_at(self.deadline.into(), read).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(self.timed_out()),
-        };
+        let outcome = self.in_time(read).await;
         for part in &node.parts {
             self.metrics().asked_shard(&part.shard, started.elapsed(), outcome.as_ref().err().map(reason));
         }
@@ -148,7 +145,7 @@ impl Execution<'_> {
                     lease.done();
                     self.check_epoch(&part.shard, sighting)?;
                 }
-                None => self.recheck(&part.shard, lease, node.recheck).await?,
+                None => self.in_time(self.recheck(&part.shard, lease, node.recheck)).await?,
             }
         }
         leases.iter_mut().for_each(Lease::done);
@@ -240,7 +237,11 @@ impl Execution<'_> {
     pub async fn check_syntax(&self, text: &str) -> Result<(), QueryError> {
         let home = &self.view.topology.home().id;
         let mut lease = self.lease(home).await?;
-        let prepared = session::prepare(lease.begin(), text).await.map_err(|error| QueryError::of_shard(home, error));
+        let prepare = async {
+            let prepared = session::prepare(lease.begin(), text).await;
+            prepared.map_err(|error| QueryError::of_shard(home, error))
+        };
+        let prepared = self.in_time(prepare).await;
         if matches!(prepared, Ok(_) | Err(QueryError::Database { .. })) {
             lease.done();
         }
@@ -283,26 +284,43 @@ impl Execution<'_> {
     /// A connection for a read: that of the session's transaction, if one is open.
     async fn lease(&self, shard: &ShardId) -> Result<Lease, QueryError> {
         let Some(transaction) = self.transaction else { return self.pooled(shard).await };
-        let (mut lease, opening) = self.enlisted(shard, &mut *transaction.lock().await).await?;
-        for statement in opening {
-            lease.run(&statement).await?;
-        }
-        if self.locks {
-            self.hold_fences(&mut lease, shard, &mut *transaction.lock().await).await?;
-        }
-        lease.done();
-        Ok(lease)
+        let begin = async {
+            let (mut lease, opening) = self.enlisted(shard, &mut *transaction.lock().await).await?;
+            for statement in opening {
+                lease.run(&statement).await?;
+            }
+            if self.locks {
+                self.hold_fences(&mut lease, shard, &mut *transaction.lock().await).await?;
+            }
+            lease.done();
+            Ok(lease)
+        };
+        self.in_time(begin).await
     }
 
     /// A connection without a transaction.
     async fn pooled(&self, shard: &ShardId) -> Result<Lease, QueryError> {
         let known = self.view.topology.shard(shard);
         let known = known.ok_or_else(|| QueryError::Internal(format!("{shard} is not in the topology")))?;
-        let mut lease = self.coordinator.shards.lease(known).await?;
+        let mut lease = self.coordinator.shards.lease(known, self.deadline).await?;
         if self.stains {
             lease.stain();
         }
         Ok(lease)
+    }
+
+    /// For reads, and whatever else is undone with the connections that it takes.
+    ///
+    /// The work is put in a box: as a part of the future of whoever waits for it, it would be there several times.
+    fn in_time<'a, T>(
+        &'a self,
+        work: impl Future<Output = Result<T, QueryError>> + Send + 'a,
+    ) -> impl Future<Output = Result<T, QueryError>> + Send + 'a
+    where
+        T: Send + 'a,
+    {
+        let in_time = tokio::time::timeout_at(self.deadline.into(), work.boxed());
+        async move { in_time.await.unwrap_or_else(|_| Err(self.timed_out())) }
     }
 
     fn timed_out(&self) -> QueryError {

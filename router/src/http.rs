@@ -219,7 +219,9 @@ impl Failure {
             }
             QueryError::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             QueryError::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
-            QueryError::OutcomeUnknown { .. } => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
+            QueryError::OutcomeUnknown { .. } | QueryError::ChangeUnfinished { .. } => {
+                (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown")
+            }
             QueryError::LimitExceeded(_)
             | QueryError::TooMuchMemory(_)
             | QueryError::TooManyToGather(_)
@@ -228,7 +230,8 @@ impl Failure {
             | QueryError::TablesDiffer { .. }
             | QueryError::GivenUp(_)
             | QueryError::SessionBusy
-            | QueryError::SchemaChanging => (StatusCode::CONFLICT, "conflict"),
+            | QueryError::SchemaChanging
+            | QueryError::OtherChange => (StatusCode::CONFLICT, "conflict"),
             QueryError::Row(_) | QueryError::Moved(_) | QueryError::CopiesDiffer { .. } | QueryError::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }

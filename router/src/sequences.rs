@@ -4,17 +4,20 @@
 //! leaves a gap, as a server's own cache does.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
+use futures_util::FutureExt;
+use futures_util::future::try_join_all;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
-use tokio::sync::Mutex;
 
 use crate::error::QueryError;
 use crate::plan::IdsWanted;
 use crate::schema::quote;
 use crate::shards::Shards;
 use crate::sql::quote_text;
-use crate::topology::Topology;
+use crate::topology::{Shard, Topology};
 
 pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS _autoscaler.sequences (
     name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
@@ -28,6 +31,8 @@ const BLOCK: u64 = 100;
 #[derive(Default)]
 pub struct Sequences {
     blocks: Mutex<HashMap<String, Block>>,
+    /// Whoever takes a new block of a table: one at a time, while ids of the old one still serve others.
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -38,22 +43,51 @@ struct Block {
 
 impl Sequences {
     /// The id of the first row that has none. The others follow from it ([`IdsWanted::assign`]).
-    pub async fn draw(&self, shards: &Shards, topology: &Topology, wanted: &IdsWanted) -> Result<u64, QueryError> {
-        let mut blocks = self.blocks.lock().await;
+    ///
+    /// # Errors
+    /// [`QueryError::ShardUnavailable`] if the home shard gives no ids before the deadline.
+    pub async fn draw(
+        &self,
+        shards: &Shards,
+        topology: &Topology,
+        wanted: &IdsWanted,
+        deadline: Instant,
+    ) -> Result<u64, QueryError> {
         let name = wanted.table.to_lowercase();
-        let block = blocks.entry(name.clone()).or_insert(Block { next: 0, end: 0 });
-        if wanted.assign(block.next).1 > block.end {
-            // Ids in a row come from one block.
-            *block = reserve(shards, topology, &name, wanted).await?;
+        if let Some(first) = self.take(&name, wanted) {
+            return Ok(first);
         }
-        let first = block.next;
-        block.next = wanted.assign(first).1;
-        Ok(first)
+        let turn = self.turns.lock().expect("no holder of this lock panics").entry(name.clone()).or_default().clone();
+        let drawn = async {
+            let _turn = turn.lock().await;
+            if let Some(first) = self.take(&name, wanted) {
+                return Ok(first);
+            }
+            let block = reserve(shards, topology, &name, wanted, deadline).await?;
+            let next = wanted.assign(block.next).1;
+            self.blocks().insert(name.clone(), Block { next, ..block });
+            Ok(block.next)
+        };
+        tokio::time::timeout_at(deadline.into(), drawn.boxed()).await.unwrap_or_else(|_| {
+            let cause = format!("it gave no ids for {} in the statement's time", wanted.table);
+            Err(QueryError::ShardUnavailable { shard: topology.home().id.clone(), cause })
+        })
+    }
+
+    /// From the block that is held, if it has enough: ids in a row come from one block.
+    fn take(&self, name: &str, wanted: &IdsWanted) -> Option<u64> {
+        let mut blocks = self.blocks();
+        let block = blocks.get_mut(name)?;
+        let (first, next) = (block.next, wanted.assign(block.next).1);
+        (next <= block.end).then(|| {
+            block.next = next;
+            first
+        })
     }
 
     /// Takes ids back that no statement used, unless later ones are in use.
-    pub async fn give_back(&self, table: &str, first: u64, next: u64) {
-        if let Some(block) = self.blocks.lock().await.get_mut(&table.to_lowercase())
+    pub fn give_back(&self, table: &str, first: u64, next: u64) {
+        if let Some(block) = self.blocks().get_mut(&table.to_lowercase())
             && block.next == next
         {
             block.next = first;
@@ -61,14 +95,24 @@ impl Sequences {
     }
 
     /// Forgets what is held of a table: ids were drawn that rows have already.
-    pub async fn forget(&self, table: &str) {
-        self.blocks.lock().await.remove(&table.to_lowercase());
+    pub fn forget(&self, table: &str) {
+        self.blocks().remove(&table.to_lowercase());
+    }
+
+    fn blocks(&self) -> MutexGuard<'_, HashMap<String, Block>> {
+        self.blocks.lock().expect("no holder of this lock panics")
     }
 }
 
-async fn reserve(shards: &Shards, topology: &Topology, name: &str, wanted: &IdsWanted) -> Result<Block, QueryError> {
+async fn reserve(
+    shards: &Shards,
+    topology: &Topology,
+    name: &str,
+    wanted: &IdsWanted,
+    deadline: Instant,
+) -> Result<Block, QueryError> {
     let home = topology.home();
-    let mut lease = shards.lease(home).await?;
+    let mut lease = shards.lease(home, deadline).await?;
     let literal = quote_text(name);
     let count = wanted.rows.len() as u64 + BLOCK;
     // An id that a row brings makes those behind it larger.
@@ -84,7 +128,7 @@ async fn reserve(shards: &Shards, topology: &Topology, name: &str, wanted: &IdsW
             let next = taken.last_insert_id();
             return Ok(Block { next, end: (next + count).max(beyond) });
         }
-        let first = first_free(shards, topology, wanted).await?;
+        let first = first_free(shards, topology, wanted, deadline).await?;
         let create = format!("INSERT IGNORE INTO _autoscaler.sequences (name, next) VALUES ({literal}, {first})");
         lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(create))).await.map_err(of_home)?;
     }
@@ -92,33 +136,41 @@ async fn reserve(shards: &Shards, topology: &Topology, name: &str, wanted: &IdsW
 }
 
 /// Behind every id that any shard has, or has given.
-async fn first_free(shards: &Shards, topology: &Topology, wanted: &IdsWanted) -> Result<u64, QueryError> {
+async fn first_free(
+    shards: &Shards,
+    topology: &Topology,
+    wanted: &IdsWanted,
+    deadline: Instant,
+) -> Result<u64, QueryError> {
+    let free = topology.shards().iter().map(|shard| first_free_on(shards, shard, wanted, deadline));
+    Ok(try_join_all(free).await?.into_iter().max().unwrap_or(1))
+}
+
+async fn first_free_on(
+    shards: &Shards,
+    shard: &Shard,
+    wanted: &IdsWanted,
+    deadline: Instant,
+) -> Result<u64, QueryError> {
     let (table, column) = (quote(&wanted.table), quote(&wanted.column));
-    let mut first = 1;
-    for shard in topology.shards() {
-        let of_shard = |error| QueryError::of_shard(&shard.id, error);
-        let mut lease = shards.lease(shard).await?;
-        let largest = format!("SELECT CAST(COALESCE(MAX({column}), 0) + 1 AS CHAR) FROM {table}");
-        match lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(largest))).await {
-            Ok(row) => {
-                let text: String = row.try_get_unchecked(0).map_err(of_shard)?;
-                first = first.max(text.parse().unwrap_or(1));
-            }
-            // A shard that is only joining may lack the table.
-            Err(error) if crate::session::errno(&error) == Some(1146) => {
-                lease.done();
-                continue;
-            }
-            Err(error) => return Err(of_shard(error)),
+    let of_shard = |error| QueryError::of_shard(&shard.id, error);
+    let mut lease = shards.lease(shard, deadline).await?;
+    let largest = format!("SELECT CAST(COALESCE(MAX({column}), 0) + 1 AS CHAR) FROM {table}");
+    let behind_rows: String = match lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(largest))).await {
+        Ok(row) => row.try_get_unchecked(0).map_err(of_shard)?,
+        // A shard that is only joining may lack the table.
+        Err(error) if crate::session::errno(&error) == Some(1146) => {
+            lease.done();
+            return Ok(1);
         }
-        // In information_schema it may be a day old.
-        let shown = format!("SHOW CREATE TABLE {table}");
-        let row = lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(shown))).await.map_err(of_shard)?;
-        let definition: String = row.try_get_unchecked(1).map_err(of_shard)?;
-        first = first.max(next_of(&definition).unwrap_or(1));
-        lease.done();
-    }
-    Ok(first)
+        Err(error) => return Err(of_shard(error)),
+    };
+    // In information_schema it may be a day old.
+    let shown = format!("SHOW CREATE TABLE {table}");
+    let row = lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(shown))).await.map_err(of_shard)?;
+    let definition: String = row.try_get_unchecked(1).map_err(of_shard)?;
+    lease.done();
+    Ok(behind_rows.parse().unwrap_or(1).max(next_of(&definition).unwrap_or(1)))
 }
 
 /// Raises a table's sequence, if it has one, to the number that the table says its server would give next.

@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, Semaphore};
 use self::literals::{Counting, LiteralRows};
 use self::session::Sessions;
 use crate::budget::{Budget, Client};
-use crate::definitions;
+use crate::definitions::{self, Time};
 use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
 use crate::faults::Faults;
@@ -28,7 +28,6 @@ use crate::schema::Layout;
 use crate::sequences::Sequences;
 use crate::shards::Shards;
 use crate::slot_load::SlotCounters;
-use crate::sql::comments::ServerVersion;
 use crate::sql::outline::outline;
 use crate::sql::statement::{Scope, Statement, Unsupported};
 use crate::sql::{self, Param, Sql};
@@ -96,6 +95,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// Between two rounds of what is to be done once in a while.
+const TENDING_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A statement with its parameters.
 #[derive(Clone, Debug)]
@@ -173,7 +175,7 @@ impl Drawn {
 }
 
 pub struct Router {
-    watch: Arc<Watch>,
+    watch: Watch,
     known: KnownReads,
     coordinator: Arc<Coordinator>,
     sequences: Sequences,
@@ -187,11 +189,11 @@ pub struct Router {
 impl Router {
     /// Starts looking for the topology and returns at once; [`Router::is_ready`] tells when it is known.
     pub fn start(config: RouterConfig) -> Arc<Router> {
-        let watch = Arc::new(Watch::new(config.seeds, config.layout));
+        let watch = Watch::start(config.seeds, config.layout);
         let shards = Shards::new(config.limits.max_connections_per_shard, config.limits.queue_timeout);
         let metrics = Metrics::new().expect("every family has its own valid name");
         let router = Arc::new(Router {
-            watch: watch.clone(),
+            watch,
             known: KnownReads::default(),
             coordinator: Arc::new(Coordinator::new(shards, metrics, config.faults)),
             sequences: Sequences::default(),
@@ -201,53 +203,41 @@ impl Router {
             budget: Budget::new(config.limits.max_memory_bytes),
             limits: config.limits,
         });
-        // They end with the router: the tasks hold no strong reference to it.
-        let alive = Arc::downgrade(&router);
-        tokio::spawn(async move {
-            while alive.strong_count() > 0 {
-                watch.refresh().await;
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
+        let recovery = Arc::new(Mutex::new(Recovery::new(router.limits.in_doubt_timeout)));
+        tend(&router, TENDING_INTERVAL, move |router| {
+            let recovery = recovery.clone();
+            async move { router.recover(&mut *recovery.lock().await).await }
         });
-        let tended = Arc::downgrade(&router);
-        let patience = router.limits.in_doubt_timeout;
-        tokio::spawn(async move {
-            let mut recovery = Recovery::new(patience);
-            while let Some(router) = tended.upgrade() {
-                router.tend(&mut recovery).await;
-                drop(router);
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        });
+        tend(&router, TENDING_INTERVAL, |router| async move { router.resume_definitions().await });
+        tend(&router, TENDING_INTERVAL, |router| async move { router.sessions.end_idle(&router.coordinator).await });
         // Often, so that reads over several shards find few rows of transactions that are over.
-        let settling = Arc::downgrade(&router);
-        tokio::spawn(async move {
-            while let Some(router) = settling.upgrade() {
-                if let Some(topology) = router.topology() {
-                    router.coordinator.delete_settled(&topology).await;
-                }
-                drop(router);
-                tokio::time::sleep(Duration::from_millis(100)).await;
+        tend(&router, Duration::from_millis(100), |router| async move {
+            if let Some(topology) = router.topology() {
+                router.coordinator.delete_settled(&topology);
             }
         });
         router
     }
 
-    /// What is to be done once in a while: transactions and changes that were left behind, sessions that nobody uses.
-    async fn tend(&self, recovery: &mut Recovery) {
+    /// Brings transactions to their end that were left behind.
+    async fn recover(&self, recovery: &mut Recovery) {
         if let Some(topology) = self.topology() {
             let round = recovery.round(&topology).await;
             self.metrics().recovered(&round);
-            match definitions::resume(&self.coordinator, &topology).await {
-                Ok(0) => {}
-                Ok(resumed) => {
-                    tracing::info!(resumed, "changes of the schema that were left half done are at their end");
-                    self.watch.load_schema().await;
-                }
-                Err(error) => tracing::debug!(%error, "changes of the schema stay half done for now"),
-            }
         }
-        self.sessions.end_idle(&self.coordinator).await;
+    }
+
+    /// The same with changes of the schema.
+    async fn resume_definitions(&self) {
+        let Some(topology) = self.topology() else { return };
+        match definitions::resume(&self.coordinator, &topology, self.limits.statement_timeout).await {
+            Ok(0) => {}
+            Ok(resumed) => {
+                tracing::info!(resumed, "changes of the schema that were left half done are at their end");
+                self.watch.load_schema(Instant::now() + self.limits.statement_timeout).await;
+            }
+            Err(error) => tracing::debug!(%error, "changes of the schema stay half done for now"),
+        }
     }
 
     pub fn topology(&self) -> Option<Arc<Topology>> {
@@ -348,7 +338,7 @@ impl Router {
         loop {
             let view = self.watch.view().map_err(QueryError::NotReady)?;
             if let (Reading::Full(full), None) = (&reading, &drawn)
-                && let Some((found, filled)) = self.draw(&full.0, &full.1, &view).await?
+                && let Some((found, filled)) = self.draw(&full.0, &full.1, &view, attempt).await?
             {
                 draws += 1;
                 drawn = Some(Drawn { before: filled.map(|filled| std::mem::replace(&mut reading, filled)), ..found });
@@ -361,12 +351,12 @@ impl Router {
                         && looked_for.as_ref() != Some(table)
                     {
                         // The table may be newer than the schema in memory, and then draw ids.
-                        self.watch.reload_schema(table).await;
+                        self.watch.find_table(table, attempt.deadline).await?;
                         looked_for = Some(table.clone());
                         continue;
                     }
                     if let (Err(_), Some(Drawn { table, ids: Some(ids), .. })) = (&planned, &drawn) {
-                        self.sequences.give_back(table, *ids.start(), ids.end() + 1).await;
+                        self.sequences.give_back(table, *ids.start(), ids.end() + 1);
                     }
                     let is_unread = full.0.statement.is_err() || matches!(full.1, Statement::Unread(_));
                     if planned.is_err() && is_unread {
@@ -383,7 +373,7 @@ impl Router {
                     (plan, view)
                 }
             };
-            if let Some(shard) = self.outdated(&plan).await? {
+            if let Some(shard) = self.outdated(&plan, attempt.deadline).await? {
                 // What a transaction has read and locked belongs to the owners that it found.
                 let moved = self.topology().is_some_and(|now| !now.has_same_owners(&plan.1.topology));
                 if moved && attempt.transaction.is_some() {
@@ -398,11 +388,11 @@ impl Router {
                         return Ok(Answer { shards: shards_of(&plan.0), written: Some(Written::default()) });
                     }
                     // What a transaction has read of the old owner must not meet what the new one has.
-                    Err(QueryError::Moved(_)) if attempt.transaction.is_none() => {
+                    Err(QueryError::Moved(shard)) if attempt.transaction.is_none() => {
                         if Instant::now() > attempt.deadline {
                             return Err(QueryError::KeptMoving);
                         }
-                        self.follow(plan.1.topology.epoch()).await;
+                        self.follow(&shard, plan.1.topology.epoch(), attempt.deadline).await;
                     }
                     Err(error) => return Err(error),
                 }
@@ -418,7 +408,7 @@ impl Router {
                     tracing::debug!(%shard, "rows moved, running again");
                     self.metrics().retried(Retry::Moved);
                     sink.reset();
-                    self.follow(plan.1.topology.epoch()).await;
+                    self.follow(&shard, plan.1.topology.epoch(), attempt.deadline).await;
                 }
                 // A server that was restarted, or a session that was ended while it lay in its pool.
                 Err(QueryError::ConnectionBroke { shard, cause })
@@ -444,7 +434,7 @@ impl Router {
                     if draws < MOST_DRAWS && drawn.as_ref().is_some_and(|drawn| drawn.collides(&message)) =>
                 {
                     if let Some(Drawn { table, before: Some(before), .. }) = drawn.take() {
-                        self.sequences.forget(&table).await;
+                        self.sequences.forget(&table);
                         reading = before;
                     }
                 }
@@ -481,12 +471,13 @@ impl Router {
         sql: &Sql,
         statement: &Statement,
         view: &View,
+        attempt: &Attempt<'_>,
     ) -> Result<Option<(Drawn, Option<Reading>)>, QueryError> {
         let Statement::Insert(insert) = statement else { return Ok(None) };
         let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
         let Some(wanted) = planner.ids_wanted(insert) else { return Ok(None) };
         let IdsWanted { table, .. } = &wanted;
-        let first = self.sequences.draw(&self.coordinator.shards, &view.topology, &wanted).await?;
+        let first = self.sequences.draw(&self.coordinator.shards, &view.topology, &wanted, attempt.deadline).await?;
         let (ids, _) = wanted.assign(first);
         let drawn = Drawn { table: table.clone(), ids: None, before: None };
         let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(Some((drawn, None))) };
@@ -528,7 +519,7 @@ impl Router {
         let epoch = view.topology.epoch().number();
         let planned = match self.plan(&sql, &statement, &view, None, None) {
             Err(Refusal::NoSuchTable { table, .. }) => {
-                self.watch.reload_schema(&table).await;
+                self.watch.find_table(&table, Instant::now() + self.limits.statement_timeout).await?;
                 let view = self.watch.view().map_err(QueryError::NotReady)?;
                 self.plan(&sql, &statement, &view, None, None)
             }
@@ -566,9 +557,8 @@ impl Router {
         if !sql::comments::may_hold_code(&request.sql) {
             return Ok(Cow::Borrowed(request));
         }
-        let view = self.watch.view().map_err(QueryError::NotReady)?;
-        let versions: Vec<ServerVersion> = view.schema.server_version().into_iter().collect();
-        let sql = sql::comments::expand(&request.sql, &versions)?.into_owned();
+        self.watch.view().map_err(QueryError::NotReady)?;
+        let sql = sql::comments::expand(&request.sql, &self.watch.server_versions())?.into_owned();
         Ok(Cow::Owned(Request { sql, ..request.clone() }))
     }
 
@@ -597,8 +587,11 @@ impl Router {
             Node::Refill(_) => Err(QueryError::Internal("a query to be read first".to_owned())),
             Node::Write(node) => execution.write(node, sink).await.map(Some),
             Node::Define(node) => {
-                let outcome = self.coordinator.define(node, view.topology.clone()).await;
-                self.watch.load_schema().await;
+                let time = Time { deadline: attempt.deadline, timeout: attempt.timeout };
+                let outcome = self.coordinator.define(node, view.topology.clone(), time).await;
+                if !matches!(outcome, Err(QueryError::OtherChange)) {
+                    self.watch.load_schema(attempt.deadline).await;
+                }
                 outcome.map(|()| Some(Written::default()))
             }
         }
@@ -623,14 +616,14 @@ impl Router {
     ///
     /// A router that was stopped learns only here what happened meanwhile; then the plan is of another time, and this is
     /// the shard that told.
-    async fn outdated(&self, (plan, view): &(Plan, View)) -> Result<Option<ShardId>, QueryError> {
+    async fn outdated(&self, (plan, view): &(Plan, View), deadline: Instant) -> Result<Option<ShardId>, QueryError> {
         let epoch = view.topology.epoch();
         for shard in shards_of(plan) {
             if self.watch.is_confirmed_at(&shard, epoch) {
                 continue;
             }
             if !self.watch.is_confirmed(&shard) {
-                self.watch.refresh().await;
+                self.watch.look_at(&shard, deadline).await;
             }
             if self.topology().is_some_and(|newest| newest.epoch() > epoch) {
                 return Ok(Some(shard));
@@ -644,15 +637,31 @@ impl Router {
         Ok(None)
     }
 
-    /// Waits until a newer topology than the plan's is known, for a short while.
-    async fn follow(&self, outdated: Epoch) {
-        self.watch.refresh().await;
+    /// Waits until a newer topology than the plan's is known, for a short while. The shard from which rows moved carries
+    /// it first.
+    async fn follow(&self, shard: &ShardId, outdated: Epoch, deadline: Instant) {
+        self.watch.look_at(shard, deadline).await;
         let newer = self.topology().is_some_and(|topology| topology.epoch() > outdated);
         if !newer {
             // The fence is set and its topology commits with it: the next look sees it.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+}
+
+/// Does something for a router again and again, until the router is dropped. Whatever waits for shards has a task of its
+/// own: one kind of work must not hold up the others.
+fn tend<F>(router: &Arc<Router>, interval: Duration, work: impl Fn(Arc<Router>) -> F + Send + 'static)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let tended = Arc::downgrade(router);
+    tokio::spawn(async move {
+        while let Some(router) = tended.upgrade() {
+            work(router).await;
+            tokio::time::sleep(interval).await;
+        }
+    });
 }
 
 fn shards_of(plan: &Plan) -> Vec<ShardId> {
@@ -775,4 +784,29 @@ fn describe_merge(merge: &Merge) -> Vec<String> {
         steps.push(format!("take {limit} rows"));
     }
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::literals::Scalar;
+
+    /// It is moved around some times by whatever serves it, and lies on the stacks of the threads that do so.
+    #[tokio::test]
+    async fn a_statement_under_way_is_small() {
+        let (seeds, layout, limits, faults) = (Vec::new(), Layout::default(), Limits::default(), Faults::default());
+        let router = Router::start(RouterConfig { seeds, layout, limits, faults });
+        let request = Request {
+            sql: "SELECT 1".to_owned(),
+            params: Vec::new(),
+            timeout: None,
+            consistency: Consistency::Atomic,
+            client: Default::default(),
+        };
+        let mut answer = Scalar::default();
+        let run = router.run(&request, Some("session"), &mut answer);
+        let bytes = std::mem::size_of_val(&run);
+        // Without optimization it is 45 KiB.
+        assert!(bytes < 64 << 10, "{bytes} bytes");
+    }
 }

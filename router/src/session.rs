@@ -1,15 +1,38 @@
 //! A session on one server, set up so that every statement means the same everywhere.
 
+use std::io;
+use std::time::Duration;
+
 use sqlx::mysql::{MySqlConnection, MySqlStatement};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqlSafeStr};
 
 use crate::endpoint::Endpoint;
 
+/// A server that works greets and sets a session up within milliseconds, and a busy one within a second or two.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Waits for an answer of a server for so long. Without one, what the connection would say next is not known.
+pub async fn within<T>(
+    patience: Duration,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(patience, answer).await.unwrap_or_else(|_| {
+        Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {patience:?}"))))
+    })
+}
+
 /// A session that behaves the same on every shard and as a plain client's with the server's stock settings:
 /// UTC, utf8mb4, and the stock sql_mode, whatever the server's own is set to, because the parser relies on it.
+///
+/// A server that does not answer is given up after [`CONNECT_TIMEOUT`].
 pub async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, sqlx::Error> {
+    // In a box: it is seldom waited for, and would else make the future of every statement larger by some kilobytes.
+    within(CONNECT_TIMEOUT, Box::pin(open(endpoint))).await
+}
+
+async fn open(endpoint: &Endpoint) -> Result<MySqlConnection, sqlx::Error> {
     let mut connection = MySqlConnection::connect_with(&endpoint.connect_options()).await?;
-    let version: String = connection.fetch_one(sqlx::raw_sql("SELECT VERSION()")).await?.try_get(0)?;
+    let version = version(&mut connection).await?;
     let setup = format!(
         "SET NAMES utf8mb4, SESSION time_zone = '+00:00', SESSION autocommit = 1, SESSION div_precision_increment = 4, \
          SESSION sql_mode = '{}'",
@@ -17,6 +40,11 @@ pub async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, sqlx::Error
     );
     connection.execute(sqlx::raw_sql(AssertSqlSafe(setup))).await?;
     Ok(connection)
+}
+
+/// What a server says that it is, for example `10.11.14-MariaDB`.
+pub async fn version(connection: &mut MySqlConnection) -> Result<String, sqlx::Error> {
+    connection.fetch_one(sqlx::raw_sql("SELECT VERSION()")).await?.try_get(0)
 }
 
 /// Has the server read a statement without running it.

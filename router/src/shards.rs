@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool::Runtime;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult, Timeouts};
+use futures_util::future::BoxFuture;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 
@@ -18,6 +19,8 @@ use crate::topology::{Shard, ShardId};
 /// before it ends idle sessions at the end of a move, which is at least 4 s.
 pub const IDLE_BEFORE_PING: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a server that works needs at most to end a statement that it was told to end, and to say what came of it.
+pub const LAST_WORDS: Duration = Duration::from_secs(5);
 /// After this long without a statement the server closes a connection.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -75,10 +78,12 @@ impl Shards {
         Shards { pools: Mutex::new(HashMap::new()), max_connections, queue_timeout }
     }
 
-    /// A connection to a shard, for one statement or transaction.
-    pub async fn lease(&self, shard: &Shard) -> Result<Lease, QueryError> {
+    /// A connection to a shard, for one statement or transaction, if there is one before the deadline.
+    pub async fn lease(&self, shard: &Shard, deadline: Instant) -> Result<Lease, QueryError> {
         let unavailable = |cause: String| QueryError::ShardUnavailable { shard: shard.id.clone(), cause };
-        let object = self.pool(shard).get().await.map_err(|error| match error {
+        let object = tokio::time::timeout_at(deadline.into(), self.pool(shard).get()).await;
+        let object = object.map_err(|_| unavailable("no connection in the statement's time".to_owned()))?;
+        let object = object.map_err(|error| match error {
             PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => {
                 QueryError::Overloaded(format!("all {} connections to {} are in use", self.max_connections, shard.id))
             }
@@ -266,10 +271,25 @@ pub struct Killer {
     id: u64,
 }
 
+/// How work on a connection ended that had a deadline.
+pub enum Ending<T> {
+    InTime(T),
+    /// After its deadline, when the server had been told to end it. The end may still come to the next statement, so
+    /// that the connection cannot be used any more.
+    Told(T),
+    /// There is no answer, and nobody knows whether the server goes on with it.
+    Silent,
+}
+
 impl Killer {
-    /// Ends the running statement; the connection lives on.
-    pub async fn kill_query(&self) {
-        self.kill("QUERY").await;
+    /// Waits for work on the connection that must not be abandoned: at its deadline it is ended on the server, which has
+    /// [`LAST_WORDS`] to say what came of it.
+    pub async fn see_out<T>(&self, deadline: Instant, mut work: BoxFuture<'_, T>) -> Ending<T> {
+        if let Ok(outcome) = tokio::time::timeout_at(deadline.into(), &mut work).await {
+            return Ending::InTime(outcome);
+        }
+        let told = async { tokio::join!(self.kill("QUERY"), work).1 };
+        tokio::time::timeout(LAST_WORDS, told).await.map_or(Ending::Silent, Ending::Told)
     }
 
     async fn kill(&self, what: &str) {

@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, Executor};
+use tokio::sync::Semaphore;
 
 use self::markers::Settled;
 use self::recovery::Verdict;
@@ -34,11 +35,13 @@ use self::xid::Xid;
 use crate::error::QueryError;
 use crate::faults::{Faults, Point};
 use crate::metrics::Metrics;
-use crate::shards::{Keeper, Lease, Shards};
+use crate::shards::{Keeper, LAST_WORDS, Lease, Shards};
 use crate::topology::{ShardId, Topology};
 
 /// How long a commit whose answer was lost is asked after before the client hears that nobody knows.
 const ASKING: Duration = Duration::from_secs(5);
+/// What each step of a commit may take that begins shortly before its statement's time is over.
+const LEAST_TIME: Duration = Duration::from_secs(1);
 
 /// What transactions of one router share.
 pub struct Coordinator {
@@ -49,6 +52,8 @@ pub struct Coordinator {
     run: String,
     next: AtomicU64,
     settled: Mutex<Vec<Settled>>,
+    /// Whoever changes the schema, one of this router at a time.
+    pub turn_to_define: Arc<Semaphore>,
 }
 
 /// A transaction in progress. Dropping it undoes it: its connections are closed.
@@ -83,6 +88,7 @@ impl Coordinator {
             run: format!("{run:016x}"),
             next: AtomicU64::new(1),
             settled: Mutex::new(Vec::new()),
+            turn_to_define: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -93,15 +99,29 @@ impl Coordinator {
 
     /// Commits. Goes on if the caller is dropped: once decided, a transaction is carried to its end.
     ///
+    /// What is not prepared at the deadline is rolled back. The decision is waited for a few seconds longer, as only its
+    /// shard can tell it. A branch on a shard that stands still behind it is committed later; the caller hears of the
+    /// decision.
+    ///
     /// # Errors
     /// All but [`QueryError::OutcomeUnknown`] mean that nothing happened and nothing will.
-    pub async fn commit(self: &Arc<Self>, transaction: Transaction, topology: Arc<Topology>) -> Result<(), QueryError> {
+    pub async fn commit(
+        self: &Arc<Self>,
+        transaction: Transaction,
+        topology: Arc<Topology>,
+        deadline: Instant,
+    ) -> Result<(), QueryError> {
         let coordinator = self.clone();
-        let task = tokio::spawn(async move { coordinator.commit_here(transaction, &topology).await });
+        let task = tokio::spawn(async move { coordinator.commit_here(transaction, topology, deadline).await });
         task.await.unwrap_or_else(|error| Err(QueryError::Internal(format!("a commit broke off: {error}"))))
     }
 
-    async fn commit_here(&self, mut transaction: Transaction, topology: &Topology) -> Result<(), QueryError> {
+    async fn commit_here(
+        self: Arc<Self>,
+        mut transaction: Transaction,
+        topology: Arc<Topology>,
+        deadline: Instant,
+    ) -> Result<(), QueryError> {
         if let Some(shard) = transaction.lost() {
             let shard = shard.clone();
             self.roll_back(transaction).await;
@@ -109,7 +129,7 @@ impl Coordinator {
         }
         let writers = transaction.branches.iter().filter(|branch| branch.wrote).count();
         if writers > 1 {
-            return self.commit_several(transaction, topology).await;
+            return self.commit_several(transaction, topology, deadline).await;
         }
         let position = transaction.branches.iter().position(|branch| branch.wrote);
         if let Some(position) = position {
@@ -118,7 +138,7 @@ impl Coordinator {
                 None => "COMMIT".to_owned(),
                 Some(xid) => format!("XA END {xid}; XA COMMIT {xid} ONE PHASE"),
             };
-            if let Err(error) = branch.run(&commit).await {
+            if let Err(error) = branch.run(&commit, at_least(deadline)).await {
                 let error = match error {
                     QueryError::ConnectionBroke { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
                     other => other,
@@ -132,19 +152,26 @@ impl Coordinator {
         Ok(())
     }
 
-    async fn commit_several(&self, mut transaction: Transaction, topology: &Topology) -> Result<(), QueryError> {
+    async fn commit_several(
+        self: Arc<Self>,
+        mut transaction: Transaction,
+        topology: Arc<Topology>,
+        deadline: Instant,
+    ) -> Result<(), QueryError> {
         let number = transaction.number.clone();
         let written = transaction.writers();
         let marker = markers::insert(&number, &written);
+        let until_prepared = at_least(deadline);
+        let coordinator = &self;
         let prepares = transaction.branches.iter().filter(|branch| branch.wrote).filter_map(|branch| {
             let xid = branch.xid.as_ref()?;
             let prepare = prepare(&marker, xid);
             Some(async move {
                 if !branch.is_prepared {
-                    branch.run(&prepare).await?;
+                    branch.run(&prepare, until_prepared).await?;
                 }
-                self.metrics.branch("prepared");
-                self.faults.reach(Point::BranchPrepared).await;
+                coordinator.metrics.branch("prepared");
+                coordinator.faults.reach(Point::BranchPrepared).await;
                 Ok::<(), QueryError>(())
             })
         });
@@ -155,13 +182,13 @@ impl Coordinator {
         }
         self.faults.reach(Point::Prepared).await;
         let decider = &transaction.branches[0];
-        if let Err((error, ended)) = decider.run_counting(&format!("{marker}; COMMIT")).await {
-            let _ = decider.run("ROLLBACK").await;
+        if let Err((error, ended)) = decider.run_counting(&format!("{marker}; COMMIT"), at_least(deadline)).await {
+            let _ = decider.run("ROLLBACK", Instant::now() + LAST_WORDS).await;
             let is_refused = ended == 0 && matches!(error, QueryError::Database { .. });
             let verdict = match is_refused {
                 // Its row was not written, and nobody else can write it.
                 true => Some(Verdict::Aborted),
-                false => self.ask(&number, &decider.shard, topology).await,
+                false => self.ask(&number, &decider.shard, &topology).await,
             };
             match verdict {
                 Some(Verdict::Committed) => {}
@@ -186,20 +213,25 @@ impl Coordinator {
         decider.keeper.release();
         let (writers, readers): (Vec<Branch>, Vec<Branch>) =
             transaction.branches.drain(..).partition(|branch| branch.wrote);
-        let finished = join_all(writers.into_iter().map(|branch| self.finish(branch, topology))).await;
-        self.end(Transaction { branches: readers, ..transaction }).await;
-        if finished.into_iter().all(|finished| finished) {
-            self.settled.lock().expect("no holder of this lock panics").push(Settled::new(number, marked));
-        }
         self.metrics.transaction("committed");
-        self.faults.reach(Point::Finished).await;
+        let coordinator = self.clone();
+        let finishing = tokio::spawn(async move {
+            let finished = join_all(writers.into_iter().map(|branch| coordinator.finish(branch, &topology))).await;
+            coordinator.end(Transaction { branches: readers, ..transaction }).await;
+            if finished.into_iter().all(|finished| finished) {
+                coordinator.settled.lock().expect("no holder of this lock panics").push(Settled::new(number, marked));
+            }
+            coordinator.faults.reach(Point::Finished).await;
+        });
+        // It is decided, and nothing that a shard does or leaves undone changes that.
+        let _ = tokio::time::timeout_at(at_least(deadline).into(), finishing).await;
         Ok(())
     }
 
     /// Commits a prepared branch of a transaction that is decided; false if that is left to recovery.
     async fn finish(&self, branch: Branch, topology: &Topology) -> bool {
         let Some(xid) = &branch.xid else { return true };
-        let finished = match branch.run(&format!("XA COMMIT {xid}")).await {
+        let finished = match branch.run(&format!("XA COMMIT {xid}"), Instant::now() + LAST_WORDS).await {
             Ok(()) => {
                 branch.keeper.release();
                 true
@@ -234,17 +266,18 @@ impl Coordinator {
     /// Whether a transaction was decided, making sure that it will not be if it was not. `None`: nobody knows.
     async fn ask(&self, number: &str, decider: &ShardId, topology: &Topology) -> Option<Verdict> {
         let endpoint = &topology.shard(decider)?.endpoint;
-        let deadline = Instant::now() + ASKING;
-        while Instant::now() < deadline {
-            match recovery::verdict(endpoint, number).await {
-                Ok(verdict) => return Some(verdict),
-                Err(error) => {
-                    tracing::warn!(number, shard = %decider, %error, "asking whether a transaction was committed");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+        let ask = async {
+            loop {
+                match recovery::verdict(endpoint, number).await {
+                    Ok(verdict) => return verdict,
+                    Err(error) => {
+                        tracing::warn!(number, shard = %decider, %error, "asking whether a transaction was committed");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
                 }
             }
-        }
-        None
+        };
+        tokio::time::timeout(ASKING, ask).await.ok()
     }
 
     /// Undoes a transaction and begins another one in its place, with the same savepoints.
@@ -264,6 +297,7 @@ impl Coordinator {
 
     /// Ends branches that wrote nothing, or whose writes are not to be.
     async fn end(&self, transaction: Transaction) {
+        let deadline = Instant::now() + LAST_WORDS;
         let endings = transaction.branches.into_iter().map(|branch| async move {
             if branch.opening.is_some() {
                 // It never began.
@@ -271,11 +305,11 @@ impl Coordinator {
                 return;
             }
             let ended = match &branch.xid {
-                None => branch.run(&format!("ROLLBACK; {}", crate::execute::REAL_CLOCK)).await,
+                None => branch.run(&format!("ROLLBACK; {}", crate::execute::REAL_CLOCK), deadline).await,
                 Some(xid) => {
                     // It fails if the branch is prepared or the server has given it up.
-                    let _ = branch.run(&format!("XA END {xid}")).await;
-                    branch.run(&format!("XA ROLLBACK {xid}; {}", crate::execute::REAL_CLOCK)).await
+                    let _ = branch.run(&format!("XA END {xid}"), deadline).await;
+                    branch.run(&format!("XA ROLLBACK {xid}; {}", crate::execute::REAL_CLOCK), deadline).await
                 }
             };
             match ended {
@@ -285,6 +319,11 @@ impl Coordinator {
         });
         join_all(endings).await;
     }
+}
+
+/// The deadline of a step of a commit.
+fn at_least(deadline: Instant) -> Instant {
+    deadline.max(Instant::now() + LEAST_TIME)
 }
 
 /// What a branch prepares with.
@@ -416,15 +455,15 @@ impl Transaction {
     }
 
     /// Runs a statement without an answer on every shard that has begun.
-    pub async fn run_everywhere(&self, sql: &str) -> Result<(), QueryError> {
+    async fn run_everywhere(&self, sql: &str, deadline: Instant) -> Result<(), QueryError> {
         let begun = self.branches.iter().filter(|branch| branch.opening.is_none());
-        let outcomes = join_all(begun.map(|branch| branch.run(sql))).await;
+        let outcomes = join_all(begun.map(|branch| branch.run(sql, deadline))).await;
         outcomes.into_iter().collect()
     }
 
     /// Sets a savepoint on all shards, also on those that take part later.
-    pub async fn set_savepoint(&mut self, name: &str) -> Result<(), QueryError> {
-        self.run_everywhere(&format!("SAVEPOINT {name}")).await?;
+    pub async fn set_savepoint(&mut self, name: &str, deadline: Instant) -> Result<(), QueryError> {
+        self.run_everywhere(&format!("SAVEPOINT {name}"), deadline).await?;
         for branch in &mut self.branches {
             if let Some(opening) = &mut branch.opening {
                 opening.push(format!("SAVEPOINT {name}"));
@@ -437,45 +476,46 @@ impl Transaction {
     }
 
     /// Undoes everything since a savepoint; `false` if there is none of this name.
-    pub async fn roll_back_to(&mut self, name: &str) -> Result<bool, QueryError> {
+    pub async fn roll_back_to(&mut self, name: &str, deadline: Instant) -> Result<bool, QueryError> {
         let Some(position) = self.savepoints.iter().position(|other| other.eq_ignore_ascii_case(name)) else {
             return Ok(false);
         };
-        self.run_everywhere(&format!("ROLLBACK TO SAVEPOINT {name}; {}", crate::execute::REAL_CLOCK)).await?;
+        let undo = format!("ROLLBACK TO SAVEPOINT {name}; {}", crate::execute::REAL_CLOCK);
+        self.run_everywhere(&undo, deadline).await?;
         self.savepoints.truncate(position + 1);
         Ok(true)
     }
 
     /// Forgets a savepoint and those set after it; `false` if there is none of this name.
-    pub async fn release_savepoint(&mut self, name: &str) -> Result<bool, QueryError> {
+    pub async fn release_savepoint(&mut self, name: &str, deadline: Instant) -> Result<bool, QueryError> {
         let Some(position) = self.savepoints.iter().position(|other| other.eq_ignore_ascii_case(name)) else {
             return Ok(false);
         };
-        self.run_everywhere(&format!("RELEASE SAVEPOINT {name}")).await?;
+        self.run_everywhere(&format!("RELEASE SAVEPOINT {name}"), deadline).await?;
         self.savepoints.truncate(position);
         Ok(true)
     }
 }
 
 impl Branch {
-    /// Runs statements without answers.
-    async fn run(&self, sql: &str) -> Result<(), QueryError> {
-        self.run_counting(sql).await.map_err(|(error, _)| error)
+    /// Runs statements without answers. If the shard has not answered by the deadline the connection is lost.
+    async fn run(&self, sql: &str, deadline: Instant) -> Result<(), QueryError> {
+        self.run_counting(sql, deadline).await.map_err(|(error, _)| error)
     }
 
     /// An error comes with the number of statements before the one that failed.
-    async fn run_counting(&self, sql: &str) -> Result<(), (QueryError, usize)> {
-        let lost =
-            || QueryError::ConnectionBroke { shard: self.shard.clone(), cause: "in an earlier statement".to_owned() };
-        let mut lease = self.keeper.borrow().ok_or_else(|| (lost(), 0))?;
+    async fn run_counting(&self, sql: &str, deadline: Instant) -> Result<(), (QueryError, usize)> {
+        let lost = |cause: &str| QueryError::ConnectionBroke { shard: self.shard.clone(), cause: cause.to_owned() };
+        let mut lease = self.keeper.borrow().ok_or_else(|| (lost("in an earlier statement"), 0))?;
         let mut ended = 0;
         let outcome = {
             let mut results = lease.begin().execute_many(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())));
             loop {
-                match results.try_next().await {
-                    Ok(Some(_)) => ended += 1,
-                    Ok(None) => break Ok(()),
-                    Err(error) => break Err((QueryError::of_shard(&self.shard, error), ended)),
+                match tokio::time::timeout_at(deadline.into(), results.try_next()).await {
+                    Ok(Ok(Some(_))) => ended += 1,
+                    Ok(Ok(None)) => break Ok(()),
+                    Ok(Err(error)) => break Err((QueryError::of_shard(&self.shard, error), ended)),
+                    Err(_) => break Err((lost("there was no answer in time"), ended)),
                 }
             }
         };

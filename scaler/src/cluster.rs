@@ -349,16 +349,19 @@ impl Lease {
         let home = cluster.topology().home().id.clone();
         let mut connection = cluster.connect(&home).await?;
         // The next scaler need not wait for one that hangs, and the longest time between two looks is far below that.
-        let statement = "SET SESSION wait_timeout = 600";
-        connection.execute(sqlx::raw_sql(statement)).await.map_err(ClusterError::Lease)?;
-        let statement = "SELECT GET_LOCK('_autoscaler.scaler', 0)";
-        if number(&mut connection, statement).await? == Some(1) {
-            let own = number(&mut connection, "SELECT CONNECTION_ID()").await?;
-            cluster.shared.lease.store(own.unwrap_or(0), Ordering::Relaxed);
-            return Ok(Lease { connection });
-        }
-        let holder = number(&mut connection, "SELECT IS_USED_LOCK('_autoscaler.scaler')").await?;
-        Err(ClusterError::Leased { holder: holder.unwrap_or(0) })
+        let acquire = async {
+            let statement = "SET SESSION wait_timeout = 600";
+            connection.execute(sqlx::raw_sql(statement)).await.map_err(ClusterError::Lease)?;
+            let statement = "SELECT GET_LOCK('_autoscaler.scaler', 0)";
+            if number(&mut connection, statement).await? == Some(1) {
+                let own = number(&mut connection, "SELECT CONNECTION_ID()").await?;
+                cluster.shared.lease.store(own.unwrap_or(0), Ordering::Relaxed);
+                return Ok(Lease { connection });
+            }
+            let holder = number(&mut connection, "SELECT IS_USED_LOCK('_autoscaler.scaler')").await?;
+            Err(ClusterError::Leased { holder: holder.unwrap_or(0) })
+        };
+        in_time(&home, acquire).await
     }
 
     /// Whether the lease still stands; `false` also if its connection broke or the server hangs.

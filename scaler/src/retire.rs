@@ -221,7 +221,9 @@ async fn check_server(
         return Err(RetireError::InUse { shard: shard.clone(), owner: owner.id.clone() });
     }
     let mut connection = look::connect(&endpoint).await.map_err(|error| unseen(error.into()))?;
-    let carried = store::read(&mut connection).await.map_err(|error| unseen(error.into()))?;
+    let silent = |_| unseen("it did not answer in time".into());
+    let carried = tokio::time::timeout(ANSWER_TIMEOUT, store::read(&mut connection)).await.map_err(silent)?;
+    let carried = carried.map_err(|error| unseen(error.into()))?;
     if let Some(carried) = carried {
         if carried.epoch() > topology.epoch() {
             let (found, known) = (carried.epoch(), topology.epoch());
@@ -231,7 +233,8 @@ async fn check_server(
         if !carried.shards().iter().any(is_shared) {
             return Err(RetireError::OtherCluster { shard: shard.clone() });
         }
-        store::catch_up(&mut connection, topology).await.map_err(|error| unseen(error.into()))?;
+        let told = tokio::time::timeout(ANSWER_TIMEOUT, store::catch_up(&mut connection, topology)).await;
+        told.map_err(silent)?.map_err(|error| unseen(error.into()))?;
     }
     let leaving = Shard { id: shard.clone(), endpoint };
     end_branches(scaler, topology, &leaving, Asked::Always).await?;

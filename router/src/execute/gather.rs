@@ -48,11 +48,7 @@ impl Execution<'_> {
     ///
     /// Each shard is read in one consistent snapshot, whatever number of tables is copied from it.
     pub async fn gather(&self, node: &Gather, sink: &mut impl RowSink) -> Result<(), QueryError> {
-        let gather = self.gather_rows(node, sink);
-        match tokio::time::timeout_at(self.deadline.into(), gather).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(self.timed_out()),
-        }
+        self.in_time(self.gather_rows(node, sink)).await
     }
 
     async fn gather_rows(&self, node: &Gather, sink: &mut impl RowSink) -> Result<(), QueryError> {

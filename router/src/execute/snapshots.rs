@@ -102,29 +102,31 @@ impl Execution<'_> {
             true => tokio::time::sleep(Duration::from_micros(100 << looks.count)).await,
             false => {
                 let torn: Vec<String> = torn.into_iter().map(str::to_owned).collect();
-                looks.finished.extend(self.without_branches(&torn).await);
+                let shards: Vec<&ShardId> = snapshots.iter().map(|(shard, _)| *shard).collect();
+                looks.finished.extend(self.without_branches(&torn, &shards).await);
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
         false
     }
 
-    /// Those of the transactions of which no branch is left; branches that their router left behind are finished.
-    async fn without_branches(&self, numbers: &[String]) -> Vec<String> {
+    /// Those of the transactions of which no branch is left on the shards that are read; branches that their router left
+    /// behind are finished. Other shards are not asked: whatever is left there is not missed here.
+    async fn without_branches(&self, numbers: &[String], shards: &[&ShardId]) -> Vec<String> {
+        let looks = join_all(shards.iter().map(|shard| async move {
+            let mut lease = self.pooled(shard).await?;
+            let found = recovery::prepared(lease.begin()).await;
+            let found = found.map_err(|error| QueryError::of_shard(shard, error))?;
+            lease.done();
+            Ok::<_, QueryError>(found)
+        }));
         let mut with_branches = BTreeSet::new();
-        for shard in self.view.topology.shards() {
-            let look = async {
-                let mut lease = self.pooled(&shard.id).await?;
-                let found = recovery::prepared(lease.begin()).await;
-                let found = found.map_err(|error| QueryError::of_shard(&shard.id, error))?;
-                lease.done();
-                Ok::<_, QueryError>(found)
-            };
+        for (shard, found) in shards.iter().zip(looks.await) {
             // Nothing is known of the branches on a shard that cannot be asked.
-            let Ok(found) = look.await else { return Vec::new() };
+            let Ok(found) = found else { return Vec::new() };
             for xid in found.into_iter().filter(|xid| numbers.iter().any(|number| number == xid.number())) {
                 // It is decided, as its rows were seen. Bound to a session that lives, it is being finished.
-                if recovery::resolve(&self.view.topology, &shard.id, &xid).await.is_err() {
+                if recovery::resolve(&self.view.topology, shard, &xid).await.is_err() {
                     with_branches.insert(xid.number().to_owned());
                 }
             }

@@ -1,8 +1,8 @@
 //! Carries out writes: on one shard as they are, on several in one transaction.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures_util::TryStreamExt;
+use futures_util::{FutureExt, TryStreamExt};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Either, Executor, Row as _};
 
@@ -13,7 +13,7 @@ use crate::error::QueryError;
 use crate::faults::Point;
 use crate::plan::{Part, Relocation, WriteNode, WritePart};
 use crate::schema::quote;
-use crate::shards::Lease;
+use crate::shards::{Ending, LAST_WORDS, Lease};
 use crate::sql::statement::Unsupported;
 use crate::topology::ShardId;
 use crate::transaction::{Transaction, before_decision};
@@ -42,7 +42,7 @@ impl Execution<'_> {
                 let mut transaction = self.coordinator.begin();
                 match self.write_within_deadline(node, &mut transaction, sink).await {
                     Ok(written) => {
-                        self.coordinator.commit(transaction, self.view.topology.clone()).await?;
+                        self.coordinator.commit(transaction, self.view.topology.clone(), self.deadline).await?;
                         Ok(written)
                     }
                     Err(error) => {
@@ -66,18 +66,19 @@ impl Execution<'_> {
         if node.is_single() {
             return self.write_within_deadline(node, transaction, sink).await;
         }
-        transaction.set_savepoint(BEFORE).await?;
+        transaction.set_savepoint(BEFORE, self.deadline).await?;
         let outcome = self.write_within_deadline(node, transaction, sink).await;
         match outcome {
             Ok(_) => {}
             // There is nothing left to go back to.
             Err(error) if error.ends_transaction() || transaction.lost().is_some() => return Err(error),
             Err(_) => {
-                let undone = transaction.roll_back_to(BEFORE).await;
+                // The statement's own time may be over.
+                let undone = transaction.roll_back_to(BEFORE, Instant::now() + LAST_WORDS).await;
                 undone.map_err(|error| QueryError::TransactionLost(error.to_string()))?;
             }
         }
-        transaction.release_savepoint(BEFORE).await?;
+        transaction.release_savepoint(BEFORE, Instant::now() + LAST_WORDS).await?;
         outcome
     }
 
@@ -87,12 +88,8 @@ impl Execution<'_> {
         transaction: &mut Transaction,
         sink: &mut impl RowSink,
     ) -> Result<Written, QueryError> {
-        let write = self.write_parts(node, transaction, sink);
-        match tokio::time::timeout_at(self.deadline.into(), write).await {
-            Ok(outcome) => outcome,
-            // The statement is ended with its connection, and the transaction with that.
-            Err(_) => Err(self.timed_out()),
-        }
+        // A statement that takes longer is ended with its connection, and the transaction with that.
+        self.in_time(self.write_parts(node, transaction, sink)).await
     }
 
     /// Always in shard order, so that two writes wait for each other on one shard, where the server sees it.
@@ -341,30 +338,22 @@ impl Execution<'_> {
         self.check_time(shard)?;
         let killer = lease.killer();
         let started = Instant::now();
-        let outcome = {
-            let write = self.write_alone(part, lease.begin(), sink);
-            tokio::pin!(write);
-            tokio::select! {
-                outcome = &mut write => outcome,
-                () = tokio::time::sleep_until(self.deadline.into()) => {
-                    killer.kill_query().await;
-                    match tokio::time::timeout(Duration::from_secs(5), &mut write).await {
-                        Ok(Err(QueryError::Database { errno: 1317 | 3024 | 1969, .. })) => Err(self.timed_out()),
-                        Ok(outcome) => outcome,
-                        Err(_) => Err(QueryError::OutcomeUnknown {
-                            shard: shard.clone(),
-                            cause: "no answer after the statement was killed".to_owned(),
-                        }),
-                    }
-                }
-            }
+        let ending = killer.see_out(self.deadline, self.write_alone(part, lease.begin(), sink).boxed()).await;
+        let is_in_time = matches!(ending, Ending::InTime(_));
+        let outcome = match ending {
+            Ending::Told(Err(error)) if error.is_interrupted() => Err(self.timed_out()),
+            Ending::InTime(outcome) | Ending::Told(outcome) => outcome,
+            Ending::Silent => Err(QueryError::OutcomeUnknown {
+                shard: shard.clone(),
+                cause: "no answer after the statement was killed".to_owned(),
+            }),
         };
         self.metrics().asked_shard(shard, started.elapsed(), outcome.as_ref().err().map(reason));
         // After an answer of the server the connection is at rest, unless a transaction is left open.
         match &outcome {
-            Ok(_) => lease.done(),
-            Err(QueryError::Database { .. } | QueryError::Moved(_)) if !part.fenced => lease.done(),
-            Err(_) => {}
+            Ok(_) if is_in_time => lease.done(),
+            Err(QueryError::Database { .. } | QueryError::Moved(_)) if is_in_time && !part.fenced => lease.done(),
+            Ok(_) | Err(_) => {}
         }
         outcome
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
 use super::ended::{Ended, EndedSessions, Heard};
@@ -81,11 +82,13 @@ impl Sessions {
 
     /// Ends sessions that have not been used for long; their transactions are rolled back.
     pub async fn end_idle(&self, coordinator: &Coordinator) {
-        for open in self.remove_idle() {
+        // Side by side: a shard that stands still holds up its own only.
+        join_all(self.remove_idle().into_iter().map(|open| {
             tracing::info!("a session was idle for too long: its transaction is rolled back");
             coordinator.metrics.session_expired();
-            coordinator.roll_back(open.transaction.into_inner()).await;
-        }
+            coordinator.roll_back(open.transaction.into_inner())
+        }))
+        .await;
     }
 
     /// Their transactions; the next sessions of their names hear of that.
@@ -206,13 +209,13 @@ impl Router {
         let mut answer = Answer { shards: Vec::new(), written: Some(Written::default()) };
         match command {
             Command::Begin { read_only } => {
-                self.commit(session).await?;
+                self.commit(session, attempt.deadline).await?;
                 session.transaction = Some(self.open(read_only));
             }
             Command::Commit { chain } => {
                 let read_only = session.transaction.as_ref().is_some_and(|open| open.read_only);
                 answer.shards = session.shards();
-                self.commit(session).await?;
+                self.commit(session, attempt.deadline).await?;
                 session.transaction = chain.then(|| self.open(read_only));
             }
             Command::Rollback { chain } => {
@@ -224,19 +227,19 @@ impl Router {
             Command::Savepoint(name) => {
                 // As on a server: without a transaction it is set and gone.
                 if let Some(open) = &mut session.transaction {
-                    open.transaction.get_mut().set_savepoint(&name).await?;
+                    open.transaction.get_mut().set_savepoint(&name, attempt.deadline).await?;
                 }
             }
             Command::RollbackTo(name) => {
                 let found = match &mut session.transaction {
-                    Some(open) => open.transaction.get_mut().roll_back_to(&name).await?,
+                    Some(open) => open.transaction.get_mut().roll_back_to(&name, attempt.deadline).await?,
                     None => false,
                 };
                 found.then_some(()).ok_or_else(|| self.no_savepoint(&name))?;
             }
             Command::Release(name) => {
                 let found = match &mut session.transaction {
-                    Some(open) => open.transaction.get_mut().release_savepoint(&name).await?,
+                    Some(open) => open.transaction.get_mut().release_savepoint(&name, attempt.deadline).await?,
                     None => false,
                 };
                 found.then_some(()).ok_or_else(|| self.no_savepoint(&name))?;
@@ -256,7 +259,7 @@ impl Router {
             Setting::Nothing => {}
             Setting::Autocommit(on) => {
                 if on && !session.autocommit {
-                    self.commit(session).await?;
+                    self.commit(session, attempt.deadline).await?;
                 }
                 session.autocommit = on;
             }
@@ -290,7 +293,7 @@ impl Router {
         let is_read = matches!(statement, Statement::Read(_) | Statement::Inspect(_) | Statement::Explain(_));
         if is_definition {
             // As on a server, it ends the transaction.
-            self.commit(session).await?;
+            self.commit(session, attempt.deadline).await?;
         } else if session.transaction.is_none() && !session.autocommit {
             session.transaction = Some(self.open(false));
         }
@@ -349,7 +352,7 @@ impl Router {
                 Err(QueryError::Moved(shard)) => shard,
                 // With innodb_snapshot_isolation it is how a snapshot from before a switch meets the fence.
                 Err(QueryError::Database { shard, errno: 1020, sqlstate, message }) => {
-                    self.watch.refresh().await;
+                    self.watch.look_at(&shard, attempt.deadline).await;
                     if self.same_owners(open).is_ok() {
                         return Err(QueryError::Database { shard, errno: 1020, sqlstate, message });
                     }
@@ -359,7 +362,7 @@ impl Router {
             };
             // Whether it is this statement that runs again or, soon, the whole transaction: on the new owner.
             if let Some(topology) = &open.topology {
-                self.follow(topology.epoch()).await;
+                self.follow(&shard, topology.epoch(), attempt.deadline).await;
             }
             let Some(text) = text else { return Err(QueryError::Moved(shard)) };
             self.coordinator.begin_anew(open.transaction.get_mut()).await;
@@ -401,10 +404,10 @@ impl Router {
     }
 
     /// Commits the session's transaction, if one is open.
-    async fn commit(&self, session: &mut Session) -> Result<(), QueryError> {
+    async fn commit(&self, session: &mut Session, deadline: Instant) -> Result<(), QueryError> {
         let view = self.watch.view().map_err(QueryError::NotReady)?;
         let Some(open) = session.transaction.take() else { return Ok(()) };
-        match self.coordinator.commit(open.transaction.into_inner(), view.topology).await {
+        match self.coordinator.commit(open.transaction.into_inner(), view.topology, deadline).await {
             Ok(()) => Ok(()),
             Err(QueryError::ConnectionBroke { shard, cause }) => {
                 Err(QueryError::TransactionLost(format!("the connection to {shard} broke ({cause})")))

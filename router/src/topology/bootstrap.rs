@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
@@ -19,6 +20,8 @@ pub enum BootstrapError {
     NoShards,
     #[error("shard {shard} cannot be reached")]
     Unreachable { shard: ShardId, source: sqlx::Error },
+    #[error("shard {shard} did not answer within {patience:?}")]
+    Silent { shard: ShardId, patience: Duration },
     #[error("no topology from shard {shard}")]
     Store { shard: ShardId, source: StoreError },
     #[error("shard {shard}: reading the schema failed")]
@@ -32,6 +35,13 @@ pub enum BootstrapError {
     Topology(#[from] TopologyError),
 }
 
+/// How long a shard is waited for that is asked for what it carries, or given it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long one that makes our tables, or that changes the topology and may wait for another one who does.
+const STEP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long where its rows lie. Those of a database that is there already may all have to be read, once.
+const SURVEY_TIMEOUT: Duration = Duration::from_secs(3600);
+
 /// The newest topology that the seeds carry; if none carries one, epoch 1, made by compare-and-set on the first.
 ///
 /// All shards empty: slots are spread evenly. Exactly one holds rows of sharded tables: it owns every slot. Several
@@ -39,22 +49,25 @@ pub enum BootstrapError {
 ///
 /// A seed that carries the topology, under whose name the topology has an endpoint that does not answer, is where
 /// that shard is now: its login or its port changed.
+///
+/// The seeds are asked side by side, and one that does not answer is not waited for long.
 pub async fn find_or_create(seeds: &[Shard], layout: &Layout) -> Result<Topology, BootstrapError> {
     let mut newest: Option<Topology> = None;
     let mut connections = Vec::new();
     let mut carriers = Vec::new();
     let mut unreachable = None;
-    for shard in seeds {
-        match session::connect(&shard.endpoint).await {
-            Ok(mut connection) => {
-                let found = store::read(&mut connection).await.map_err(|source| at(shard, source))?;
+    let asked = seeds.iter().map(|shard| in_time(shard, ANSWER_TIMEOUT, ask(shard)));
+    for (shard, answer) in seeds.iter().zip(join_all(asked).await) {
+        match answer {
+            Ok((connection, found)) => {
                 if found.is_some() {
                     carriers.push(shard);
                 }
                 newest = newest.into_iter().chain(found).max_by_key(Topology::epoch);
                 connections.push(connection);
             }
-            Err(source) => unreachable = Some(BootstrapError::Unreachable { shard: shard.id.clone(), source }),
+            Err(error @ BootstrapError::Store { source: StoreError::Document(_), .. }) => return Err(error),
+            Err(error) => unreachable = Some(error),
         }
     }
     match (newest, unreachable) {
@@ -63,6 +76,26 @@ pub async fn find_or_create(seeds: &[Shard], layout: &Layout) -> Result<Topology
         (None, Some(error)) => Err(error),
         (None, None) => create(seeds, &mut connections, layout).await,
     }
+}
+
+async fn ask(shard: &Shard) -> Result<(MySqlConnection, Option<Topology>), BootstrapError> {
+    let mut connection = connect(shard).await?;
+    let found = store::read(&mut connection).await.map_err(|source| at(shard, source))?;
+    Ok((connection, found))
+}
+
+async fn connect(shard: &Shard) -> Result<MySqlConnection, BootstrapError> {
+    let connected = session::connect(&shard.endpoint).await;
+    connected.map_err(|source| BootstrapError::Unreachable { shard: shard.id.clone(), source })
+}
+
+async fn in_time<T>(
+    shard: &Shard,
+    patience: Duration,
+    work: impl Future<Output = Result<T, BootstrapError>>,
+) -> Result<T, BootstrapError> {
+    let silent = || BootstrapError::Silent { shard: shard.id.clone(), patience };
+    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| Err(silent()))
 }
 
 /// The topology with the endpoints of shards that are found elsewhere, if it could be changed.
@@ -83,16 +116,17 @@ async fn follow_moved(topology: Topology, carriers: &[&Shard]) -> Result<Topolog
     let topology = decide_moves(topology, &moved).await?;
     let next = topology.with_endpoints(&moved)?;
     let home = next.home();
-    let mut connection = session::connect(&home.endpoint)
-        .await
-        .map_err(|source| BootstrapError::Unreachable { shard: home.id.clone(), source })?;
-    // A shard that missed the last epoch would refuse the next one.
-    store::catch_up(&mut connection, &topology).await.map_err(|source| at(home, source))?;
-    match store::replace(&mut connection, &next).await.map_err(|source| at(home, source))? {
-        true => Ok(next),
-        // Another router or scaler was first.
-        false => Ok(store::read(&mut connection).await.map_err(|source| at(home, source))?.unwrap_or(topology)),
-    }
+    let publish = async {
+        let mut connection = connect(home).await?;
+        // A shard that missed the last epoch would refuse the next one.
+        store::catch_up(&mut connection, &topology).await.map_err(|source| at(home, source))?;
+        match store::replace(&mut connection, &next).await.map_err(|source| at(home, source))? {
+            true => Ok(next.clone()),
+            // Another router or scaler was first.
+            false => Ok(store::read(&mut connection).await.map_err(|source| at(home, source))?.unwrap_or(topology)),
+        }
+    };
+    in_time(home, STEP_TIMEOUT, publish).await
 }
 
 /// The newest topology once no move can switch any more that has not yet.
@@ -105,17 +139,18 @@ async fn decide_moves(topology: Topology, moved: &[Shard]) -> Result<Topology, B
         let is_source = |shard: &&Shard| shard.id == slot_move.source;
         let source = moved.iter().find(is_source).or_else(|| topology.shards().iter().find(is_source));
         let source = source.ok_or_else(|| TopologyError::UnknownShard(slot_move.source.clone()))?;
-        let mut connection = session::connect(&source.endpoint)
-            .await
-            .map_err(|error| BootstrapError::Unreachable { shard: source.id.clone(), source: error })?;
-        let carried = store::forbid_switch(&mut connection, &slot_move.id).await.map_err(|error| at(source, error))?;
+        let forbid = async {
+            let mut connection = connect(source).await?;
+            store::forbid_switch(&mut connection, &slot_move.id).await.map_err(|error| at(source, error))
+        };
+        let carried = in_time(source, STEP_TIMEOUT, forbid).await?;
         newest = carried.filter(|carried| carried.epoch() > newest.epoch()).unwrap_or(newest);
     }
     Ok(newest)
 }
 
 async fn answers(endpoint: &Endpoint) -> bool {
-    tokio::time::timeout(Duration::from_secs(3), session::connect(endpoint)).await.is_ok_and(|answer| answer.is_ok())
+    session::within(ANSWER_TIMEOUT, session::connect(endpoint)).await.is_ok()
 }
 
 async fn create(
@@ -126,15 +161,19 @@ async fn create(
     let home = seeds.first().ok_or(BootstrapError::NoShards)?;
     let slots = plan_slots(seeds, connections, layout).await?;
     let topology = Topology::first(seeds.to_vec(), slots)?;
-    store::create_schema(&mut connections[0]).await.map_err(|source| at(home, source))?;
-    let created = store::create(&mut connections[0], &topology).await.map_err(|source| at(home, source))?;
-    let topology = match created {
-        true => topology,
-        // Another router or scaler was first.
-        false => store::read(&mut connections[0]).await.map_err(|source| at(home, source))?.unwrap_or(topology),
+    let first = &mut connections[0];
+    let make = async {
+        store::create_schema(first).await.map_err(|source| at(home, source))?;
+        match store::create(first, &topology).await.map_err(|source| at(home, source))? {
+            true => Ok(topology),
+            // Another router or scaler was first.
+            false => Ok(store::read(first).await.map_err(|source| at(home, source))?.unwrap_or(topology)),
+        }
     };
+    let topology = in_time(home, STEP_TIMEOUT, make).await?;
     for (shard, connection) in seeds.iter().zip(connections).skip(1) {
-        store::catch_up(connection, &topology).await.map_err(|source| at(shard, source))?;
+        let told = async { store::catch_up(connection, &topology).await.map_err(|source| at(shard, source)) };
+        in_time(shard, STEP_TIMEOUT, told).await?;
     }
     Ok(topology)
 }
@@ -148,12 +187,15 @@ async fn plan_slots(
     let mut with_rows: Vec<(usize, Vec<String>)> = Vec::new();
     let mut misplaced = false;
     for (index, (shard, connection)) in seeds.iter().zip(connections).enumerate() {
-        let schema = load::load(connection, layout)
-            .await
-            .map_err(|source| BootstrapError::Schema { shard: shard.id.clone(), source })?;
-        let (tables, outside) = tables_with_rows(connection, &schema, &even[index])
-            .await
-            .map_err(|source| BootstrapError::Unreachable { shard: shard.id.clone(), source })?;
+        let survey = async {
+            let schema = load::load(connection, layout)
+                .await
+                .map_err(|source| BootstrapError::Schema { shard: shard.id.clone(), source })?;
+            tables_with_rows(connection, &schema, &even[index])
+                .await
+                .map_err(|source| BootstrapError::Unreachable { shard: shard.id.clone(), source })
+        };
+        let (tables, outside) = in_time(shard, SURVEY_TIMEOUT, survey).await?;
         misplaced |= outside;
         if !tables.is_empty() {
             with_rows.push((index, tables));

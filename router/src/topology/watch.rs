@@ -3,26 +3,34 @@
 //! A router may serve from a shard only if it has seen within the last 5 s that the shard carries no newer topology
 //! than the router's own. Whoever can read a shard's rows can read its epoch, so a router that is cut off can
 //! neither serve rows long after they moved nor miss rows that were cleaned up.
+//!
+//! Each shard is looked at by a task of its own ([`look`]), and the schema is read by others ([`tables`]). All of them
+//! have deadlines, and none has a lock while it waits for a shard: one that stands still is missed, and nothing else.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod desk;
+mod look;
+mod tables;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sqlx::mysql::MySqlConnection;
+use tokio::sync::Notify;
+use tokio::task::{AbortHandle, JoinSet};
 
-use super::store::{self, Sighting};
+use self::desk::Desk;
+use self::look::{LOOK_TIMEOUT, Look};
+use self::tables::{Existence, Loaded, Read};
 use super::{Epoch, Shard, ShardId, Topology, bootstrap};
-use crate::schema::{Layout, Schema, load};
-use crate::session;
+use crate::error::QueryError;
+use crate::schema::{Layout, Schema};
+use crate::sql::comments::ServerVersion;
 
 /// How long a look at a shard's epoch counts.
 pub const CONFIRMATION: Duration = Duration::from_secs(5);
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
-/// The schema is not read more often for tables that do not exist.
-const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two attempts to find the first topology.
+const BEGIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What queries are planned against.
 #[derive(Clone)]
@@ -31,301 +39,252 @@ pub struct View {
     pub schema: Arc<Schema>,
 }
 
+/// Ends its tasks when it is dropped.
 pub struct Watch {
+    shared: Arc<Shared>,
+    _tasks: JoinSet<()>,
+}
+
+/// What the tasks share. Its locks are held for moments only.
+struct Shared {
     seeds: Vec<Shard>,
     layout: Layout,
     state: RwLock<State>,
-    /// One round at a time; whoever waits for it shares the next one.
-    connections: tokio::sync::Mutex<HashMap<ShardId, MySqlConnection>>,
-    rounds_begun: AtomicU64,
-    schema_loads: Mutex<SchemaLoads>,
-}
-
-/// When the schema was last read, and when that last failed.
-#[derive(Clone, Copy, Debug, Default)]
-struct SchemaLoads {
-    begun: Option<Instant>,
-    failed: Option<Instant>,
-}
-
-/// What is done for a statement that names a table which is not in the schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Search {
-    /// Reading the schema has begun since then: it is known what there is.
-    Done,
-    Load,
-    /// It was read a moment ago, and is not read again for a table that does not exist.
-    Ask,
-}
-
-impl SchemaLoads {
-    /// For a statement that came at `asked`, when nobody else is at it.
-    fn search(&self, asked: Instant, now: Instant) -> Search {
-        let is_recent = |at: Option<Instant>| at.is_some_and(|at| now.duration_since(at) < RELOAD_INTERVAL);
-        match self.begun {
-            Some(begun) if begun >= asked => Search::Done,
-            // Everybody would wait for a server that does not answer, one after another.
-            Some(_) | None if is_recent(self.failed) => Search::Done,
-            Some(_) if is_recent(self.begun) => Search::Ask,
-            Some(_) | None => Search::Load,
-        }
-    }
+    looks: Mutex<HashMap<ShardId, Arc<Desk<(), ()>>>>,
+    /// Of the servers that were seen.
+    versions: Mutex<BTreeMap<ShardId, ServerVersion>>,
+    topology_changed: Notify,
+    loads: Desk<(), Loaded>,
+    searches: Desk<String, Existence>,
 }
 
 #[derive(Default)]
 struct State {
     view: Option<View>,
-    schema_version: u64,
+    /// The shard's when its schema was read.
+    schema_version: Option<u64>,
+    /// The schema is another shard's, as the home shard was away when this router began: it does not serve before its own
+    /// is read.
+    has_borrowed_schema: bool,
     confirmed: HashMap<ShardId, Instant>,
     problem: String,
 }
 
 impl Watch {
-    pub fn new(seeds: Vec<Shard>, layout: Layout) -> Watch {
-        Watch {
+    /// Begins to look for the topology, and goes on looking.
+    pub fn start(seeds: Vec<Shard>, layout: Layout) -> Watch {
+        let (loads, to_load) = Desk::new();
+        let (searches, to_search) = Desk::new();
+        let shared = Arc::new(Shared {
             seeds,
             layout,
             state: RwLock::new(State { problem: "starting".to_owned(), ..State::default() }),
-            connections: tokio::sync::Mutex::new(HashMap::new()),
-            rounds_begun: AtomicU64::new(0),
-            schema_loads: Mutex::new(SchemaLoads::default()),
-        }
-    }
-
-    /// Looks at every shard once a second, for ever.
-    pub async fn run(&self) {
-        loop {
-            self.refresh().await;
-            tokio::time::sleep(LOOK_INTERVAL).await;
-        }
+            looks: Mutex::default(),
+            versions: Mutex::default(),
+            topology_changed: Notify::new(),
+            loads,
+            searches,
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(keep(shared.clone()));
+        tasks.spawn(tables::keep_loading(shared.clone(), to_load));
+        tasks.spawn(tables::keep_searching(shared.clone(), to_search));
+        Watch { shared, _tasks: tasks }
     }
 
     /// The newest topology and schema known, or why there is none yet.
     pub fn view(&self) -> Result<View, String> {
-        let state = self.state.read().expect("no holder of this lock panics");
-        state.view.clone().ok_or_else(|| state.problem.clone())
+        self.shared.view()
     }
 
     /// Whether a shard may serve now.
     pub fn is_confirmed(&self, shard: &ShardId) -> bool {
-        let state = self.state.read().expect("no holder of this lock panics");
-        state.confirmed.get(shard).is_some_and(|seen| seen.elapsed() < CONFIRMATION)
+        self.shared.state.read().expect("no holder of this lock panics").is_confirmed(shard)
     }
 
     /// Whether a shard was seen within the last 5 s to carry nothing newer than a topology, which is still the newest.
     pub fn is_confirmed_at(&self, shard: &ShardId, epoch: Epoch) -> bool {
-        let state = self.state.read().expect("no holder of this lock panics");
-        state.view.as_ref().is_some_and(|view| view.topology.epoch() == epoch)
-            && state.confirmed.get(shard).is_some_and(|seen| seen.elapsed() < CONFIRMATION)
+        let state = self.shared.state.read().expect("no holder of this lock panics");
+        state.view.as_ref().is_some_and(|view| view.topology.epoch() == epoch) && state.is_confirmed(shard)
     }
 
     /// Whether a shard was seen within the last 5 s to carry nothing newer than what is known here, and that has the same
     /// owners as a plan's topology.
     pub fn may_write(&self, shard: &ShardId, planned: &Topology) -> bool {
-        let state = self.state.read().expect("no holder of this lock panics");
+        let state = self.shared.state.read().expect("no holder of this lock panics");
         let has_same_owners = |known: &Topology| known.epoch() == planned.epoch() || known.has_same_owners(planned);
-        state.view.as_ref().is_some_and(|view| has_same_owners(&view.topology))
-            && state.confirmed.get(shard).is_some_and(|seen| seen.elapsed() < CONFIRMATION)
+        state.view.as_ref().is_some_and(|view| has_same_owners(&view.topology)) && state.is_confirmed(shard)
     }
 
-    /// One round of looks that begins after this call.
-    pub async fn refresh(&self) {
-        let before = self.rounds_begun.load(Ordering::SeqCst);
-        let mut connections = self.connections.lock().await;
-        // Somebody else's round began while this call waited: it serves as well.
-        if self.rounds_begun.load(Ordering::SeqCst) > before {
-            return;
+    /// The versions of the shards' servers, each once. One that was never seen serves no statement either.
+    pub fn server_versions(&self) -> Vec<ServerVersion> {
+        let Ok(view) = self.view() else { return Vec::new() };
+        let seen = self.shared.versions.lock().expect("no holder of this lock panics");
+        let of_shards = view.topology.shards().iter().filter_map(|shard| seen.get(&shard.id).copied());
+        let versions: BTreeSet<ServerVersion> = of_shards.collect();
+        match versions.is_empty() {
+            true => view.schema.server_version().into_iter().collect(),
+            false => versions.into_iter().collect(),
         }
-        self.rounds_begun.fetch_add(1, Ordering::SeqCst);
-        if let Err(problem) = self.round(&mut connections).await {
-            tracing::warn!(problem, "no topology yet");
-            self.state.write().expect("no holder of this lock panics").problem = problem;
+    }
+
+    /// Looks at every shard, each of which has its time to answer; returns when all have, or that is over.
+    pub async fn refresh(&self) {
+        // One look may be under way already.
+        let deadline = Instant::now() + 2 * LOOK_TIMEOUT;
+        let desks: Vec<Arc<Desk<(), ()>>> = {
+            let looks = self.shared.looks.lock().expect("no holder of this lock panics");
+            looks.values().cloned().collect()
+        };
+        join_all(desks.iter().map(|desk| desk.ask((), deadline))).await;
+    }
+
+    /// One look at a shard that begins after this call, if it is over by the deadline.
+    pub async fn look_at(&self, shard: &ShardId, deadline: Instant) {
+        let desk = self.shared.looks.lock().expect("no holder of this lock panics").get(shard).cloned();
+        if let Some(desk) = desk {
+            desk.ask((), deadline).await;
         }
     }
 
     /// Makes sure that a table which a statement named, and which is not in the schema, does not exist: another router or
-    /// a client of the server may have made it a moment ago.
+    /// a client of the server may have made it a moment ago. If it does, the schema has been read again.
     ///
-    /// Reads the schema at most once a second unless the home shard says that there is such a table. Whoever comes while
-    /// it is read waits for that.
-    pub async fn reload_schema(&self, table: &str) {
-        let asked = Instant::now();
-        let Ok(view) = self.view() else { return };
-        let mut connections = self.connections.lock().await;
-        let search = self.schema_loads().search(asked, Instant::now());
-        let is_worth_it = match search {
-            Search::Done => false,
-            Search::Load => true,
-            Search::Ask => self.is_at_home(&mut connections, view.topology.home(), table).await,
+    /// # Errors
+    /// [`QueryError::ShardUnavailable`] if the home shard does not say by the deadline.
+    pub async fn find_table(&self, table: &str, deadline: Instant) -> Result<(), QueryError> {
+        let home = self.view().map_err(QueryError::NotReady)?.topology.home().id.clone();
+        let unknown = |why: &str| QueryError::ShardUnavailable {
+            shard: home.clone(),
+            cause: format!("whether there is a table `{table}` is not known, {why}"),
         };
-        // A newer topology could have come with the round that was waited for.
-        let Ok(view) = self.view() else { return };
-        if is_worth_it && let Err(problem) = self.adopt(&mut connections, view.topology).await {
-            tracing::warn!(problem, "the schema could not be read");
+        // One that is known to stand still is waited for as little as by any other statement.
+        if !self.is_confirmed(&home) {
+            self.look_at(&home, deadline).await;
+        }
+        if !self.is_confirmed(&home) {
+            return Err(unknown("as it does not answer"));
+        }
+        match self.shared.searches.ask(table.to_owned(), deadline).await {
+            Some(Ok(false)) => return Ok(()),
+            Some(Ok(true)) => {}
+            Some(Err(why)) => return Err(unknown(&why)),
+            None => return Err(unknown("as it did not answer in the statement's time")),
+        }
+        match self.shared.loads.ask((), deadline).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(why)) => Err(unknown(&why)),
+            None => Err(unknown("as its tables could not be read in the statement's time")),
         }
     }
 
-    /// Whether the home shard has a table; also `false` if it does not answer.
-    async fn is_at_home(&self, connections: &mut HashMap<ShardId, MySqlConnection>, home: &Shard, table: &str) -> bool {
-        let kept = connections.remove(&home.id);
-        let ask = async {
-            let mut connection = match kept {
-                Some(connection) => connection,
-                None => session::connect(&home.endpoint).await?,
-            };
-            let exists = load::has_table(&mut connection, table).await?;
-            Ok::<_, sqlx::Error>((connection, exists))
+    /// Reads the schema again because it changed. If that is not over by the deadline, it is waited for no more.
+    pub async fn load_schema(&self, deadline: Instant) {
+        self.shared.loads.ask((), deadline).await;
+    }
+}
+
+impl State {
+    fn is_confirmed(&self, shard: &ShardId) -> bool {
+        self.confirmed.get(shard).is_some_and(|seen| seen.elapsed() < CONFIRMATION)
+    }
+}
+
+impl Shared {
+    fn view(&self) -> Result<View, String> {
+        let state = self.state.read().expect("no holder of this lock panics");
+        state.view.clone().ok_or_else(|| state.problem.clone())
+    }
+
+    fn epoch(&self) -> Option<Epoch> {
+        self.view().ok().map(|view| view.topology.epoch())
+    }
+
+    /// Takes note of what a shard was seen to carry when it was asked at `asked`. Never goes backwards.
+    fn saw(&self, shard: &Shard, asked: Instant, Look { sighting, newer }: Look) {
+        let mut state = self.state.write().expect("no holder of this lock panics");
+        let State { view: Some(view), schema_version, has_borrowed_schema, confirmed, .. } = &mut *state else {
+            return;
         };
-        match tokio::time::timeout(LOOK_TIMEOUT, ask).await {
-            Ok(Ok((connection, exists))) => {
-                connections.insert(home.id.clone(), connection);
-                exists
-            }
-            Ok(Err(_)) | Err(_) => {
-                self.note_load(|loads| loads.failed = Some(Instant::now()));
-                false
-            }
+        let newer = newer.filter(|newer| newer.epoch() > view.topology.epoch());
+        let is_new = newer.is_some();
+        if let Some(newer) = newer {
+            tracing::info!(epoch = %newer.epoch(), "a newer topology");
+            let before = std::mem::replace(&mut view.topology, Arc::new(newer));
+            confirmed.retain(|shard, _| view.topology.shard(shard) == before.shard(shard));
+        }
+        // What a server said that is the shard's no longer counts for nothing.
+        let is_current = view.topology.shard(&shard.id) == Some(shard);
+        let is_home = view.topology.home() == shard;
+        let is_known = !(is_home && *has_borrowed_schema);
+        if is_current && is_known && sighting.is_none_or(|sighting| sighting.epoch <= view.topology.epoch()) {
+            confirmed.insert(shard.id.clone(), asked);
+        }
+        let is_other_version = sighting.is_some_and(|sighting| Some(sighting.schema_version) != *schema_version);
+        let is_other_schema = is_home && (*has_borrowed_schema || is_other_version);
+        drop(state);
+        if is_new {
+            self.topology_changed.notify_one();
+        }
+        if is_new || is_other_schema {
+            drop(self.loads.order(()));
         }
     }
 
-    fn schema_loads(&self) -> SchemaLoads {
-        *self.schema_loads.lock().expect("no holder of this lock panics")
-    }
-
-    fn note_load(&self, note: impl FnOnce(&mut SchemaLoads)) {
-        note(&mut self.schema_loads.lock().expect("no holder of this lock panics"));
-    }
-
-    /// Reads the schema again because it changed.
-    pub async fn load_schema(&self) {
-        let Ok(view) = self.view() else { return };
-        let mut connections = self.connections.lock().await;
-        if let Err(problem) = self.adopt(&mut connections, view.topology).await {
-            tracing::warn!(problem, "the schema could not be read");
+    fn saw_version(&self, shard: &ShardId, version: &str) {
+        if let Some(version) = ServerVersion::parse(version) {
+            self.versions.lock().expect("no holder of this lock panics").insert(shard.clone(), version);
         }
     }
 
-    async fn round(&self, connections: &mut HashMap<ShardId, MySqlConnection>) -> Result<(), String> {
-        let current = match self.view() {
-            Ok(view) => view.topology,
-            Err(_) => {
-                let found =
-                    bootstrap::find_or_create(&self.seeds, &self.layout).await.map_err(|error| chain(&error))?;
-                let found = Arc::new(found);
-                self.adopt(connections, found.clone()).await?;
-                found
+    fn take_schema(&self, Read { schema, version, is_borrowed }: Read) {
+        let mut state = self.state.write().expect("no holder of this lock panics");
+        if let Some(view) = &mut state.view {
+            view.schema = Arc::new(schema);
+            state.schema_version = version;
+            state.has_borrowed_schema = is_borrowed;
+        }
+    }
+
+    async fn begin(&self) -> Result<(), String> {
+        let found = bootstrap::find_or_create(&self.seeds, &self.layout).await.map_err(|error| chain(&error))?;
+        let Read { schema, version, is_borrowed } = tables::read_first(&found, &self.layout).await?;
+        let mut state = self.state.write().expect("no holder of this lock panics");
+        state.view = Some(View { topology: Arc::new(found), schema: Arc::new(schema) });
+        state.schema_version = version;
+        state.has_borrowed_schema = is_borrowed;
+        Ok(())
+    }
+}
+
+/// Finds the first topology, and then has every shard of the newest one looked at.
+async fn keep(shared: Arc<Shared>) {
+    while let Err(problem) = shared.begin().await {
+        tracing::warn!(problem, "no topology yet");
+        shared.state.write().expect("no holder of this lock panics").problem = problem;
+        tokio::time::sleep(BEGIN_INTERVAL).await;
+    }
+    let mut tasks = JoinSet::new();
+    let mut lookers: HashMap<ShardId, (Shard, AbortHandle)> = HashMap::new();
+    while let Ok(View { topology, .. }) = shared.view() {
+        lookers.retain(|id, (shard, task)| {
+            let is_current = topology.shard(id) == Some(shard);
+            if !is_current {
+                task.abort();
+                shared.looks.lock().expect("no holder of this lock panics").remove(id);
             }
-        };
-        let looks = current.shards().iter().map(|shard| {
-            let kept = connections.remove(&shard.id);
-            async move {
-                let asked = Instant::now();
-                let look = look(shard, kept, current_epoch(self));
-                (
-                    shard,
-                    asked,
-                    tokio::time::timeout(LOOK_TIMEOUT, look)
-                        .await
-                        .unwrap_or_else(|_| Err("no answer within 2 s".to_owned())),
-                )
-            }
+            is_current
         });
-        let mut newest: Option<Topology> = None;
-        let mut seen = Vec::new();
-        for (shard, asked, outcome) in join_all(looks).await {
-            match outcome {
-                Ok(look) => {
-                    connections.insert(shard.id.clone(), look.connection);
-                    newest = newest.into_iter().chain(look.newer).max_by_key(Topology::epoch);
-                    seen.push((shard.id.clone(), asked, look.sighting));
-                }
-                Err(problem) => tracing::debug!(shard = %shard.id, problem, "a shard did not answer"),
+        for shard in topology.shards() {
+            if !lookers.contains_key(&shard.id) {
+                let (desk, requests) = Desk::new();
+                let task = tasks.spawn(look::keep_looking(shared.clone(), shard.clone(), requests));
+                shared.looks.lock().expect("no holder of this lock panics").insert(shard.id.clone(), Arc::new(desk));
+                lookers.insert(shard.id.clone(), (shard.clone(), task));
             }
         }
-        let schema_version = seen.iter().filter_map(|(_, _, sighting)| *sighting).map(|s| s.schema_version).max();
-        if let Some(newest) = newest {
-            tracing::info!(epoch = %newest.epoch(), "a newer topology");
-            self.adopt(connections, Arc::new(newest)).await?;
-        } else if schema_version.is_some_and(|version| version != self.schema_version()) {
-            self.adopt(connections, current.clone()).await?;
-        }
-        let mut state = self.state.write().expect("no holder of this lock panics");
-        state.schema_version = schema_version.unwrap_or(state.schema_version);
-        let epoch = state.view.as_ref().map(|view| view.topology.epoch());
-        for (shard, asked, sighting) in seen {
-            if sighting.is_none_or(|sighting| Some(sighting.epoch) <= epoch) {
-                state.confirmed.insert(shard, asked);
-            }
-        }
-        Ok(())
+        shared.topology_changed.notified().await;
     }
-
-    fn schema_version(&self) -> u64 {
-        self.state.read().expect("no holder of this lock panics").schema_version
-    }
-
-    async fn adopt(
-        &self,
-        connections: &mut HashMap<ShardId, MySqlConnection>,
-        topology: Arc<Topology>,
-    ) -> Result<(), String> {
-        let home = topology.home();
-        let begun = Instant::now();
-        let connection = match connections.remove(&home.id) {
-            Some(connection) => Ok(connection),
-            None => session::connect(&home.endpoint).await.map_err(|error| format!("shard {}: {error}", home.id)),
-        };
-        let schema = match connection {
-            Ok(mut connection) => {
-                let schema = load::load(&mut connection, &self.layout).await.map_err(|error| chain(&error));
-                connections.insert(home.id.clone(), connection);
-                schema
-            }
-            Err(problem) => Err(problem),
-        };
-        match &schema {
-            Ok(_) => self.note_load(|loads| *loads = SchemaLoads { begun: Some(begun), failed: None }),
-            Err(_) => self.note_load(|loads| loads.failed = Some(Instant::now())),
-        }
-        let schema = match (schema, self.view()) {
-            (Ok(schema), _) => Arc::new(schema),
-            // The home shard is away: what moved elsewhere is known all the same.
-            (Err(problem), Ok(view)) => {
-                tracing::warn!(problem, "the schema could not be read again");
-                view.schema
-            }
-            (Err(problem), Err(_)) => return Err(problem),
-        };
-        let mut state = self.state.write().expect("no holder of this lock panics");
-        state.view = Some(View { topology, schema });
-        Ok(())
-    }
-}
-
-fn current_epoch(watch: &Watch) -> Option<Epoch> {
-    watch.view().ok().map(|view| view.topology.epoch())
-}
-
-struct Look {
-    connection: MySqlConnection,
-    sighting: Option<Sighting>,
-    newer: Option<Topology>,
-}
-
-async fn look(shard: &Shard, kept: Option<MySqlConnection>, known: Option<Epoch>) -> Result<Look, String> {
-    let text = |error: &dyn std::error::Error| chain(error);
-    let mut connection = match kept {
-        Some(connection) => connection,
-        None => session::connect(&shard.endpoint).await.map_err(|error| text(&error))?,
-    };
-    let sighting = store::look(&mut connection).await.map_err(|error| text(&error))?;
-    let newer = match sighting {
-        Some(sighting) if known.is_none_or(|known| sighting.epoch > known) => {
-            store::read(&mut connection).await.map_err(|error| text(&error))?
-        }
-        _ => None,
-    };
-    Ok(Look { connection, sighting, newer })
 }
 
 /// An error with its causes, in one line.
@@ -340,36 +299,86 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::Endpoint;
+    use crate::slots::plan_even_spread;
+    use crate::topology::store::Sighting;
 
-    /// Milliseconds after a beginning; the schema is looked for at 10 s.
-    fn check_search(begun: Option<u64>, failed: Option<u64>, asked: u64, expected: Search) {
-        let start = Instant::now();
-        let at = |milliseconds: u64| start + Duration::from_millis(milliseconds);
-        let loads = SchemaLoads { begun: begun.map(at), failed: failed.map(at) };
-        assert_eq!(loads.search(at(asked), at(10_000)), expected, "{loads:?}, asked at {asked}");
+    fn shard(number: u16, port: u16) -> Shard {
+        let id = ShardId::new(format!("shard-{number}")).unwrap();
+        Shard { id, endpoint: Endpoint::tcp("127.0.0.1", port, "app", "", "shop") }
     }
 
-    #[test]
-    fn the_schema_is_read_once_a_second_for_tables_that_may_not_exist() {
-        check_search(None, None, 9_000, Search::Load);
-        check_search(Some(8_900), None, 10_000, Search::Load);
-        check_search(Some(9_100), None, 10_000, Search::Ask);
+    fn first() -> Topology {
+        Topology::first(vec![shard(1, 1), shard(2, 2)], plan_even_spread(2)).unwrap()
     }
 
-    #[test]
-    fn a_read_of_the_schema_serves_those_who_asked_before_it_began() {
-        check_search(Some(9_900), None, 9_800, Search::Done);
-        check_search(Some(9_900), None, 9_900, Search::Done);
-        // A table could have been made after it.
-        check_search(Some(9_900), None, 9_950, Search::Ask);
-        // Even if that took long.
-        check_search(Some(8_500), None, 8_000, Search::Done);
+    /// What is known when the shards were asked at some moment, and whether the schema is to be read again.
+    struct Known(Watch);
+
+    impl Known {
+        fn new() -> Known {
+            let watch = Watch::start(Vec::new(), Layout::default());
+            let schema = Arc::new(Schema::new("shop", &Layout::default(), true, Vec::new()));
+            *watch.shared.state.write().unwrap() =
+                State { view: Some(View { topology: Arc::new(first()), schema }), ..State::default() };
+            Known(watch)
+        }
+
+        fn saw(&self, shard: &Shard, ago: Duration, epoch: u64, newer: Option<Topology>) {
+            let sighting = Some(Sighting { epoch: Epoch::from_number(epoch), schema_version: 0 });
+            self.0.shared.saw(shard, Instant::now() - ago, Look { sighting, newer });
+        }
     }
 
-    #[test]
-    fn a_home_shard_that_does_not_answer_is_left_alone_for_a_second() {
-        check_search(None, Some(9_500), 9_800, Search::Done);
-        check_search(Some(9_100), Some(9_500), 9_800, Search::Done);
-        check_search(Some(5_000), Some(8_500), 9_800, Search::Load);
+    #[tokio::test]
+    async fn a_look_counts_from_when_it_was_asked() {
+        let known = Known::new();
+        known.saw(&shard(1, 1), Duration::from_millis(4_900), 1, None);
+        known.saw(&shard(2, 2), Duration::from_millis(5_100), 1, None);
+        assert!(known.0.is_confirmed(&shard(1, 1).id));
+        assert!(!known.0.is_confirmed(&shard(2, 2).id));
+    }
+
+    #[tokio::test]
+    async fn a_shard_that_carries_more_than_is_known_confirms_nothing() {
+        let known = Known::new();
+        let second = first().with_shard(shard(3, 3));
+        known.saw(&shard(1, 1), Duration::ZERO, 2, None);
+        assert!(!known.0.is_confirmed(&shard(1, 1).id));
+        known.saw(&shard(1, 1), Duration::ZERO, 2, Some(second.clone()));
+        assert!(known.0.is_confirmed_at(&shard(1, 1).id, Epoch::from_number(2)));
+        // An older one that comes later is no step back.
+        known.saw(&shard(2, 2), Duration::ZERO, 1, Some(first()));
+        assert_eq!(known.0.view().unwrap().topology.epoch(), second.epoch());
+        assert!(known.0.is_confirmed(&shard(2, 2).id));
+    }
+
+    #[tokio::test]
+    async fn the_home_shard_does_not_serve_by_the_tables_of_another_one() {
+        let known = Known::new();
+        let read = |is_borrowed| tables::Read {
+            schema: Schema::new("shop", &Layout::default(), true, Vec::new()),
+            version: Some(0),
+            is_borrowed,
+        };
+        known.0.shared.take_schema(read(true));
+        known.saw(&shard(1, 1), Duration::ZERO, 1, None);
+        known.saw(&shard(2, 2), Duration::ZERO, 1, None);
+        assert!(!known.0.is_confirmed(&shard(1, 1).id));
+        assert!(known.0.is_confirmed(&shard(2, 2).id));
+        known.0.shared.take_schema(read(false));
+        known.saw(&shard(1, 1), Duration::ZERO, 1, None);
+        assert!(known.0.is_confirmed(&shard(1, 1).id));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_a_shards_no_longer_confirms_nothing() {
+        let known = Known::new();
+        let moved = first().with_endpoints(&[shard(2, 20)]).unwrap();
+        known.saw(&shard(1, 1), Duration::ZERO, 2, Some(moved));
+        known.saw(&shard(2, 2), Duration::ZERO, 1, None);
+        assert!(!known.0.is_confirmed(&shard(2, 2).id));
+        known.saw(&shard(2, 20), Duration::ZERO, 1, None);
+        assert!(known.0.is_confirmed(&shard(2, 2).id));
     }
 }

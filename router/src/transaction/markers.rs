@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::Coordinator;
-use crate::topology::{ShardId, Topology};
+use crate::error::QueryError;
+use crate::session;
+use crate::shards::LAST_WORDS;
+use crate::topology::{Shard, ShardId, Topology};
 
 /// The snapshots of one read must not be further apart than this.
 pub const SETTLING: Duration = Duration::from_millis(400);
@@ -76,8 +79,9 @@ pub fn torn<'a>(snapshots: &[(&ShardId, &'a Markers)]) -> BTreeSet<&'a str> {
 }
 
 impl Coordinator {
-    /// Deletes the rows of transactions that have been settled for long enough.
-    pub async fn delete_settled(self: &Arc<Self>, topology: &Topology) {
+    /// Has the rows of transactions deleted that have been settled for long enough. Each shard does so in its own time;
+    /// what one does not do, recovery finds again.
+    pub fn delete_settled(self: &Arc<Self>, topology: &Topology) {
         let due: Vec<Settled> = {
             let mut settled = self.settled.lock().expect("no holder of this lock panics");
             settled.extract_if(.., |settled| settled.at.elapsed() >= RETENTION).collect()
@@ -89,22 +93,26 @@ impl Coordinator {
             }
         }
         for (shard, numbers) in by_shard {
-            let Some(known) = topology.shard(shard) else { continue };
-            for batch in numbers.chunks(100) {
-                let delete = deletion(batch);
-                let deleted = async {
-                    let mut lease = self.shards.lease(known).await?;
-                    let deleted = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(delete))).await;
-                    deleted.map_err(|error| crate::error::QueryError::of_shard(shard, error))?;
-                    lease.done();
-                    Ok::<(), crate::error::QueryError>(())
-                };
-                if let Err(error) = deleted.await {
-                    // Recovery finds them again.
-                    tracing::debug!(%shard, %error, "markers stay for now");
+            let Some(known) = topology.shard(shard).cloned() else { continue };
+            let coordinator = self.clone();
+            tokio::spawn(async move {
+                for batch in numbers.chunks(100) {
+                    if let Err(error) = coordinator.delete_markers(&known, batch).await {
+                        tracing::debug!(shard = %known.id, %error, "markers stay for now");
+                        return;
+                    }
                 }
-            }
+            });
         }
+    }
+
+    async fn delete_markers(&self, shard: &Shard, numbers: &[String]) -> Result<(), QueryError> {
+        let deadline = Instant::now() + LAST_WORDS;
+        let mut lease = self.shards.lease(shard, deadline).await?;
+        let delete = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(deletion(numbers))));
+        session::within(LAST_WORDS, delete).await.map_err(|error| QueryError::of_shard(&shard.id, error))?;
+        lease.done();
+        Ok(())
     }
 }
 

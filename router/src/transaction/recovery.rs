@@ -8,16 +8,19 @@
 //! stands still ([`crate::shards::IDLE_TIMEOUT`]). A committed one goes when no branch of it is left anywhere.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
+use tokio::task::JoinHandle;
 
 use super::markers;
 use super::xid::Xid;
 use crate::endpoint::Endpoint;
 use crate::session::{self, errno};
-use crate::topology::{Shard, ShardId, Topology, store};
+use crate::topology::{ShardId, Topology, store};
 
 /// How long a branch may be in doubt before it is brought to its end. Its router needs milliseconds from the first
 /// branch's preparation to the decision.
@@ -25,6 +28,10 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 /// How long an answer of a shard is waited for.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
+/// All shards had answered a moment before.
+const PRUNE_TIMEOUT: Duration = Duration::from_secs(1);
+/// What a round waits for shards that answer, which takes milliseconds.
+const MOMENT: Duration = Duration::from_millis(500);
 
 const ER_DUP_ENTRY: u16 = 1062;
 const ER_NO_SUCH_TABLE: u16 = 1146;
@@ -61,44 +68,60 @@ pub struct Round {
 }
 
 /// Remembers, from round to round, since when branches are in doubt.
+///
+/// Every shard is asked by a task of its own, and so is what to do about a branch. A round takes what is known after a
+/// moment; what comes later is taken by the next one, so that a shard that stands still holds up nothing on the others.
 pub struct Recovery {
     patience: Duration,
     connections: HashMap<ShardId, (Endpoint, MySqlConnection)>,
+    looks: HashMap<ShardId, JoinHandle<Result<Looked, RecoveryError>>>,
+    endings: HashMap<(ShardId, Xid), JoinHandle<Result<Verdict, RecoveryError>>>,
     since: BTreeMap<(ShardId, Xid), Instant>,
     pruned: Option<Instant>,
+}
+
+/// What a look at a shard brought.
+struct Looked {
+    endpoint: Endpoint,
+    connection: MySqlConnection,
+    prepared: Vec<Xid>,
 }
 
 impl Recovery {
     /// `patience`: how long a branch may be in doubt, [`PATIENCE`] if there is no reason for another.
     pub fn new(patience: Duration) -> Recovery {
-        Recovery { patience, connections: HashMap::new(), since: BTreeMap::new(), pruned: None }
+        Recovery {
+            patience,
+            connections: HashMap::new(),
+            looks: HashMap::new(),
+            endings: HashMap::new(),
+            since: BTreeMap::new(),
+            pruned: None,
+        }
     }
 
     /// Looks at every shard once, and brings to their end the branches that have been in doubt for too long.
     pub async fn round(&mut self, topology: &Topology) -> Round {
         let mut round = Round::default();
-        let mut prepared: BTreeMap<ShardId, Option<Vec<Xid>>> = BTreeMap::new();
-        for shard in topology.shards() {
-            let found = tokio::time::timeout(ANSWER_TIMEOUT, self.look(shard)).await;
-            let found = found.unwrap_or(Err(RecoveryError::Silent));
-            if let Err(error) = &found {
-                self.connections.remove(&shard.id);
-                tracing::debug!(shard = %shard.id, %error, "no look at prepared branches");
-            }
-            prepared.insert(shard.id.clone(), found.ok());
-        }
+        let prepared = self.look(topology).await;
         let found: BTreeSet<(ShardId, Xid)> = prepared
             .iter()
             .flat_map(|(shard, xids)| xids.iter().flatten().map(|xid| (shard.clone(), xid.clone())))
             .collect();
         self.since.retain(|known, _| found.contains(known) || prepared.get(&known.0).is_none_or(Option::is_none));
-        for (shard, xid) in found {
-            let since = *self.since.entry((shard.clone(), xid.clone())).or_insert_with(Instant::now);
+        for branch in found {
+            let since = *self.since.entry(branch.clone()).or_insert_with(Instant::now);
             if since.elapsed() < self.patience {
                 round.in_doubt += 1;
                 continue;
             }
-            match resolve(topology, &shard, &xid).await {
+            self.endings.entry(branch).or_insert_with_key(|(shard, xid)| {
+                let (topology, shard, xid) = (topology.clone(), shard.clone(), xid.clone());
+                tokio::spawn(async move { resolve(&topology, &shard, &xid).await })
+            });
+        }
+        for ((shard, xid), ended) in in_a_moment(&mut self.endings).await {
+            match ended {
                 Ok(verdict) => {
                     tracing::info!(%shard, %xid, ?verdict, "a transaction that its router left behind is at its end");
                     match verdict {
@@ -113,60 +136,110 @@ impl Recovery {
                 }
             }
         }
+        round.in_doubt += self.endings.len();
         let all_seen = prepared.values().all(Option::is_some);
         if all_seen && self.pruned.is_none_or(|at| at.elapsed() >= PRUNE_INTERVAL) {
             self.pruned = Some(Instant::now());
-            for shard in topology.shards() {
-                let pruned = tokio::time::timeout(ANSWER_TIMEOUT, self.prune(shard, &prepared)).await;
-                if let Err(error) = pruned.unwrap_or(Err(RecoveryError::Silent)) {
-                    // Whatever is half done on it ends with it.
-                    self.connections.remove(&shard.id);
-                    tracing::debug!(shard = %shard.id, %error, "old numbers stay for now");
-                }
-            }
+            let listed = prepared.values().flatten().flatten().map(|xid| xid.number().to_owned()).collect();
+            self.prune(&listed).await;
         }
         round
     }
 
-    async fn connection(&mut self, shard: &Shard) -> Result<&mut MySqlConnection, RecoveryError> {
-        let is_current = self.connections.get(&shard.id).is_some_and(|(endpoint, _)| *endpoint == shard.endpoint);
-        if !is_current {
-            let mut connection = session::connect(&shard.endpoint).await?;
-            connection.execute(sqlx::raw_sql("SET SESSION innodb_lock_wait_timeout = 1")).await?;
-            create_tables_if_absent(&mut connection).await?;
-            self.connections.insert(shard.id.clone(), (shard.endpoint.clone(), connection));
+    /// The branches that each shard lists; `None` for one that has not answered yet, or not at all.
+    async fn look(&mut self, topology: &Topology) -> BTreeMap<ShardId, Option<Vec<Xid>>> {
+        self.looks.retain(|shard, _| topology.shard(shard).is_some());
+        for shard in topology.shards() {
+            if !self.looks.contains_key(&shard.id) {
+                let kept = self.connections.remove(&shard.id).filter(|(endpoint, _)| *endpoint == shard.endpoint);
+                let look = look(shard.endpoint.clone(), kept.map(|(_, connection)| connection));
+                self.looks.insert(shard.id.clone(), tokio::spawn(look));
+            }
         }
-        Ok(&mut self.connections.get_mut(&shard.id).expect("inserted above").1)
-    }
-
-    async fn look(&mut self, shard: &Shard) -> Result<Vec<Xid>, RecoveryError> {
-        let connection = self.connection(shard).await?;
-        Ok(prepared(connection).await?)
+        let mut seen: BTreeMap<ShardId, Option<Vec<Xid>>> =
+            topology.shards().iter().map(|shard| (shard.id.clone(), None)).collect();
+        for (shard, looked) in in_a_moment(&mut self.looks).await {
+            match looked {
+                Ok(Looked { endpoint, connection, prepared }) => {
+                    self.connections.insert(shard.clone(), (endpoint, connection));
+                    seen.insert(shard, Some(prepared));
+                }
+                Err(error) => tracing::debug!(%shard, %error, "no look at prepared branches"),
+            }
+        }
+        seen
     }
 
     /// Deletes numbers that nobody asks for any more.
-    async fn prune(
-        &mut self,
-        shard: &Shard,
-        prepared: &BTreeMap<ShardId, Option<Vec<Xid>>>,
-    ) -> Result<(), RecoveryError> {
-        let connection = self.connection(shard).await?;
-        let old = "SELECT xid, committed FROM _autoscaler.commits \
-             WHERE at < SYSDATE() - INTERVAL IF(committed, 1, 60) MINUTE LIMIT 10000";
-        let mut surplus = Vec::new();
-        for row in connection.fetch_all(sqlx::raw_sql(old)).await? {
-            let number: String = row.try_get_unchecked(0)?;
-            // All branches are prepared before a number is written: one that no shard lists now is not there any more.
-            let is_listed = || prepared.values().flatten().flatten().any(|xid| xid.number() == number);
-            if row.try_get_unchecked::<i64, _>(1)? == 0 || !is_listed() {
-                surplus.push(number);
+    async fn prune(&mut self, listed: &BTreeSet<String>) {
+        let prunings = self.connections.drain().map(|(shard, (endpoint, mut connection))| async move {
+            match tokio::time::timeout(PRUNE_TIMEOUT, prune(&mut connection, listed)).await {
+                Ok(Ok(())) => return Some((shard, (endpoint, connection))),
+                Ok(Err(error)) => tracing::debug!(%shard, %error, "old numbers stay for now"),
+                Err(_) => tracing::debug!(%shard, "old numbers stay for now: no answer"),
             }
-        }
-        for batch in surplus.chunks(100) {
-            connection.execute(sqlx::raw_sql(AssertSqlSafe(markers::deletion(batch)))).await?;
-        }
-        Ok(())
+            // Whatever is half done on it ends with it.
+            None
+        });
+        let kept = join_all(prunings).await;
+        self.connections.extend(kept.into_iter().flatten());
     }
+}
+
+/// Takes out of `tasks` what ends within a moment; the others go on.
+async fn in_a_moment<K, T>(
+    tasks: &mut HashMap<K, JoinHandle<Result<T, RecoveryError>>>,
+) -> Vec<(K, Result<T, RecoveryError>)>
+where
+    K: Clone + Eq + Hash,
+{
+    let until = tokio::time::Instant::now() + MOMENT;
+    let waits = tasks.iter_mut().map(|(key, task)| async move {
+        let ended = tokio::time::timeout_at(until, task).await.ok()?;
+        // One that panicked has said why.
+        Some((key.clone(), ended.unwrap_or(Err(RecoveryError::Silent))))
+    });
+    let ended: Vec<_> = join_all(waits).await.into_iter().flatten().collect();
+    for (key, _) in &ended {
+        tasks.remove(key);
+    }
+    ended
+}
+
+async fn look(endpoint: Endpoint, kept: Option<MySqlConnection>) -> Result<Looked, RecoveryError> {
+    let look = async {
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => {
+                let mut connection = session::connect(&endpoint).await?;
+                connection.execute(sqlx::raw_sql("SET SESSION innodb_lock_wait_timeout = 1")).await?;
+                create_tables_if_absent(&mut connection).await?;
+                connection
+            }
+        };
+        let prepared = prepared(&mut connection).await?;
+        Ok((connection, prepared))
+    };
+    let (connection, prepared) =
+        tokio::time::timeout(ANSWER_TIMEOUT, look).await.unwrap_or(Err(RecoveryError::Silent))?;
+    Ok(Looked { endpoint, connection, prepared })
+}
+
+async fn prune(connection: &mut MySqlConnection, listed: &BTreeSet<String>) -> Result<(), sqlx::Error> {
+    let old = "SELECT xid, committed FROM _autoscaler.commits \
+         WHERE at < SYSDATE() - INTERVAL IF(committed, 1, 60) MINUTE LIMIT 10000";
+    let mut surplus = Vec::new();
+    for row in connection.fetch_all(sqlx::raw_sql(old)).await? {
+        let number: String = row.try_get_unchecked(0)?;
+        // All branches are prepared before a number is written: one that no shard lists now is not there any more.
+        if row.try_get_unchecked::<i64, _>(1)? == 0 || !listed.contains(&number) {
+            surplus.push(number);
+        }
+    }
+    for batch in surplus.chunks(100) {
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(markers::deletion(batch)))).await?;
+    }
+    Ok(())
 }
 
 /// A shard of an earlier version has no such tables; one that is not set up at all is left alone.

@@ -256,9 +256,7 @@ async fn carried(topology: &Topology) -> Vec<Carried> {
 }
 
 async fn read_topology(cluster: &Cluster, shard: &ShardId) -> Result<Option<Topology>, CheckError> {
-    let mut session = ShardSession::open(cluster, shard).await?;
-    let read = store::read(session.inner()).await;
-    read.map_err(|source| CheckError::Store { shard: shard.clone(), source })
+    ShardSession::open(cluster, shard).await?.topology().await
 }
 
 fn write_out(text: &str) -> std::io::Result<()> {
@@ -320,7 +318,8 @@ async fn newest_topology(seeds: &[Shard], findings: &mut Vec<Finding>) -> Option
             let mut connection = connect(&shard.endpoint).await?;
             store::read(&mut connection).await.map_err(|error| chain(&error))
         };
-        (shard, read.await)
+        let read = tokio::time::timeout(ANSWER_TIMEOUT * 2, read).await;
+        (shard, read.unwrap_or_else(|_| Err(format!("no answer within {:?}", ANSWER_TIMEOUT * 2))))
     }));
     let mut newest: Option<Topology> = None;
     for (shard, read) in reads.await {
@@ -337,12 +336,11 @@ async fn newest_topology(seeds: &[Shard], findings: &mut Vec<Finding>) -> Option
 
 /// A session, or why there is none: a server that says nothing must not hold up the check.
 async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, String> {
-    const TIMEOUT: Duration = Duration::from_secs(5);
-    match tokio::time::timeout(TIMEOUT, router::session::connect(endpoint)).await {
-        Ok(connected) => connected.map_err(|error| chain(&error)),
-        Err(_) => Err(format!("no answer within {TIMEOUT:?}")),
-    }
+    router::session::within(ANSWER_TIMEOUT, router::session::connect(endpoint)).await.map_err(|error| chain(&error))
 }
+
+/// What a server that works answers within.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 const UNREACHABLE: &str = "cannot be reached: ";
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use router::session::errno;
+use router::schema::load;
+use router::schema::{Layout, Schema};
+use router::session::{self, errno};
 use router::topology::store::{self, Sighting, StoreError, UNDOING};
 use router::topology::{MoveId, ShardId, SlotMove, Topology};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
@@ -15,6 +17,7 @@ use super::MoveError;
 use super::journal::Side;
 use super::table::SLOTS_VARIABLE;
 use crate::cluster::{Cluster, ClusterError};
+use crate::foreign_keys::{self, Crossing};
 
 /// One row as raw bytes; `None` is NULL.
 pub(super) type Cells = Vec<Option<Vec<u8>>>;
@@ -57,6 +60,8 @@ pub(super) const DEFAULT_PATIENCE: Duration = Duration::from_secs(120);
 const PREDECESSOR_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one that may only hang is waited for before its session is ended.
 const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(5);
+/// A server that works ends a statement within moments.
+const KILL_PATIENCE: Duration = Duration::from_secs(5);
 /// A session waits while the other end of its move works, or other moves do.
 const IDLE: &str = "SET SESSION wait_timeout=86400";
 /// Half of the least max_allowed_packet that a server has.
@@ -325,7 +330,7 @@ impl Connection {
                 Err(_) => {
                     let kill = format!("KILL QUERY {number}");
                     // If the statement has just ended, there is nothing to end.
-                    let _ = killer.execute(sqlx::raw_sql(AssertSqlSafe(kill))).await;
+                    let _ = session::within(KILL_PATIENCE, killer.execute(sqlx::raw_sql(AssertSqlSafe(kill)))).await;
                     running.await
                 }
             }
@@ -398,9 +403,20 @@ impl Connection {
         Ok(())
     }
 
-    /// The connection itself, for functions of other modules.
-    pub fn inner(&mut self) -> &mut MySqlConnection {
-        &mut self.inner
+    /// The tables of the shard.
+    pub async fn load_schema(&mut self, layout: &Layout) -> Result<Schema, MoveError> {
+        self.check_answers()?;
+        match tokio::time::timeout(self.patience, load::load(&mut self.inner, layout)).await {
+            Ok(schema) => schema.map_err(|source| MoveError::Schema { shard: self.shard.clone(), source }),
+            Err(elapsed) => self.answered(Err(elapsed)),
+        }
+    }
+
+    /// The foreign keys whose rows may come to lie on different shards.
+    pub async fn crossing_keys(&mut self, layout: &Layout) -> Result<Vec<Crossing>, MoveError> {
+        self.check_answers()?;
+        let keys = tokio::time::timeout(self.patience, foreign_keys::crossing(&mut self.inner, layout)).await;
+        self.answered(keys)
     }
 
     pub fn failed(&self, source: sqlx::Error) -> MoveError {

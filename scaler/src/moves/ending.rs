@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use router::schema::{Layout, load};
+use router::schema::Layout;
 use router::topology::{MoveId, SlotMove};
 
 use super::connection::{Connection, Purpose, into_text, is_away};
@@ -188,9 +188,7 @@ pub(super) async fn tables_of(
     id: &MoveId,
     with_reference_tables: bool,
 ) -> Result<Vec<MovedTable>, MoveError> {
-    let shard = connection.shard.clone();
-    let schema = load::load(connection.inner(), layout).await;
-    let schema = schema.map_err(|source| MoveError::Schema { shard, source })?;
+    let schema = connection.load_schema(layout).await?;
     let tables = schema.tables().enumerate().filter_map(|(index, table)| MovedTable::of(table, index, id));
     Ok(tables.filter(|table| with_reference_tables || !table.is_reference()).collect())
 }

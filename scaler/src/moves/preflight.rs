@@ -4,7 +4,6 @@ mod grants;
 mod server;
 mod space;
 
-use router::schema::load;
 use router::schema::{Layout, Schema, Table, TableKind};
 use router::topology::ShardId;
 
@@ -12,7 +11,6 @@ use super::connection::{Connection, error_number, into_text};
 use super::journal::Side;
 use super::{MoveError, triggers};
 use crate::cluster::Cluster;
-use crate::foreign_keys;
 
 pub(crate) use grants::Grants;
 use server::Server;
@@ -29,8 +27,8 @@ const NEEDED_FOR_OURS: [&str; 6] = ["SELECT", "INSERT", "UPDATE", "DELETE", "CRE
 
 /// Reads the source's schema and refuses what cannot be moved safely, naming the table and the remedy.
 pub(super) async fn check(source: &mut Connection, layout: &Layout) -> Result<Schema, MoveError> {
-    let schema = load_schema(source, layout).await?;
-    let crossing = foreign_keys::crossing(source.inner(), layout).await.map_err(|error| source.failed(error))?;
+    let schema = source.load_schema(layout).await?;
+    let crossing = source.crossing_keys(layout).await?;
     let crossing = crossing.into_iter().map(|key| {
         let reason = format!("foreign key {} leads to rows of {} that may move elsewhere", key.name, key.referred);
         unfit(&key.table, reason, "refer by the sharding keys or to a reference table, or drop it")
@@ -69,15 +67,10 @@ pub(crate) async fn find_unfit(
     shard: &ShardId,
 ) -> Result<Vec<MoveError>, MoveError> {
     let mut connection = Connection::open(cluster, shard).await?;
-    let schema = load_schema(&mut connection, layout).await?;
+    let schema = connection.load_schema(layout).await?;
     let mut found = unfit_tables(&mut connection, &schema).await?;
     found.extend(unfit_server(&mut connection, &[Side::Source, Side::Target]).await?);
     Ok(found)
-}
-
-async fn load_schema(connection: &mut Connection, layout: &Layout) -> Result<Schema, MoveError> {
-    let shard = connection.shard.clone();
-    load::load(connection.inner(), layout).await.map_err(|source| MoveError::Schema { shard, source })
 }
 
 fn refuse_first(found: impl IntoIterator<Item = MoveError>) -> Result<(), MoveError> {

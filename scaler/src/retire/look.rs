@@ -10,7 +10,10 @@ use router::slots::SlotSet;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What a server that works answers within.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The last look reads tables to their ends where none of their rows is the server's own.
+const ROWS_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A table with rows of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +36,13 @@ const TABLES: &str = "SELECT CAST(TABLE_SCHEMA AS CHAR), CAST(TABLE_NAME AS CHAR
      NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema', '_autoscaler') ORDER BY 3 DESC, 1, 2";
 
 pub(crate) async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, sqlx::Error> {
-    let connected = tokio::time::timeout(CONNECT_TIMEOUT, session::connect(endpoint)).await;
-    connected.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    session::within(ANSWER_TIMEOUT, session::connect(endpoint)).await
 }
 
 /// Whether any transaction at all is prepared on the server.
 pub(super) async fn has_prepared(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
-    Ok(!connection.fetch_all(sqlx::raw_sql("XA RECOVER")).await?.is_empty())
+    let listed = session::within(ANSWER_TIMEOUT, connection.fetch_all(sqlx::raw_sql("XA RECOVER"))).await?;
+    Ok(!listed.is_empty())
 }
 
 /// The first table with rows that are no copies: neither of a reference table, nor in the slots `copies` of a sharded
@@ -49,6 +52,10 @@ pub(crate) async fn look_for_rows(
     layout: &Layout,
     copies: &SlotSet,
 ) -> Result<Option<Found>, LookError> {
+    session::within(ROWS_TIMEOUT, async { Ok(look(connection, layout, copies).await) }).await?
+}
+
+async fn look(connection: &mut MySqlConnection, layout: &Layout, copies: &SlotSet) -> Result<Option<Found>, LookError> {
     let schema = load::load(connection, layout).await?;
     for row in connection.fetch_all(sqlx::raw_sql(TABLES)).await? {
         let (database, name): (String, String) = (row.try_get_unchecked(0)?, row.try_get_unchecked(1)?);

@@ -36,15 +36,19 @@ impl Front {
     /// As [`Front::start`], with something that happens at points of transactions.
     pub async fn with_faults(servers: &[Server], layout: Layout, limits: Limits, faults: Faults) -> Front {
         let endpoints = servers.iter().map(|server| server.endpoint(DATABASE)).collect();
-        Front::over_with_faults(endpoints, layout, limits, faults).await
+        Front::over(endpoints, layout, limits, faults).await
     }
 
-    /// As [`Front::start`], over servers reached with other accounts.
-    pub async fn over(endpoints: Vec<Endpoint>, layout: Layout, limits: Limits) -> Front {
-        Front::over_with_faults(endpoints, layout, limits, Faults::default()).await
+    /// As [`Front::with_faults`], wherever the shards are reached.
+    pub async fn over(endpoints: Vec<Endpoint>, layout: Layout, limits: Limits, faults: Faults) -> Front {
+        let front = Front::begin(endpoints, layout, limits, faults).await;
+        let is_ready = || async { front.router.is_ready().is_ok_and(|away| away.is_empty()) };
+        wait_until("every shard serves", is_ready).await;
+        front
     }
 
-    async fn over_with_faults(endpoints: Vec<Endpoint>, layout: Layout, limits: Limits, faults: Faults) -> Front {
+    /// As [`Front::over`], but waits for no shard.
+    pub async fn begin(endpoints: Vec<Endpoint>, layout: Layout, limits: Limits, faults: Faults) -> Front {
         let seeds = (1..)
             .zip(endpoints)
             .map(|(number, endpoint)| Shard { id: ShardId::new(format!("shard-{number}")).unwrap(), endpoint });
@@ -55,7 +59,6 @@ impl Front {
         tokio::spawn(router::http::serve(listener, router.clone(), Hosts::default(), async {
             let _ = stopped.await;
         }));
-        wait_until("every shard serves", || async { router.is_ready().is_ok_and(|away| away.is_empty()) }).await;
         Front { url, client: reqwest::Client::new(), router, _stop: stop }
     }
 }

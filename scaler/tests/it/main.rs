@@ -54,6 +54,8 @@ mod sessions;
 #[cfg(test)]
 mod slot_load;
 #[cfg(test)]
+mod stalls;
+#[cfg(test)]
 mod up;
 #[cfg(test)]
 mod writes;

@@ -14,11 +14,17 @@ use crate::foreign_keys;
 /// Looks at a difference this often before it counts: copies are written one after another.
 const LOOKS: u32 = 4;
 
+/// Thousands of tables take seconds.
+const SCHEMA_PATIENCE: Duration = Duration::from_secs(60);
+/// Reads a whole reference table.
+const SUM_PATIENCE: Duration = Duration::from_secs(600);
+
 /// Foreign keys whose rows may lie on different shards.
 pub(super) async fn foreign_keys(shard: &Shard, layout: &Layout, findings: &mut Vec<Finding>) {
     let found = async {
         let mut connection = connect(&shard.endpoint).await?;
-        foreign_keys::crossing(&mut connection, layout).await.map_err(|error| chain(&error))
+        let crossing = foreign_keys::crossing(&mut connection, layout);
+        router::session::within(SCHEMA_PATIENCE, crossing).await.map_err(|error| chain(&error))
     };
     match found.await {
         Ok(keys) => findings.extend(keys.into_iter().map(|key| {
@@ -78,7 +84,8 @@ pub(super) async fn reference_tables(topology: &Topology, schema: &Schema, findi
 
 async fn sum(shard: &Shard, question: &str) -> Result<String, String> {
     let mut connection = connect(&shard.endpoint).await?;
-    let row = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(question.to_owned()))).await;
+    let asked = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(question.to_owned())));
+    let row = router::session::within(SUM_PATIENCE, asked).await;
     let row = row.map_err(|error| chain(&error))?;
     let cell = |index: usize| row.try_get_unchecked::<String, _>(index).map_err(|error| chain(&error));
     Ok(format!("{} {}", cell(0)?, cell(1)?))

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use router::definitions::read_journal;
 use router::schema::{Layout, Schema, Table, UniqueIndex};
 use router::session::errno;
 use router::topology::watch::chain;
@@ -201,7 +200,7 @@ async fn transactions(
     shard: &Shard,
     findings: &mut Vec<Finding>,
 ) -> Result<(), CheckError> {
-    match recovery::prepared(session.inner()).await {
+    match session.prepared().await {
         Ok(branches) => findings.extend(branches.into_iter().map(|xid| {
             Finding::new(
                 Severity::Warning,
@@ -222,8 +221,7 @@ async fn transactions(
         )),
         Err(error) => return Err(session.failed(error)),
     }
-    let journal = read_journal(session.inner()).await.map_err(|error| session.failed(error))?;
-    if let Some(change) = journal {
+    if let Some(change) = session.journal().await? {
         let (problem, remedy) = match &change.stopped {
             Some(why) => (format!("a change of the schema stopped: {why}"), "mend the rows and send it again"),
             None => (

@@ -1,14 +1,27 @@
 //! A session on one shard that reads every value exactly and never waits long for a lock.
 
+use std::time::Duration;
+
+use router::definitions::{self, Change};
 use router::schema::load::{self, SchemaError};
 use router::schema::{Layout, Schema};
-use router::session::errno;
+use router::session::{self, errno};
 use router::topology::ShardId;
-use router::topology::store::StoreError;
+use router::topology::Topology;
+use router::topology::store::{self, StoreError};
+use router::transaction::recovery;
+use router::transaction::xid::Xid;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use crate::cluster::{Cluster, ClusterError};
+
+/// The longest statements count a whole table or compare its rows.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// What a server that works answers within moments.
+const LOOK_PATIENCE: Duration = Duration::from_secs(5);
+/// Thousands of tables take seconds.
+const SCHEMA_PATIENCE: Duration = Duration::from_secs(60);
 
 /// One row as raw bytes; `None` is NULL.
 pub(super) type Cells = Vec<Option<Vec<u8>>>;
@@ -77,13 +90,13 @@ impl ShardSession {
 
     /// Runs one or more statements and returns the affected rows.
     pub async fn run(&mut self, sql: &str) -> Result<u64, CheckError> {
-        let result = self.inner.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
+        let result = session::within(PATIENCE, self.inner.execute(sqlx::raw_sql(AssertSqlSafe(sql)))).await;
         Ok(result.map_err(|source| self.failed(source))?.rows_affected())
     }
 
     /// The rows of one or more statements, one after the other.
     pub async fn fetch(&mut self, sql: &str) -> Result<Vec<Cells>, CheckError> {
-        let rows = self.inner.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql))).await;
+        let rows = session::within(PATIENCE, self.inner.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))).await;
         let rows = rows.map_err(|source| self.failed(source))?;
         let cells = |row: &sqlx::mysql::MySqlRow| {
             (0..row.len())
@@ -109,13 +122,27 @@ impl ShardSession {
     }
 
     pub async fn load_schema(&mut self, layout: &Layout) -> Result<Schema, CheckError> {
-        let shard = self.shard.clone();
-        load::load(&mut self.inner, layout).await.map_err(|source| CheckError::Schema { shard, source })
+        let loaded = async { Ok(load::load(&mut self.inner, layout).await) };
+        let loaded = session::within(SCHEMA_PATIENCE, loaded).await.map_err(|source| self.failed(source))?;
+        loaded.map_err(|source| CheckError::Schema { shard: self.shard.clone(), source })
     }
 
-    /// The connection itself, for functions of other modules.
-    pub fn inner(&mut self) -> &mut MySqlConnection {
-        &mut self.inner
+    /// The topology that the shard carries.
+    pub async fn topology(&mut self) -> Result<Option<Topology>, CheckError> {
+        let read = async { Ok(store::read(&mut self.inner).await) };
+        let read = session::within(LOOK_PATIENCE, read).await.map_err(|source| self.failed(source))?;
+        read.map_err(|source| CheckError::Store { shard: self.shard.clone(), source })
+    }
+
+    /// The prepared branches of ours.
+    pub async fn prepared(&mut self) -> Result<Vec<Xid>, sqlx::Error> {
+        session::within(LOOK_PATIENCE, recovery::prepared(&mut self.inner)).await
+    }
+
+    /// The change of the schema that waits to be finished.
+    pub async fn journal(&mut self) -> Result<Option<Change>, CheckError> {
+        let read = session::within(LOOK_PATIENCE, definitions::read_journal(&mut self.inner)).await;
+        read.map_err(|source| self.failed(source))
     }
 
     pub fn failed(&self, source: sqlx::Error) -> CheckError {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use router::endpoint::Endpoint;
+use router::faults::Faults;
 use router::schema::Layout;
 use router::service::Limits;
 use serde_json::{Value, json};
@@ -113,7 +114,7 @@ impl Bench {
             shard_keys: ["users", "honest"].map(|table| (table.to_owned(), "id".to_owned())).into(),
             ..Layout::default()
         };
-        let front = Front::over(endpoints, layout, limits).await;
+        let front = Front::over(endpoints, layout, limits, Faults::default()).await;
         let sessions = AtomicUsize::new(0);
         let before = Vec::new();
         let mut bench = Bench { flavor, servers, front, canaries, folder, victims, roots, before, sessions };
