@@ -32,6 +32,9 @@ pub enum QueryError {
     OutcomeUnknown { shard: ShardId, cause: String },
     #[error("{0}")]
     LimitExceeded(String),
+    /// More than [`crate::budget::Budget`] ever holds for one client.
+    #[error("{0}")]
+    TooMuchMemory(String),
     #[error("the statement needs more than {0} rows gathered on one shard")]
     TooManyToGather(usize),
     #[error("{0} does not let the router make temporary tables, which this statement over several shards takes")]
@@ -145,6 +148,9 @@ impl QueryError {
             QueryError::TransactionLost(_) => Some("run the transaction again from its beginning".to_owned()),
             QueryError::CopiesDiffer { .. } | QueryError::TablesDiffer { .. } => {
                 Some("`sql-autoscaler check` compares them".to_owned())
+            }
+            QueryError::TooMuchMemory(_) => {
+                Some("ask for or send less at once, or raise limits.max_memory_bytes".to_owned())
             }
             QueryError::LimitExceeded(_) => Some("ask for fewer rows with WHERE or LIMIT".to_owned()),
             error if error.is_conflict() => Some("send the statement again".to_owned()),

@@ -18,6 +18,7 @@ use warp::path::FullPath;
 use warp::{Buf, Filter};
 
 use self::answer::{Format, JsonAnswer};
+use crate::budget::Client;
 use crate::error::QueryError;
 use crate::plan::Refusal;
 use crate::service::{Consistency, Request, Router};
@@ -188,6 +189,7 @@ async fn read_request(
     let request = Request {
         sql: body.query,
         params: params.collect::<Result<_, _>>()?,
+        client: Client::default(),
         timeout: body.timeout_ms.map(Duration::from_millis),
         consistency: match body.consistency {
             Wanted::Atomic => Consistency::Atomic,
@@ -279,9 +281,10 @@ impl Failure {
             QueryError::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             QueryError::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
             QueryError::OutcomeUnknown { .. } => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
-            QueryError::LimitExceeded(_) | QueryError::TooManyToGather(_) | QueryError::Merge(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded")
-            }
+            QueryError::LimitExceeded(_)
+            | QueryError::TooMuchMemory(_)
+            | QueryError::TooManyToGather(_)
+            | QueryError::Merge(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded"),
             QueryError::KeptMoving
             | QueryError::TablesDiffer { .. }
             | QueryError::GivenUp(_)

@@ -13,6 +13,7 @@ pub mod execute;
 
 pub mod merge;
 
+pub mod budget;
 pub mod cells;
 pub mod definitions;
 pub mod endpoint;

@@ -8,6 +8,7 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::budget::{Kind, Usage};
 use crate::plan::Route;
 use crate::topology::{ShardId, Topology};
 use crate::transaction::recovery::Round;
@@ -91,6 +92,8 @@ pub struct Metrics {
     in_doubt: IntGauge,
     sessions: IntGauge,
     sessions_expired: IntCounterVec,
+    memory: IntGaugeVec,
+    memory_refusals: IntCounterVec,
 }
 
 impl Metrics {
@@ -199,6 +202,16 @@ impl Metrics {
                 "Sessions whose open transaction was rolled back because nobody used them",
                 &[],
             )?,
+            memory: gauge(
+                "sql_autoscaler_router_held_bytes",
+                "Memory held for clients, at most limits.max_memory_bytes in all",
+                &["kind"],
+            )?,
+            memory_refusals: counter(
+                "sql_autoscaler_router_memory_refusals_total",
+                "Times that there was no room for what a client asked for or sent",
+                &["kind"],
+            )?,
             slot_queries,
             epoch,
             active,
@@ -226,6 +239,7 @@ impl Metrics {
         }
         metrics.rereads.with_label_values::<&str>(&[]);
         metrics.sessions_expired.with_label_values::<&str>(&[]);
+        metrics.memory(&Kind::ALL.map(|kind| (kind, Usage::default())));
         Ok(metrics)
     }
 
@@ -289,6 +303,15 @@ impl Metrics {
 
     pub fn sessions(&self, open: usize) {
         self.sessions.set(open as i64);
+    }
+
+    /// Brings what is told of the memory budget up to date.
+    pub fn memory(&self, usage: &[(Kind, Usage)]) {
+        for (kind, usage) in usage {
+            self.memory.with_label_values(&[kind.as_str()]).set(usage.held_bytes as i64);
+            let refusals = self.memory_refusals.with_label_values(&[kind.as_str()]);
+            refusals.inc_by(usage.refusals.saturating_sub(refusals.get()));
+        }
     }
 
     pub fn session_expired(&self) {

@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use self::literals::{Counting, LiteralRows};
 use self::session::Sessions;
+use crate::budget::{Budget, Client};
 use crate::definitions;
 use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
@@ -65,6 +66,8 @@ pub struct Limits {
     pub max_sessions: usize,
     /// After this long without a statement a session ends, and its transaction is rolled back, 30 s.
     pub session_idle_timeout: Duration,
+    /// What the router holds for all clients together: bodies, statements, answers, rows and sessions, 96 MiB.
+    pub max_memory_bytes: usize,
     /// How long a part of a transaction may be in doubt before it is brought to its end, 5 s.
     pub in_doubt_timeout: Duration,
 }
@@ -82,6 +85,7 @@ impl Default for Limits {
             queue_timeout: Duration::from_secs(1),
             max_sessions: 1_000,
             session_idle_timeout: Duration::from_secs(30),
+            max_memory_bytes: 96 << 20,
             in_doubt_timeout: PATIENCE,
         }
     }
@@ -92,6 +96,7 @@ impl Default for Limits {
 pub struct Request {
     pub sql: String,
     pub params: Vec<Param>,
+    pub client: Client,
     /// Shorter than the configured timeout, if given.
     pub timeout: Option<Duration>,
     pub consistency: Consistency,
@@ -169,6 +174,7 @@ pub struct Router {
     sessions: Sessions,
     slot_counters: SlotCounters,
     limits: Limits,
+    budget: Arc<Budget>,
     turns: Semaphore,
 }
 
@@ -186,6 +192,7 @@ impl Router {
             sessions: Sessions::new(config.limits.max_sessions, config.limits.session_idle_timeout),
             slot_counters: SlotCounters::new(Timestamp::now()),
             turns: Semaphore::new(config.limits.max_concurrent_queries),
+            budget: Budget::new(config.limits.max_memory_bytes),
             limits: config.limits,
         });
         // They end with the router: the tasks hold no strong reference to it.
@@ -263,6 +270,11 @@ impl Router {
         &self.limits
     }
 
+    /// What may be held for clients; front doors take from it what they read and answer.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
     pub fn metrics(&self) -> &Metrics {
         &self.coordinator.metrics
     }
@@ -278,6 +290,7 @@ impl Router {
         let topology = self.topology();
         let active = self.limits.max_concurrent_queries.saturating_sub(self.turns.available_permits());
         self.metrics().sessions(self.sessions.count());
+        self.metrics().memory(&self.budget.usage());
         self.metrics().render(topology.as_deref(), &self.coordinator.shards.counts(), active, |shard| {
             self.watch.is_confirmed(shard)
         })

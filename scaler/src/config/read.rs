@@ -364,6 +364,8 @@ fn limits(value: Value<'_>) -> Option<Limits> {
     let max_sessions = integer("max_sessions", 0..=1_000_000);
     // Above it a server would close the connection of an open transaction first.
     let session_idle_timeout = integer("session_idle_timeout_ms", 100..=300_000);
+    // The least holds a body, its statement and its answer.
+    let max_memory_bytes = integer("max_memory_bytes", 16 << 20..=1 << 40);
     // The least leaves a router at work, on a slow disk, the time to decide.
     let in_doubt_timeout = integer("in_doubt_timeout_ms", 500..=300_000);
     object.finish();
@@ -379,6 +381,7 @@ fn limits(value: Value<'_>) -> Option<Limits> {
         queue_timeout: queue_timeout.map_or(default.queue_timeout, Duration::from_millis),
         max_sessions: count(max_sessions, default.max_sessions),
         session_idle_timeout: session_idle_timeout.map_or(default.session_idle_timeout, Duration::from_millis),
+        max_memory_bytes: count(max_memory_bytes, default.max_memory_bytes),
         in_doubt_timeout: in_doubt_timeout.map_or(default.in_doubt_timeout, Duration::from_millis),
     })
 }
