@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Mutex, Semaphore};
 
 use self::literals::{Counting, LiteralRows};
 use self::session::Sessions;
-use crate::budget::{Budget, Client};
+use crate::budget::{Budget, Client, Held, Kind};
 use crate::definitions;
 use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
@@ -28,7 +29,8 @@ use crate::shards::Shards;
 use crate::slot_load::SlotCounters;
 use crate::sql::outline::outline;
 use crate::sql::statement::{Scope, Statement, Unsupported};
-use crate::sql::{self, Param, Sql};
+use crate::sql::weight::weigh;
+use crate::sql::{self, Param, Sql, SqlError};
 use crate::topology::watch::{View, Watch};
 use crate::topology::{Epoch, Shard, ShardId, Topology};
 use crate::transaction::recovery::{PATIENCE, Recovery};
@@ -54,6 +56,8 @@ pub struct Limits {
     pub max_result_bytes: u64,
     /// Groups that a merge may hold at once, 1,000,000.
     pub max_held_rows: usize,
+    /// Of a statement, 250,000: an INSERT of 1 MB has 200,000.
+    pub max_statement_tokens: usize,
     /// 30 s.
     pub statement_timeout: Duration,
     /// 512 at a time.
@@ -66,7 +70,8 @@ pub struct Limits {
     pub max_sessions: usize,
     /// After this long without a statement a session ends, and its transaction is rolled back, 30 s.
     pub session_idle_timeout: Duration,
-    /// What the router holds for all clients together: bodies, statements, answers, rows and sessions, 96 MiB.
+    /// What the router holds for all clients together: bodies, statements, answers, rows and sessions,
+    /// 128 MiB.
     pub max_memory_bytes: usize,
     /// How long a part of a transaction may be in doubt before it is brought to its end, 5 s.
     pub in_doubt_timeout: Duration,
@@ -79,13 +84,14 @@ impl Default for Limits {
             max_result_rows: 100_000,
             max_result_bytes: 64 << 20,
             max_held_rows: 1_000_000,
+            max_statement_tokens: 250_000,
             statement_timeout: Duration::from_secs(30),
             max_concurrent_queries: 512,
             max_connections_per_shard: 32,
             queue_timeout: Duration::from_secs(1),
             max_sessions: 1_000,
             session_idle_timeout: Duration::from_secs(30),
-            max_memory_bytes: 96 << 20,
+            max_memory_bytes: 128 << 20,
             in_doubt_timeout: PATIENCE,
         }
     }
@@ -176,7 +182,14 @@ pub struct Router {
     limits: Limits,
     budget: Arc<Budget>,
     turns: Semaphore,
+    /// Of long statements, which few are read of at a time.
+    reading_turns: Semaphore,
 }
+
+/// Statements longer than this take milliseconds to read and plan.
+const LONG_STATEMENT: usize = 16 << 10;
+/// Long statements that are read at a time: on a machine of two cores others are still served.
+const MOST_READ_AT_ONCE: usize = 1;
 
 impl Router {
     /// Starts looking for the topology and returns at once; [`Router::is_ready`] tells when it is known.
@@ -192,6 +205,7 @@ impl Router {
             sessions: Sessions::new(config.limits.max_sessions, config.limits.session_idle_timeout),
             slot_counters: SlotCounters::new(Timestamp::now()),
             turns: Semaphore::new(config.limits.max_concurrent_queries),
+            reading_turns: Semaphore::new(MOST_READ_AT_ONCE),
             budget: Budget::new(config.limits.max_memory_bytes),
             limits: config.limits,
         });
@@ -313,13 +327,63 @@ impl Router {
         })?;
         let timeout = request.timeout.unwrap_or(self.limits.statement_timeout).min(self.limits.statement_timeout);
         let attempt = Attempt { request, deadline: started + timeout, timeout, transaction: None, locks: false };
+        let _held = self.admit(request, started + timeout).await?;
         match session {
             None => {
-                let reading = self.read(request)?;
+                let reading = self.at_length(request.sql.len(), &attempt, || self.read(request)).await??;
                 self.answer(reading, &attempt, sink).await
             }
             Some(name) => self.run_in_session(name, &attempt, sink).await,
         }
+    }
+
+    /// Room for reading a request's statement.
+    async fn admit(&self, request: &Request, deadline: Instant) -> Result<Held, QueryError> {
+        /// A param's place in the text and in the tree.
+        const PARAM_BYTES: usize = 1_000;
+        const PARAM_COPIES: usize = 6;
+        let of_params = request.params.iter().map(|param| match param {
+            Param::Null | Param::Bool(_) => PARAM_BYTES,
+            Param::Number(text) | Param::Text(text) => PARAM_BYTES + PARAM_COPIES * text.len(),
+        });
+        self.admit_text(request.client, &request.sql, of_params.sum(), deadline).await
+    }
+
+    async fn admit_text(
+        &self,
+        client: Client,
+        text: &str,
+        more_bytes: usize,
+        deadline: Instant,
+    ) -> Result<Held, QueryError> {
+        let weight = weigh(text);
+        let limit = self.limits.max_statement_tokens;
+        if weight.tokens > limit {
+            let what = "tokens (limits.max_statement_tokens)";
+            return Err(SqlError::TooMany { what, count: weight.tokens, limit }.into());
+        }
+        let patience = deadline.min(Instant::now() + self.limits.queue_timeout);
+        self.budget.take_by(client, Kind::Statements, weight.bytes + more_bytes, patience).await
+    }
+
+    /// Does what takes time in proportion to a statement's length. If it is long, then one at a time and not on a thread
+    /// that serves others.
+    async fn at_length<T>(
+        &self,
+        length: usize,
+        attempt: &Attempt<'_>,
+        work: impl FnOnce() -> T,
+    ) -> Result<T, QueryError> {
+        if length <= LONG_STATEMENT {
+            return Ok(work());
+        }
+        let turn = tokio::time::timeout_at(attempt.deadline.into(), self.reading_turns.acquire()).await;
+        let _turn = turn.map_err(|_| QueryError::Timeout { milliseconds: attempt.timeout.as_millis() })?;
+        Ok(match Handle::current().runtime_flavor() {
+            RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+            // There is no other thread.
+            _ => work(),
+        })
     }
 
     /// Tries a statement until it has an answer: rows may move meanwhile.
@@ -338,10 +402,12 @@ impl Router {
         let mut looked_for: Option<String> = None;
         let mut drawn: Option<Drawn> = None;
         let mut draws = 0;
+        // Room for statements that were made from others' rows.
+        let mut refilled: Vec<Held> = Vec::new();
         loop {
             let view = self.watch.view().map_err(QueryError::NotReady)?;
             if let (Reading::Full(full), None) = (&reading, &drawn)
-                && let Some((found, filled)) = self.draw(&full.0, &full.1, &view).await?
+                && let Some((found, filled)) = self.draw(&full.0, &full.1, &view, attempt).await?
             {
                 draws += 1;
                 drawn = Some(Drawn { before: filled.map(|filled| std::mem::replace(&mut reading, filled)), ..found });
@@ -349,7 +415,8 @@ impl Router {
             let plan = match &reading {
                 Reading::Full(full) => {
                     let ids = drawn.as_ref().and_then(|drawn| drawn.ids.clone());
-                    let planned = self.plan(&full.0, &full.1, &view, unmergeable.as_ref(), ids);
+                    let plan = || self.plan(&full.0, &full.1, &view, unmergeable.as_ref(), ids);
+                    let planned = self.at_length(full.0.text.len(), attempt, plan).await?;
                     if let Err(Refusal::NoSuchTable { table, .. }) = &planned
                         && looked_for.as_ref() != Some(table)
                     {
@@ -385,7 +452,10 @@ impl Router {
             }
             if let Node::Refill(refill) = &plan.0.node {
                 match self.refill(refill, &plan.1, attempt).await {
-                    Ok(Some(text)) => reading = Reading::of(&text, &[])?,
+                    Ok(Some(text)) => {
+                        refilled.push(self.admit_text(attempt.request.client, &text, 0, attempt.deadline).await?);
+                        reading = self.at_length(text.len(), attempt, || Reading::of(&text, &[])).await??;
+                    }
                     Ok(None) => {
                         return Ok(Answer { shards: shards_of(&plan.0), written: Some(Written::default()) });
                     }
@@ -473,6 +543,7 @@ impl Router {
         sql: &Sql,
         statement: &Statement,
         view: &View,
+        attempt: &Attempt<'_>,
     ) -> Result<Option<(Drawn, Option<Reading>)>, QueryError> {
         let Statement::Insert(insert) = statement else { return Ok(None) };
         let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
@@ -482,10 +553,14 @@ impl Router {
         let (ids, _) = wanted.assign(first);
         let drawn = Drawn { table: table.clone(), ids: None, before: None };
         let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(Some((drawn, None))) };
-        let filled = planner.with_ids(sql, insert, &wanted, &ids);
-        let filled =
-            filled.ok_or_else(|| Unsupported::new("this form of INSERT with AUTO_INCREMENT over several shards"))?;
-        Ok(Some((Drawn { ids: Some(*first..=*last), ..drawn }, Some(Reading::of(&filled, &[])?))))
+        let read = || {
+            let filled = planner.with_ids(sql, insert, &wanted, &ids);
+            let filled = filled
+                .ok_or_else(|| Unsupported::new("this form of INSERT with AUTO_INCREMENT over several shards"))?;
+            Reading::of(&filled, &[])
+        };
+        let filled = self.at_length(sql.text.len(), attempt, read).await??;
+        Ok(Some((Drawn { ids: Some(*first..=*last), ..drawn }, Some(filled))))
     }
 
     /// The statement with the rows of its query as VALUES; `None` if there are none.
@@ -505,18 +580,24 @@ impl Router {
 
     /// Plans a statement and says what would happen.
     pub async fn explain(&self, request: &Request) -> Result<Value, QueryError> {
-        let sql = sql::read(&request.sql, &request.params)?;
-        let statement = match sql::analyse(&sql) {
+        let timeout = self.limits.statement_timeout;
+        let deadline = Instant::now() + timeout;
+        let attempt = Attempt { request, deadline, timeout, transaction: None, locks: false };
+        let _held = self.admit(request, deadline).await?;
+        let read = || sql::read(&request.sql, &request.params).map(|sql| (sql::analyse(&sql), sql));
+        let (statement, sql) = self.at_length(request.sql.len(), &attempt, read).await??;
+        let statement = match statement {
             Ok(statement) => statement,
             Err(unsupported) => return Ok(refusal_json(&unsupported.into(), 0)),
         };
         let view = self.watch.view().map_err(QueryError::NotReady)?;
         let epoch = view.topology.epoch().number();
-        let planned = match self.plan(&sql, &statement, &view, None, None) {
+        let plan = |view: &View| self.plan(&sql, &statement, view, None, None);
+        let planned = match self.at_length(sql.text.len(), &attempt, || plan(&view)).await? {
             Err(Refusal::NoSuchTable { table, .. }) => {
                 self.watch.reload_schema(&table).await;
                 let view = self.watch.view().map_err(QueryError::NotReady)?;
-                self.plan(&sql, &statement, &view, None, None)
+                self.at_length(sql.text.len(), &attempt, || plan(&view)).await?
             }
             planned => planned,
         };

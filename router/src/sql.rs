@@ -23,6 +23,7 @@ mod lex;
 mod literal;
 pub mod outline;
 pub mod pieces;
+mod plain_rows;
 pub mod relations;
 pub mod rows;
 mod scan;
@@ -30,6 +31,7 @@ mod scopes;
 mod shape;
 mod size;
 pub mod statement;
+pub mod weight;
 
 use std::ops::Range;
 
@@ -59,6 +61,8 @@ pub struct Sql {
     /// a doubled backtick stays doubled. Spans in it lead back to the text: byte = column - 1.
     /// Do not clone it whole: one as deep as [`OPERATOR_LIMIT`] overflows a small stack in a debug build.
     pub statement: Result<Statement, String>,
+    /// The tokens of an INSERT's rows that the tree lacks: those behind the first, if all are literals.
+    pub unparsed_rows: Range<usize>,
     /// An executable comment, `/*! … */` or `/*M! … */`, is present. Its content is in no token and the
     /// statement has no tree: what it means depends on the server that reads it.
     pub executable_comment: bool,
@@ -89,6 +93,8 @@ pub enum SqlError {
     NotAllowed { construct: String, hint: String },
     #[error("an expression nests {operators} operators, above the limit of {limit}")]
     TooComplex { operators: usize, limit: usize },
+    #[error("the statement has {count} {what}, above the limit of {limit}")]
+    TooMany { what: &'static str, count: usize, limit: usize },
     #[error("the query has {expected} placeholders but {got} params")]
     Params { expected: usize, got: usize },
 }
@@ -126,6 +132,7 @@ pub fn read(text: &str, params: &[Param]) -> Result<Sql, SqlError> {
         text,
         tokens: lexed.tokens,
         statement: Err(String::new()),
+        unparsed_rows: 0..0,
         executable_comment: !lexed.executable_comments.is_empty(),
         lock_in_share_mode: false,
     };
@@ -135,7 +142,8 @@ pub fn read(text: &str, params: &[Param]) -> Result<Sql, SqlError> {
         return Err(SqlError::Malformed(format!("no statement begins with `{}`", sql.slice(first.range.clone()))));
     }
     size::check(&sql.tokens)?;
-    let (tokens, lock_in_share_mode) = parser_tokens(&sql.tokens);
+    sql.unparsed_rows = plain_rows::behind_the_first(&sql.tokens);
+    let (tokens, lock_in_share_mode) = parser_tokens(&sql.tokens, &sql.unparsed_rows);
     sql.lock_in_share_mode = lock_in_share_mode;
     sql.statement = if sql.executable_comment {
         Err("an executable comment means different things to different servers".to_owned())
@@ -228,19 +236,23 @@ impl Sql {
     }
 }
 
-/// The tokens as sqlparser is to see them, and whether `LOCK IN SHARE MODE` was taken out.
+/// The tokens as sqlparser is to see them, without those of `left_out`, and whether `LOCK IN SHARE MODE` was taken out.
 ///
 /// `||` and `&&` become the words they mean in MySQL, because sqlparser gives the symbols other meanings.
 /// `"…"` becomes `'…'`, because sqlparser joins adjacent literals without regard to their quotes.
-fn parser_tokens(lexemes: &[Lexeme]) -> (Vec<TokenWithSpan>, bool) {
+fn parser_tokens(lexemes: &[Lexeme], left_out: &Range<usize>) -> (Vec<TokenWithSpan>, bool) {
     let is_word = |i: usize, expected: &str| {
         matches!(lexemes.get(i).map(|lexeme| &lexeme.token),
             Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected))
     };
-    let mut tokens = Vec::with_capacity(lexemes.len());
+    let mut tokens = Vec::with_capacity(lexemes.len() - left_out.len());
     let mut lock_in_share_mode = false;
     let mut i = 0;
     while i < lexemes.len() {
+        if left_out.contains(&i) {
+            i = left_out.end;
+            continue;
+        }
         if is_word(i, "LOCK") && is_word(i + 1, "IN") && is_word(i + 2, "SHARE") && is_word(i + 3, "MODE") {
             lock_in_share_mode = true;
             i += 4;
@@ -300,7 +312,9 @@ pub fn change_as_select(sql: &Sql) -> Option<Sql> {
 /// The text with each range, none of which overlaps another, replaced.
 pub fn splice(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
     edits.sort_by_key(|(range, _)| range.start);
-    let mut spliced = String::with_capacity(text.len() + 16 * edits.len());
+    let taken_out: usize = edits.iter().map(|(range, _)| range.len()).sum();
+    let put_in: usize = edits.iter().map(|(_, replacement)| replacement.len()).sum();
+    let mut spliced = String::with_capacity(text.len() + put_in - taken_out);
     let mut end = 0;
     for (range, replacement) in edits {
         spliced.push_str(&text[end..range.start]);

@@ -1,5 +1,6 @@
 //! One line for each statement: what it becomes over two shards, or why it is refused.
 
+mod long;
 mod support;
 
 use std::collections::BTreeMap;

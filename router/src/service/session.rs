@@ -161,7 +161,8 @@ impl Router {
         let mut session = turn.map_err(|_| QueryError::SessionBusy)?;
         let idle = session.last_used.elapsed();
         session.last_used = Instant::now();
-        let sql = sql::read(&attempt.request.sql, &attempt.request.params)?;
+        let read = || sql::read(&attempt.request.sql, &attempt.request.params);
+        let sql = self.at_length(attempt.request.sql.len(), attempt, read).await??;
         let command = command(&sql)?;
         let outcome = match self.stands(command.as_ref(), &mut session, idle).await {
             Ok(()) => match command {
@@ -241,6 +242,10 @@ impl Router {
                 };
                 found.then_some(()).ok_or_else(|| self.no_savepoint(&name))?;
             }
+            Command::Set(settings) if settings.len() > MOST_VARIABLES => {
+                let message = format!("one SET sets {MOST_VARIABLES} variables at most");
+                return Err(QueryError::LimitExceeded(message));
+            }
             Command::Set(settings) => {
                 for setting in settings {
                     self.set(setting, session, attempt).await?;
@@ -281,11 +286,21 @@ impl Router {
         attempt: &Attempt<'_>,
         sink: &mut impl RowSink,
     ) -> Result<Answer, QueryError> {
-        let sql = match with_session_values(&sql, session)? {
-            Some(text) => sql::read(&text, &[])?,
-            None => sql,
+        let length = sql.text.len();
+        let replaced = self.at_length(length, attempt, || with_session_values(&sql, session)).await??;
+        let _held = match &replaced {
+            Some(text) => Some(self.admit_text(attempt.request.client, text, 0, attempt.deadline).await?),
+            None => None,
         };
-        let statement = sql::analyse(&sql)?;
+        let read = || {
+            let sql = match replaced {
+                Some(text) => sql::read(&text, &[])?,
+                None => sql,
+            };
+            let statement = sql::analyse(&sql)?;
+            Ok::<_, QueryError>((sql, statement))
+        };
+        let (sql, statement) = self.at_length(length, attempt, read).await??;
         let is_definition = matches!(statement, Statement::Define(_));
         let is_read = matches!(statement, Statement::Read(_) | Statement::Inspect);
         if is_definition {

@@ -11,7 +11,7 @@ use super::statement::{
     Assignment, Change, ColumnRef, DefineKind, Insert, InsertCell, InsertRows, Opaque, Read, Scope, Statement,
     TableName, Unsupported, Update,
 };
-use super::{Head, Sql, define};
+use super::{Head, Sql, define, plain_rows};
 use crate::keys::KeyLiteral;
 
 /// Classifies a statement; refuses what no number of shards makes possible without a session.
@@ -29,7 +29,9 @@ pub fn analyse(sql: &Sql) -> Result<Statement, Unsupported> {
             other => opaque(false, not_understood(other)),
         },
         Head::Insert | Head::Replace => match &sql.statement {
-            Ok(ast::Statement::Insert(tree)) => insert(tree).map(Statement::Insert).or_else(|why| opaque(true, why)),
+            Ok(ast::Statement::Insert(tree)) => {
+                insert(sql, tree).map(Statement::Insert).or_else(|why| opaque(true, why))
+            }
             other => opaque(true, not_understood(other)),
         },
         Head::Update => match &sql.statement {
@@ -97,7 +99,7 @@ fn read(sql: &Sql, query: &ast::Query) -> Result<Read, Unsupported> {
     Ok(Read { scopes, shape, list })
 }
 
-fn insert(tree: &ast::Insert) -> Result<Insert, Unsupported> {
+fn insert(sql: &Sql, tree: &ast::Insert) -> Result<Insert, Unsupported> {
     let TableObject::TableName(name) = &tree.table else {
         return Err(Unsupported::new("INSERT into something that is not a table"));
     };
@@ -132,7 +134,7 @@ fn insert(tree: &ast::Insert) -> Result<Insert, Unsupported> {
     let (columns, rows) = match (&tree.source, &tree.assignments[..]) {
         (Some(source), []) => {
             let columns = tree.columns.iter().map(column_name).collect::<Result<Vec<String>, _>>()?;
-            (columns, insert_rows(source))
+            (columns, insert_rows(sql, source))
         }
         (None, assignments) if !assignments.is_empty() => {
             let pairs = assigned(assignments)?;
@@ -146,10 +148,11 @@ fn insert(tree: &ast::Insert) -> Result<Insert, Unsupported> {
     Ok(Insert { table, columns, rows, updates, keeps_duplicates, ignores: tree.ignore, scopes })
 }
 
-fn insert_rows(source: &ast::Query) -> InsertRows {
+fn insert_rows(sql: &Sql, source: &ast::Query) -> InsertRows {
     match &*source.body {
         SetExpr::Values(values) => {
-            InsertRows::Values(values.rows.iter().map(|row| row.iter().map(cell).collect()).collect())
+            let parsed = values.rows.iter().map(|row| row.iter().map(cell).collect());
+            InsertRows::Values(parsed.chain(plain_rows::cells(sql)).collect())
         }
         _ => InsertRows::Query,
     }
