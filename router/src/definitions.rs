@@ -154,15 +154,19 @@ impl Definitions<'_> {
         for shard in &change.shards {
             let Some(known) = self.topology.shard(shard) else { continue };
             let mut lease = self.shards.lease(known).await?;
-            let looks = async {
-                let seen = store::look(lease.begin()).await.map_err(|error| error.to_string())?;
-                let (found, marks) =
-                    looks_of(lease.begin(), &change.tables).await.map_err(|error| error.to_string())?;
-                Ok::<_, String>((seen, found, marks))
-            };
-            let (_, found, marks) =
-                looks.await.map_err(|cause| QueryError::ShardUnavailable { shard: shard.clone(), cause })?;
-            lease.done();
+            let unavailable = |cause: String| QueryError::ShardUnavailable { shard: shard.clone(), cause };
+            store::look(lease.begin()).await.map_err(|error| unavailable(error.to_string()))?;
+            let looks = looks_of(lease.begin(), &change.tables).await.map_err(|error| {
+                match QueryError::of_shard(shard, error) {
+                    QueryError::ConnectionBroke { cause, .. } => unavailable(cause),
+                    answered => answered,
+                }
+            });
+            // A server that answered, also with an error, waits for the next statement.
+            if matches!(looks, Ok(_) | Err(QueryError::Database { .. })) {
+                lease.done();
+            }
+            let (found, marks) = looks?;
             change.before.insert(shard.clone(), marks);
             if change.newcomers.contains(shard) {
                 continue;

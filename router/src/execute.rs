@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 pub use self::write::REAL_CLOCK;
 
+use crate::budget::Client;
 use crate::cells::{Column, Kind, Row, columns_from, columns_of};
 use crate::error::QueryError;
 use crate::merge::aggregate::{Aggregate, Groups};
@@ -61,6 +62,7 @@ pub struct Execution<'a> {
     /// Whether reads over several shards see each transaction whole or not at all.
     pub is_atomic: bool,
     pub max_held_rows: usize,
+    pub client: Client,
     pub deadline: Instant,
     pub timeout: Duration,
 }
@@ -295,7 +297,17 @@ impl Execution<'_> {
     async fn pooled(&self, shard: &ShardId) -> Result<Lease, QueryError> {
         let known = self.view.topology.shard(shard);
         let known = known.ok_or_else(|| QueryError::Internal(format!("{shard} is not in the topology")))?;
-        self.coordinator.shards.lease(known).await
+        self.coordinator.shards.lease_for_client(known).await
+    }
+
+    /// A connection for the transaction of a session, or for a write that is one by itself.
+    async fn for_transaction(&self, shard: &ShardId) -> Result<Lease, QueryError> {
+        if self.transaction.is_none() {
+            return self.pooled(shard).await;
+        }
+        let known = self.view.topology.shard(shard);
+        let known = known.ok_or_else(|| QueryError::Internal(format!("{shard} is not in the topology")))?;
+        self.coordinator.shards.lease_for_session(known, self.client).await
     }
 
     fn timed_out(&self) -> QueryError {

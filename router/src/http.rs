@@ -291,6 +291,7 @@ impl Failure {
             | QueryError::TablesDiffer { .. }
             | QueryError::GivenUp(_)
             | QueryError::SessionBusy
+            | QueryError::SessionDropped(_)
             | QueryError::SchemaChanging => (StatusCode::CONFLICT, "conflict"),
             QueryError::Row(_) | QueryError::Moved(_) | QueryError::CopiesDiffer { .. } | QueryError::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")

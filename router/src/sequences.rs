@@ -68,7 +68,7 @@ impl Sequences {
 
 async fn reserve(shards: &Shards, topology: &Topology, name: &str, wanted: &IdsWanted) -> Result<Block, QueryError> {
     let home = topology.home();
-    let mut lease = shards.lease(home).await?;
+    let mut lease = shards.lease_for_client(home).await?;
     let literal = quote_text(name);
     let count = wanted.rows.len() as u64 + BLOCK;
     // An id that a row brings makes those behind it larger.
@@ -97,7 +97,7 @@ async fn first_free(shards: &Shards, topology: &Topology, wanted: &IdsWanted) ->
     let mut first = 1;
     for shard in topology.shards() {
         let of_shard = |error| QueryError::of_shard(&shard.id, error);
-        let mut lease = shards.lease(shard).await?;
+        let mut lease = shards.lease_for_client(shard).await?;
         let largest = format!("SELECT CAST(COALESCE(MAX({column}), 0) + 1 AS CHAR) FROM {table}");
         match lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(largest))).await {
             Ok(row) => {

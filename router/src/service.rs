@@ -1,6 +1,7 @@
 //! What runs a statement, whatever door it came in by: request in, rows out through a [`RowSink`].
 
 mod ended;
+mod leftovers;
 mod literals;
 mod session;
 
@@ -16,6 +17,7 @@ use tokio::sync::{Mutex, Semaphore};
 use self::literals::{Counting, LiteralRows};
 use self::session::Sessions;
 use crate::budget::{Budget, Client, Held, Kind};
+use crate::bulkheads::{Place, Shares, Turns};
 use crate::definitions;
 use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
@@ -71,7 +73,7 @@ pub struct Limits {
     /// After this long without a statement a session ends, and its transaction is rolled back, 30 s.
     pub session_idle_timeout: Duration,
     /// What the router holds for all clients together: bodies, statements, answers, rows and sessions,
-    /// 128 MiB.
+    /// 96 MiB.
     pub max_memory_bytes: usize,
     /// How long a part of a transaction may be in doubt before it is brought to its end, 5 s.
     pub in_doubt_timeout: Duration,
@@ -91,9 +93,16 @@ impl Default for Limits {
             queue_timeout: Duration::from_secs(1),
             max_sessions: 1_000,
             session_idle_timeout: Duration::from_secs(30),
-            max_memory_bytes: 128 << 20,
+            max_memory_bytes: 96 << 20,
             in_doubt_timeout: PATIENCE,
         }
+    }
+}
+
+impl Limits {
+    /// Statements that copy rows to the home shard at a time.
+    fn most_gathers(&self) -> usize {
+        (self.max_connections_per_shard / 4).max(1)
     }
 }
 
@@ -181,7 +190,10 @@ pub struct Router {
     slot_counters: SlotCounters,
     limits: Limits,
     budget: Arc<Budget>,
-    turns: Semaphore,
+    turns: Turns,
+    /// Statements in progress on each shard, running or waiting.
+    places: Arc<Shares<ShardId>>,
+    gather_turns: Semaphore,
     /// Of long statements, which few are read of at a time.
     reading_turns: Semaphore,
 }
@@ -204,7 +216,9 @@ impl Router {
             sequences: Sequences::default(),
             sessions: Sessions::new(config.limits.max_sessions, config.limits.session_idle_timeout),
             slot_counters: SlotCounters::new(Timestamp::now()),
-            turns: Semaphore::new(config.limits.max_concurrent_queries),
+            turns: Turns::new(config.limits.max_concurrent_queries),
+            places: Arc::default(),
+            gather_turns: Semaphore::new(config.limits.most_gathers()),
             reading_turns: Semaphore::new(MOST_READ_AT_ONCE),
             budget: Budget::new(config.limits.max_memory_bytes),
             limits: config.limits,
@@ -302,7 +316,7 @@ impl Router {
 
     pub fn render_metrics(&self) -> Vec<u8> {
         let topology = self.topology();
-        let active = self.limits.max_concurrent_queries.saturating_sub(self.turns.available_permits());
+        let active = self.turns.active();
         self.metrics().sessions(self.sessions.count());
         self.metrics().memory(&self.budget.usage());
         self.metrics().render(topology.as_deref(), &self.coordinator.shards.counts(), active, |shard| {
@@ -321,10 +335,7 @@ impl Router {
         sink: &mut impl RowSink,
     ) -> Result<Answer, QueryError> {
         let started = Instant::now();
-        let turn = tokio::time::timeout(self.limits.queue_timeout, self.turns.acquire()).await;
-        let _turn = turn.map_err(|_| {
-            QueryError::Overloaded(format!("{} queries are running already", self.limits.max_concurrent_queries))
-        })?;
+        let _turn = self.turns.take(request.client, started + self.limits.queue_timeout).await?;
         let timeout = request.timeout.unwrap_or(self.limits.statement_timeout).min(self.limits.statement_timeout);
         let attempt = Attempt { request, deadline: started + timeout, timeout, transaction: None, locks: false };
         let _held = self.admit(request, started + timeout).await?;
@@ -442,6 +453,7 @@ impl Router {
                     (plan, view)
                 }
             };
+            let _places = self.enter(&plan)?;
             if let Some(shard) = self.outdated(&plan).await? {
                 // What a transaction has read and locked belongs to the owners that it found.
                 let moved = self.topology().is_some_and(|now| !now.has_same_owners(&plan.1.topology));
@@ -525,6 +537,37 @@ impl Router {
         }
     }
 
+    /// Places on the shards of a plan. A shard that stands still holds up the statements that have one, and no more: the
+    /// turns of all others are left to the other shards.
+    fn enter(&self, (plan, view): &(Plan, View)) -> Result<Vec<Place<ShardId>>, QueryError> {
+        let is_alone = view.topology.owning_shard_count() <= 1;
+        // What the router has promised to carry out on every shard waits for no client.
+        if is_alone || matches!(plan.node, Node::Define(_)) {
+            return Ok(Vec::new());
+        }
+        let most = (self.limits.max_concurrent_queries / 4).max(1);
+        let enter = |shard: &ShardId| {
+            self.places.enter(shard, most).ok_or_else(|| {
+                QueryError::Overloaded(format!(
+                    "{most} queries run on {shard} or wait for it already (a quarter of limits.max_concurrent_queries)"
+                ))
+            })
+        };
+        shards_of(plan).iter().map(enter).collect()
+    }
+
+    /// A turn of those that gather, each of which takes several connections of the home shard.
+    async fn gather_turn(&self, attempt: &Attempt<'_>) -> Result<tokio::sync::SemaphorePermit<'_>, QueryError> {
+        let patience = attempt.deadline.min(Instant::now() + self.limits.queue_timeout);
+        match tokio::time::timeout_at(patience.into(), self.gather_turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(QueryError::Overloaded(format!(
+                "{} statements gather rows already (a quarter of limits.max_connections_per_shard)",
+                self.limits.most_gathers()
+            ))),
+        }
+    }
+
     /// Counts a statement that a shard has worked on, also in vain.
     fn count_load(&self, plan: &Plan, outcome: &Result<Option<Written>, QueryError>, rows_returned: u64) {
         let rows = match outcome {
@@ -569,7 +612,10 @@ impl Router {
         let execution = self.execution(view, attempt);
         match &refill.source.node {
             Node::Read(node) => execution.read(node, &mut rows).await?,
-            Node::Gather(node) => execution.gather(node, &mut rows).await?,
+            Node::Gather(node) => {
+                let _turn = self.gather_turn(attempt).await?;
+                execution.gather(node, &mut rows).await?;
+            }
             Node::Refill(_) | Node::Write(_) | Node::Define(_) => {
                 return Err(QueryError::Internal("a query that is no read".to_owned()));
             }
@@ -581,7 +627,9 @@ impl Router {
     /// Plans a statement and says what would happen.
     pub async fn explain(&self, request: &Request) -> Result<Value, QueryError> {
         let timeout = self.limits.statement_timeout;
-        let deadline = Instant::now() + timeout;
+        let started = Instant::now();
+        let deadline = started + timeout;
+        let _turn = self.turns.take(request.client, started + self.limits.queue_timeout).await?;
         let attempt = Attempt { request, deadline, timeout, transaction: None, locks: false };
         let _held = self.admit(request, deadline).await?;
         let read = || sql::read(&request.sql, &request.params).map(|sql| (sql::analyse(&sql), sql));
@@ -644,7 +692,10 @@ impl Router {
         let execution = self.execution(view, attempt);
         match &plan.node {
             Node::Read(node) => execution.read(node, sink).await.map(|()| None),
-            Node::Gather(node) => execution.gather(node, sink).await.map(|()| None),
+            Node::Gather(node) => {
+                let _turn = self.gather_turn(attempt).await?;
+                execution.gather(node, sink).await.map(|()| None)
+            }
             Node::Refill(_) => Err(QueryError::Internal("a query to be read first".to_owned())),
             Node::Write(node) => execution.write(node, sink).await.map(Some),
             Node::Define(node) => {
@@ -664,6 +715,7 @@ impl Router {
             locks: attempt.locks,
             is_atomic: attempt.request.consistency == Consistency::Atomic,
             max_held_rows: self.limits.max_held_rows,
+            client: attempt.request.client,
             deadline: attempt.deadline,
             timeout: attempt.timeout,
         }

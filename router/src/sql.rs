@@ -171,10 +171,15 @@ impl Sql {
 
     /// The first user variable (`@name`), with its `@`.
     pub fn user_variable(&self) -> Option<&str> {
+        self.user_variables().next()
+    }
+
+    /// Every user variable (`@name`), with its `@`.
+    pub fn user_variables(&self) -> impl Iterator<Item = &str> {
         (0..self.tokens.len())
             .filter_map(|i| self.word(i))
             .map(|word| word.value.as_str())
-            .find(|value| value.starts_with('@') && !value.starts_with("@@"))
+            .filter(|value| value.starts_with('@') && !value.starts_with("@@"))
     }
 
     /// The first call `name (…)` of one of `names` in any case, as the client spelled it.

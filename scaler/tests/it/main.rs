@@ -34,6 +34,8 @@ mod keys;
 #[cfg(test)]
 mod moves;
 #[cfg(test)]
+mod overload;
+#[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod programs;
