@@ -58,6 +58,8 @@ pub enum QueryError {
     /// The transaction of a session cannot go on.
     #[error("the transaction was rolled back: {0}")]
     TransactionLost(String),
+    #[error("what this session remembered, {0} too, was dropped to make room for other sessions")]
+    SessionDropped(String),
     #[error("another statement of this session is still running")]
     SessionBusy,
     #[error("{shard} has other rows of a reference table than the other shards: nothing was written")]
@@ -164,6 +166,7 @@ impl QueryError {
             QueryError::MayNotGather(_) => {
                 Some("GRANT CREATE TEMPORARY TABLES on the database to the router's account".to_owned())
             }
+            QueryError::SessionDropped(_) => Some("set its variables again, or raise limits.max_sessions".to_owned()),
             QueryError::TransactionLost(_) => Some("run the transaction again from its beginning".to_owned()),
             QueryError::CopiesDiffer { .. } | QueryError::TablesDiffer { .. } => {
                 Some("`sql-autoscaler check` compares them".to_owned())

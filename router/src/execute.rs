@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 pub use self::write::REAL_CLOCK;
 
+use crate::budget::Client;
 use crate::cells::{Column, Kind, Row, columns_from, columns_of};
 use crate::error::QueryError;
 use crate::merge::aggregate::{Aggregate, Groups};
@@ -63,6 +64,7 @@ pub struct Execution<'a> {
     /// The statement may leave something on its connections.
     pub stains: bool,
     pub max_held_rows: usize,
+    pub client: Client,
     pub deadline: Instant,
     pub timeout: Duration,
 }
@@ -302,11 +304,26 @@ impl Execution<'_> {
     async fn pooled(&self, shard: &ShardId) -> Result<Lease, QueryError> {
         let known = self.view.topology.shard(shard);
         let known = known.ok_or_else(|| QueryError::Internal(format!("{shard} is not in the topology")))?;
-        let mut lease = self.coordinator.shards.lease(known, self.deadline).await?;
+        let lease = self.coordinator.shards.lease_for_client(known, self.deadline).await?;
+        Ok(self.stained(lease))
+    }
+
+    /// A connection for the transaction of a session, or for a write that is one by itself.
+    async fn for_transaction(&self, shard: &ShardId) -> Result<Lease, QueryError> {
+        if self.transaction.is_none() {
+            return self.pooled(shard).await;
+        }
+        let known = self.view.topology.shard(shard);
+        let known = known.ok_or_else(|| QueryError::Internal(format!("{shard} is not in the topology")))?;
+        let lease = self.coordinator.shards.lease_for_session(known, self.client, self.deadline).await?;
+        Ok(self.stained(lease))
+    }
+
+    fn stained(&self, mut lease: Lease) -> Lease {
         if self.stains {
             lease.stain();
         }
-        Ok(lease)
+        lease
     }
 
     /// For reads, and whatever else is undone with the connections that it takes.

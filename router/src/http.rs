@@ -203,7 +203,9 @@ impl Failure {
             QueryError::Sql(SqlError::Empty | SqlError::Params { .. }) => (StatusCode::BAD_REQUEST, "bad_request"),
             QueryError::Sql(SqlError::Malformed(_)) => (StatusCode::BAD_REQUEST, "parse_error"),
             QueryError::Sql(SqlError::Several | SqlError::NotAllowed { .. }) => (StatusCode::FORBIDDEN, "not_allowed"),
-            QueryError::Sql(SqlError::TooComplex { .. }) => (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded"),
+            QueryError::Sql(SqlError::TooComplex { .. } | SqlError::TooMany { .. }) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded")
+            }
             QueryError::Refused(Refusal::NoSuchTable { .. }) => (StatusCode::BAD_REQUEST, "database_error"),
             QueryError::Refused(Refusal::MoveInProgress(_)) | QueryError::TransactionLost(_) => {
                 (StatusCode::CONFLICT, "conflict")
@@ -230,6 +232,7 @@ impl Failure {
             | QueryError::TablesDiffer { .. }
             | QueryError::GivenUp(_)
             | QueryError::SessionBusy
+            | QueryError::SessionDropped(_)
             | QueryError::SchemaChanging
             | QueryError::OtherChange => (StatusCode::CONFLICT, "conflict"),
             QueryError::Row(_) | QueryError::Moved(_) | QueryError::CopiesDiffer { .. } | QueryError::Internal(_) => {

@@ -5,15 +5,39 @@ use std::sync::{Arc, RwLock};
 
 use crate::keys::KeyLiteral;
 use crate::sql::outline::Outline;
-use crate::sql::statement::{Operand, Scope, Statement};
+use crate::sql::statement::{Condition, Operand, Scope, Statement};
 
-/// Outlines kept; an application has some hundreds. One that builds its SQL in endless variety starts anew.
-const CAPACITY: usize = 4_096;
+/// What is kept takes so much memory at most. An application has some hundreds of outlines, which take less than 1 MB.
+const CAPACITY_BYTES: usize = 8 << 20;
 
 /// What is known of the reads seen so far.
 #[derive(Default)]
 pub struct KnownReads {
-    reads: RwLock<HashMap<Vec<u8>, Arc<Known>>>,
+    reads: RwLock<Generations>,
+}
+
+/// Reads that were seen lately, and before that: what is used moves up, and the rest goes when the first are too many.
+#[derive(Default)]
+struct Generations {
+    young: HashMap<Vec<u8>, Arc<Known>>,
+    old: HashMap<Vec<u8>, Arc<Known>>,
+    young_bytes: usize,
+}
+
+impl Generations {
+    fn insert(&mut self, key: Vec<u8>, known: Arc<Known>) {
+        let bytes = known.bytes(&key);
+        if bytes > CAPACITY_BYTES / 8 {
+            return;
+        }
+        if self.young_bytes + bytes > CAPACITY_BYTES / 2 {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+        if self.young.insert(key, known).is_none() {
+            self.young_bytes += bytes;
+        }
+    }
 }
 
 struct Known {
@@ -23,10 +47,30 @@ struct Known {
     places: Vec<(usize, usize, usize, usize)>,
 }
 
+impl Known {
+    /// An upper bound of the memory that it takes under this key.
+    fn bytes(&self, key: &[u8]) -> usize {
+        // A literal with its text and its place; a name with its allocation; the maps' own.
+        const LITERAL: usize = 160;
+        const NAME: usize = 64;
+        const ENTRY: usize = 512;
+        let condition = |condition: &Condition| match &condition.operand {
+            Operand::Literals(literals) => size_of::<Condition>() + 2 * NAME + literals.len() * LITERAL,
+            Operand::Column(_) => size_of::<Condition>() + 4 * NAME,
+        };
+        let scope = |scope: &Scope| {
+            let names = 3 * scope.tables.len() + scope.derived.len() + scope.ctes.len();
+            size_of::<Scope>() + names * 2 * NAME + scope.conditions.iter().map(condition).sum::<usize>()
+        };
+        // Of the literals' texts no more than the statement had bytes.
+        ENTRY + 2 * key.len() + self.scopes.iter().map(scope).sum::<usize>()
+    }
+}
+
 impl KnownReads {
     /// The scopes that parsing the outline's statement would give.
     pub fn scopes(&self, outline: &Outline) -> Option<Vec<Scope>> {
-        let known = self.reads.read().expect("no holder of this lock panics").get(&outline.key)?.clone();
+        let known = self.find(&outline.key)?;
         let mut scopes = known.scopes.clone();
         for &(scope, condition, place, literal) in &known.places {
             if let Operand::Literals(literals) = &mut scopes[scope].conditions[condition].operand {
@@ -36,16 +80,28 @@ impl KnownReads {
         Some(scopes)
     }
 
+    fn find(&self, key: &[u8]) -> Option<Arc<Known>> {
+        {
+            let reads = self.reads.read().expect("no holder of this lock panics");
+            if let Some(known) = reads.young.get(key) {
+                return Some(known.clone());
+            }
+            if !reads.old.contains_key(key) {
+                return None;
+            }
+        }
+        let mut reads = self.reads.write().expect("no holder of this lock panics");
+        let (key, known) = reads.old.remove_entry(key)?;
+        reads.insert(key, known.clone());
+        Some(known)
+    }
+
     /// Remembers a statement that was read in full, if all that matters of its literals is their values.
     pub fn learn(&self, outline: Outline, statement: &Statement) {
         let Statement::Read(read) = statement else { return };
         let Some(places) = places(&read.scopes, &outline) else { return };
         let known = Arc::new(Known { scopes: read.scopes.clone(), places });
-        let mut reads = self.reads.write().expect("no holder of this lock panics");
-        if reads.len() >= CAPACITY {
-            reads.clear();
-        }
-        reads.insert(outline.key, known);
+        self.reads.write().expect("no holder of this lock panics").insert(outline.key, known);
     }
 }
 
@@ -56,7 +112,7 @@ fn places(scopes: &[Scope], outline: &Outline) -> Option<Vec<(usize, usize, usiz
         for (condition_index, condition) in scope.conditions.iter().enumerate() {
             let Operand::Literals(literals) = &condition.operand else { continue };
             for (place, literal) in literals.iter().enumerate() {
-                let found = outline.literals.iter().position(|(at, _)| Some(*at) == literal.at);
+                let found = literal.at.and_then(|at| outline.literals.binary_search_by_key(&at, |(at, _)| *at).ok());
                 match (&literal.value, found) {
                     (KeyLiteral::Null | KeyLiteral::Other, None) => {}
                     (value, Some(found)) if *value == outline.literals[found].1 => {
@@ -117,10 +173,26 @@ mod tests {
     #[test]
     fn endless_variety_does_not_fill_the_memory() {
         let reads = KnownReads::default();
-        for number in 0..CAPACITY + 10 {
+        let (used, statement) = ("SELECT used FROM t", parsed("SELECT a FROM t"));
+        reads.learn(outline(used).unwrap(), &statement);
+        for number in 0..20_000 {
             let text = format!("SELECT a{number} FROM t");
-            reads.learn(outline(&text).unwrap(), &parsed("SELECT a FROM t"));
+            reads.learn(outline(&text).unwrap(), &statement);
+            if number % 100 == 0 {
+                assert!(reads.scopes(&outline(used).unwrap()).is_some(), "what is used stays");
+            }
         }
-        assert!(reads.reads.read().unwrap().len() <= CAPACITY);
+        let kept = reads.reads.read().unwrap();
+        let bytes = kept.young.iter().chain(&kept.old).map(|(key, known)| known.bytes(key)).sum::<usize>();
+        assert!(bytes <= CAPACITY_BYTES && bytes > CAPACITY_BYTES / 4, "{bytes}");
+    }
+
+    #[test]
+    fn a_long_statement_is_not_kept() {
+        let reads = KnownReads::default();
+        let text = format!("SELECT a FROM t WHERE k IN ({})", vec!["1"; 1_900].join(","));
+        reads.learn(outline(&text).unwrap(), &parsed(&text));
+        assert!(reads.scopes(&outline(&text).unwrap()).is_some());
+        assert_eq!(outline(&format!("SELECT a FROM t WHERE k IN ({})", vec!["1"; 2_100].join(","))), None);
     }
 }

@@ -14,6 +14,7 @@ pub mod execute;
 pub mod merge;
 
 pub mod budget;
+mod bulkheads;
 pub mod cells;
 pub mod definitions;
 pub mod endpoint;

@@ -112,7 +112,7 @@ async fn reserve(
     deadline: Instant,
 ) -> Result<Block, QueryError> {
     let home = topology.home();
-    let mut lease = shards.lease(home, deadline).await?;
+    let mut lease = shards.lease_for_client(home, deadline).await?;
     let literal = quote_text(name);
     let count = wanted.rows.len() as u64 + BLOCK;
     // An id that a row brings makes those behind it larger.
@@ -154,7 +154,7 @@ async fn first_free_on(
 ) -> Result<u64, QueryError> {
     let (table, column) = (quote(&wanted.table), quote(&wanted.column));
     let of_shard = |error| QueryError::of_shard(&shard.id, error);
-    let mut lease = shards.lease(shard, deadline).await?;
+    let mut lease = shards.lease_for_client(shard, deadline).await?;
     let largest = format!("SELECT CAST(COALESCE(MAX({column}), 0) + 1 AS CHAR) FROM {table}");
     let behind_rows: String = match lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(largest))).await {
         Ok(row) => row.try_get_unchecked(0).map_err(of_shard)?,

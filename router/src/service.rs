@@ -1,6 +1,7 @@
 //! What runs a statement, whatever door it came in by: request in, rows out through a [`RowSink`].
 
 mod ended;
+mod leftovers;
 mod literals;
 mod session;
 
@@ -11,11 +12,13 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Mutex, Semaphore};
 
 use self::literals::{Counting, LiteralRows};
 use self::session::Sessions;
-use crate::budget::{Budget, Client};
+use crate::budget::{Budget, Client, Held, Kind};
+use crate::bulkheads::{Place, Shares, Turns};
 use crate::definitions::{self, Time};
 use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
@@ -30,7 +33,8 @@ use crate::shards::Shards;
 use crate::slot_load::SlotCounters;
 use crate::sql::outline::outline;
 use crate::sql::statement::{Scope, Statement, Unsupported};
-use crate::sql::{self, Param, Sql};
+use crate::sql::weight::weigh;
+use crate::sql::{self, Param, Sql, SqlError};
 use crate::topology::watch::{View, Watch};
 use crate::topology::{Epoch, Shard, ShardId, Topology};
 use crate::transaction::recovery::{PATIENCE, Recovery};
@@ -56,6 +60,8 @@ pub struct Limits {
     pub max_result_bytes: u64,
     /// Groups that a merge may hold at once, 1,000,000.
     pub max_held_rows: usize,
+    /// Of a statement, 250,000: an INSERT of 1 MB has 200,000.
+    pub max_statement_tokens: usize,
     /// 30 s.
     pub statement_timeout: Duration,
     /// 512 at a time.
@@ -83,6 +89,7 @@ impl Default for Limits {
             max_result_rows: 100_000,
             max_result_bytes: 64 << 20,
             max_held_rows: 1_000_000,
+            max_statement_tokens: 250_000,
             statement_timeout: Duration::from_secs(30),
             max_concurrent_queries: 512,
             max_connections_per_shard: 32,
@@ -98,6 +105,12 @@ impl Default for Limits {
 
 /// Between two rounds of what is to be done once in a while.
 const TENDING_INTERVAL: Duration = Duration::from_secs(1);
+impl Limits {
+    /// Statements that copy rows to the home shard at a time.
+    fn most_gathers(&self) -> usize {
+        (self.max_connections_per_shard / 4).max(1)
+    }
+}
 
 /// A statement with its parameters.
 #[derive(Clone, Debug)]
@@ -183,8 +196,18 @@ pub struct Router {
     slot_counters: SlotCounters,
     limits: Limits,
     budget: Arc<Budget>,
-    turns: Semaphore,
+    turns: Turns,
+    /// Statements in progress on each shard, running or waiting.
+    places: Arc<Shares<ShardId>>,
+    gather_turns: Semaphore,
+    /// Of long statements, which few are read of at a time.
+    reading_turns: Semaphore,
 }
+
+/// Statements longer than this take milliseconds to read and plan.
+const LONG_STATEMENT: usize = 16 << 10;
+/// Long statements that are read at a time: on a machine of two cores others are still served.
+const MOST_READ_AT_ONCE: usize = 1;
 
 impl Router {
     /// Starts looking for the topology and returns at once; [`Router::is_ready`] tells when it is known.
@@ -199,7 +222,10 @@ impl Router {
             sequences: Sequences::default(),
             sessions: Sessions::new(config.limits.max_sessions, config.limits.session_idle_timeout),
             slot_counters: SlotCounters::new(Timestamp::now()),
-            turns: Semaphore::new(config.limits.max_concurrent_queries),
+            turns: Turns::new(config.limits.max_concurrent_queries),
+            places: Arc::default(),
+            gather_turns: Semaphore::new(config.limits.most_gathers()),
+            reading_turns: Semaphore::new(MOST_READ_AT_ONCE),
             budget: Budget::new(config.limits.max_memory_bytes),
             limits: config.limits,
         });
@@ -284,7 +310,7 @@ impl Router {
 
     pub fn render_metrics(&self) -> Vec<u8> {
         let topology = self.topology();
-        let active = self.limits.max_concurrent_queries.saturating_sub(self.turns.available_permits());
+        let active = self.turns.active();
         self.metrics().sessions(self.sessions.count());
         self.metrics().memory(&self.budget.usage());
         self.metrics().render(topology.as_deref(), &self.coordinator.shards.counts(), active, |shard| {
@@ -303,20 +329,67 @@ impl Router {
         sink: &mut impl RowSink,
     ) -> Result<Answer, QueryError> {
         let started = Instant::now();
-        let turn = tokio::time::timeout(self.limits.queue_timeout, self.turns.acquire()).await;
-        let _turn = turn.map_err(|_| {
-            QueryError::Overloaded(format!("{} queries are running already", self.limits.max_concurrent_queries))
-        })?;
+        let _turn = self.turns.take(request.client, started + self.limits.queue_timeout).await?;
         let timeout = request.timeout.unwrap_or(self.limits.statement_timeout).min(self.limits.statement_timeout);
         let request = &*self.expanded(request)?;
         let attempt = Attempt { request, deadline: started + timeout, timeout, transaction: None, locks: false };
+        let _held = self.admit(request, started + timeout).await?;
         match session {
             None => {
-                let reading = self.read(request)?;
+                let reading = self.at_length(request.sql.len(), &attempt, || self.read(request)).await??;
                 self.answer(reading, &attempt, sink).await
             }
             Some(name) => self.run_in_session(name, &attempt, sink).await,
         }
+    }
+
+    /// Room for reading a request's statement.
+    async fn admit(&self, request: &Request, deadline: Instant) -> Result<Held, QueryError> {
+        /// A param's place in the text and in the tree.
+        const PARAM_BYTES: usize = 1_000;
+        const PARAM_COPIES: usize = 6;
+        let of_params = request.params.iter().map(|param| match param {
+            Param::Null | Param::Bool(_) => PARAM_BYTES,
+            Param::Number(text) | Param::Text(text) => PARAM_BYTES + PARAM_COPIES * text.len(),
+        });
+        self.admit_text(request.client, &request.sql, of_params.sum(), deadline).await
+    }
+
+    async fn admit_text(
+        &self,
+        client: Client,
+        text: &str,
+        more_bytes: usize,
+        deadline: Instant,
+    ) -> Result<Held, QueryError> {
+        let weight = weigh(text);
+        let limit = self.limits.max_statement_tokens;
+        if weight.tokens > limit {
+            let what = "tokens (limits.max_statement_tokens)";
+            return Err(SqlError::TooMany { what, count: weight.tokens, limit }.into());
+        }
+        let patience = deadline.min(Instant::now() + self.limits.queue_timeout);
+        self.budget.take_by(client, Kind::Statements, weight.bytes + more_bytes, patience).await
+    }
+
+    /// Does what takes time in proportion to a statement's length. If it is long, then one at a time and not on a thread
+    /// that serves others.
+    async fn at_length<T>(
+        &self,
+        length: usize,
+        attempt: &Attempt<'_>,
+        work: impl FnOnce() -> T,
+    ) -> Result<T, QueryError> {
+        if length <= LONG_STATEMENT {
+            return Ok(work());
+        }
+        let turn = tokio::time::timeout_at(attempt.deadline.into(), self.reading_turns.acquire()).await;
+        let _turn = turn.map_err(|_| QueryError::Timeout { milliseconds: attempt.timeout.as_millis() })?;
+        Ok(match Handle::current().runtime_flavor() {
+            RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+            // There is no other thread.
+            _ => work(),
+        })
     }
 
     /// Tries a statement until it has an answer: rows may move meanwhile.
@@ -335,6 +408,8 @@ impl Router {
         let mut looked_for: Option<String> = None;
         let mut drawn: Option<Drawn> = None;
         let mut draws = 0;
+        // Room for statements that were made from others' rows.
+        let mut refilled: Vec<Held> = Vec::new();
         loop {
             let view = self.watch.view().map_err(QueryError::NotReady)?;
             if let (Reading::Full(full), None) = (&reading, &drawn)
@@ -346,7 +421,8 @@ impl Router {
             let plan = match &reading {
                 Reading::Full(full) => {
                     let ids = drawn.as_ref().and_then(|drawn| drawn.ids.clone());
-                    let planned = self.plan(&full.0, &full.1, &view, unmergeable.as_ref(), ids);
+                    let plan = || self.plan(&full.0, &full.1, &view, unmergeable.as_ref(), ids);
+                    let planned = self.at_length(full.0.text.len(), attempt, plan).await?;
                     if let Err(Refusal::NoSuchTable { table, .. }) = &planned
                         && looked_for.as_ref() != Some(table)
                     {
@@ -373,6 +449,7 @@ impl Router {
                     (plan, view)
                 }
             };
+            let _places = self.enter(&plan)?;
             if let Some(shard) = self.outdated(&plan, attempt.deadline).await? {
                 // What a transaction has read and locked belongs to the owners that it found.
                 let moved = self.topology().is_some_and(|now| !now.has_same_owners(&plan.1.topology));
@@ -383,7 +460,10 @@ impl Router {
             }
             if let Node::Refill(refill) = &plan.0.node {
                 match self.refill(refill, &plan, attempt).await {
-                    Ok(Some(text)) => reading = Reading::of(&text, &[])?,
+                    Ok(Some(text)) => {
+                        refilled.push(self.admit_text(attempt.request.client, &text, 0, attempt.deadline).await?);
+                        reading = self.at_length(text.len(), attempt, || Reading::of(&text, &[])).await??;
+                    }
                     Ok(None) => {
                         return Ok(Answer { shards: shards_of(&plan.0), written: Some(Written::default()) });
                     }
@@ -453,6 +533,37 @@ impl Router {
         }
     }
 
+    /// Places on the shards of a plan. A shard that stands still holds up the statements that have one, and no more: the
+    /// turns of all others are left to the other shards.
+    fn enter(&self, (plan, view): &(Plan, View)) -> Result<Vec<Place<ShardId>>, QueryError> {
+        let is_alone = view.topology.owning_shard_count() <= 1;
+        // What the router has promised to carry out on every shard waits for no client.
+        if is_alone || matches!(plan.node, Node::Define(_)) {
+            return Ok(Vec::new());
+        }
+        let most = (self.limits.max_concurrent_queries / 4).max(1);
+        let enter = |shard: &ShardId| {
+            self.places.enter(shard, most).ok_or_else(|| {
+                QueryError::Overloaded(format!(
+                    "{most} queries run on {shard} or wait for it already (a quarter of limits.max_concurrent_queries)"
+                ))
+            })
+        };
+        shards_of(plan).iter().map(enter).collect()
+    }
+
+    /// A turn of those that gather, each of which takes several connections of the home shard.
+    async fn gather_turn(&self, attempt: &Attempt<'_>) -> Result<tokio::sync::SemaphorePermit<'_>, QueryError> {
+        let patience = attempt.deadline.min(Instant::now() + self.limits.queue_timeout);
+        match tokio::time::timeout_at(patience.into(), self.gather_turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(QueryError::Overloaded(format!(
+                "{} statements gather rows already (a quarter of limits.max_connections_per_shard)",
+                self.limits.most_gathers()
+            ))),
+        }
+    }
+
     /// Counts a statement that a shard has worked on, also in vain.
     fn count_load(&self, plan: &Plan, outcome: &Result<Option<Written>, QueryError>, rows_returned: u64) {
         let rows = match outcome {
@@ -481,10 +592,14 @@ impl Router {
         let (ids, _) = wanted.assign(first);
         let drawn = Drawn { table: table.clone(), ids: None, before: None };
         let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(Some((drawn, None))) };
-        let filled = planner.with_ids(sql, insert, &wanted, &ids);
-        let filled =
-            filled.ok_or_else(|| Unsupported::new("this form of INSERT with AUTO_INCREMENT over several shards"))?;
-        Ok(Some((Drawn { ids: Some(*first..=*last), ..drawn }, Some(Reading::of(&filled, &[])?))))
+        let read = || {
+            let filled = planner.with_ids(sql, insert, &wanted, &ids);
+            let filled = filled
+                .ok_or_else(|| Unsupported::new("this form of INSERT with AUTO_INCREMENT over several shards"))?;
+            Reading::of(&filled, &[])
+        };
+        let filled = self.at_length(sql.text.len(), attempt, read).await??;
+        Ok(Some((Drawn { ids: Some(*first..=*last), ..drawn }, Some(filled))))
     }
 
     /// The statement with the rows of its query as VALUES; `None` if there are none.
@@ -498,7 +613,10 @@ impl Router {
         let execution = self.execution(view, plan.stains, attempt);
         match &refill.source.node {
             Node::Read(node) => execution.read(node, &mut rows).await?,
-            Node::Gather(node) => execution.gather(node, &mut rows).await?,
+            Node::Gather(node) => {
+                let _turn = self.gather_turn(attempt).await?;
+                execution.gather(node, &mut rows).await?;
+            }
             Node::Refill(_) | Node::Write(_) | Node::Define(_) => {
                 return Err(QueryError::Internal("a query that is no read".to_owned()));
             }
@@ -509,19 +627,27 @@ impl Router {
 
     /// Plans a statement and says what would happen.
     pub async fn explain(&self, request: &Request) -> Result<Value, QueryError> {
-        let request = self.expanded(request)?;
-        let sql = sql::read(&request.sql, &request.params)?;
-        let statement = match sql::analyse(&sql) {
+        let request = &*self.expanded(request)?;
+        let timeout = self.limits.statement_timeout;
+        let started = Instant::now();
+        let deadline = started + timeout;
+        let _turn = self.turns.take(request.client, started + self.limits.queue_timeout).await?;
+        let attempt = Attempt { request, deadline, timeout, transaction: None, locks: false };
+        let _held = self.admit(request, deadline).await?;
+        let read = || sql::read(&request.sql, &request.params).map(|sql| (sql::analyse(&sql), sql));
+        let (statement, sql) = self.at_length(request.sql.len(), &attempt, read).await??;
+        let statement = match statement {
             Ok(statement) => statement,
             Err(unsupported) => return Ok(refusal_json(&unsupported.into(), 0)),
         };
         let view = self.watch.view().map_err(QueryError::NotReady)?;
         let epoch = view.topology.epoch().number();
-        let planned = match self.plan(&sql, &statement, &view, None, None) {
+        let plan = |view: &View| self.plan(&sql, &statement, view, None, None);
+        let planned = match self.at_length(sql.text.len(), &attempt, || plan(&view)).await? {
             Err(Refusal::NoSuchTable { table, .. }) => {
                 self.watch.find_table(&table, Instant::now() + self.limits.statement_timeout).await?;
                 let view = self.watch.view().map_err(QueryError::NotReady)?;
-                self.plan(&sql, &statement, &view, None, None)
+                self.at_length(sql.text.len(), &attempt, || plan(&view)).await?
             }
             planned => planned,
         };
@@ -583,7 +709,10 @@ impl Router {
         let execution = self.execution(view, plan.stains, attempt);
         match &plan.node {
             Node::Read(node) => execution.read(node, sink).await.map(|()| None),
-            Node::Gather(node) => execution.gather(node, sink).await.map(|()| None),
+            Node::Gather(node) => {
+                let _turn = self.gather_turn(attempt).await?;
+                execution.gather(node, sink).await.map(|()| None)
+            }
             Node::Refill(_) => Err(QueryError::Internal("a query to be read first".to_owned())),
             Node::Write(node) => execution.write(node, sink).await.map(Some),
             Node::Define(node) => {
@@ -607,6 +736,7 @@ impl Router {
             is_atomic: attempt.request.consistency == Consistency::Atomic,
             stains,
             max_held_rows: self.limits.max_held_rows,
+            client: attempt.request.client,
             deadline: attempt.deadline,
             timeout: attempt.timeout,
         }

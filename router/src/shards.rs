@@ -9,7 +9,10 @@ use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError,
 use futures_util::future::BoxFuture;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::budget::Client;
+use crate::bulkheads::{Place, Shares, share_of};
 use crate::endpoint::Endpoint;
 use crate::error::QueryError;
 use crate::session;
@@ -26,9 +29,30 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// One pool per shard and endpoint.
 pub struct Shards {
-    pools: Mutex<HashMap<ShardId, (Endpoint, Pool<Opener>)>>,
+    pools: Mutex<HashMap<ShardId, ShardPool>>,
     max_connections: usize,
     queue_timeout: Duration,
+}
+
+/// Connections for what the router itself has to do, which never waits for clients: ends of transactions, DDL.
+const RESERVE: usize = 4;
+
+#[derive(Clone)]
+struct ShardPool {
+    endpoint: Endpoint,
+    pool: Pool<Opener>,
+    /// Places of clients' statements and sessions.
+    clients: Arc<Semaphore>,
+    /// Places of sessions' transactions, of which each client has a share.
+    transactions: Arc<Semaphore>,
+    transactions_of: Arc<Shares<Client>>,
+}
+
+/// What a connection takes of its shard's.
+#[derive(Default)]
+struct Places {
+    _client: Option<OwnedSemaphorePermit>,
+    _transaction: Option<(OwnedSemaphorePermit, Place<Client>)>,
 }
 
 struct Opener {
@@ -78,15 +102,66 @@ impl Shards {
         Shards { pools: Mutex::new(HashMap::new()), max_connections, queue_timeout }
     }
 
-    /// A connection to a shard, for one statement or transaction, if there is one before the deadline.
+    /// A connection to a shard, for a client's statement, if there is one before the deadline.
+    pub async fn lease_for_client(&self, shard: &Shard, deadline: Instant) -> Result<Lease, QueryError> {
+        let place = self.place(shard, &self.pool(shard)).await?;
+        let mut lease = self.lease(shard, deadline).await?;
+        lease.places._client = Some(place);
+        Ok(lease)
+    }
+
+    /// A connection to a shard, for the transaction of a client's session, which keeps it while the client thinks:
+    /// some are left to statements of their own.
+    pub async fn lease_for_session(
+        &self,
+        shard: &Shard,
+        client: Client,
+        deadline: Instant,
+    ) -> Result<Lease, QueryError> {
+        let pool = self.pool(shard);
+        let most = share_of(self.max_connections);
+        let of_client = share_of(most);
+        let Some(place) = pool.transactions_of.enter(&client, of_client) else {
+            return Err(QueryError::Overloaded(format!(
+                "{of_client} transactions of your client are open on {} already (of {most} for all sessions)",
+                shard.id
+            )));
+        };
+        let transaction = tokio::time::timeout(self.queue_timeout, pool.transactions.clone().acquire_owned()).await;
+        let Ok(Ok(transaction)) = transaction else {
+            return Err(QueryError::Overloaded(format!(
+                "{most} transactions of sessions are open on {} already (three quarters of \
+                 limits.max_connections_per_shard)",
+                shard.id
+            )));
+        };
+        let client = self.place(shard, &pool).await?;
+        let mut lease = self.lease(shard, deadline).await?;
+        lease.places = Places { _client: Some(client), _transaction: Some((transaction, place)) };
+        Ok(lease)
+    }
+
+    async fn place(&self, shard: &Shard, pool: &ShardPool) -> Result<OwnedSemaphorePermit, QueryError> {
+        match tokio::time::timeout(self.queue_timeout, pool.clients.clone().acquire_owned()).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) | Err(_) => Err(self.all_in_use(shard)),
+        }
+    }
+
+    fn all_in_use(&self, shard: &Shard) -> QueryError {
+        QueryError::Overloaded(format!(
+            "all {} connections to {} are in use (limits.max_connections_per_shard)",
+            self.max_connections, shard.id
+        ))
+    }
+
+    /// A connection to a shard, for the router's own work, if there is one before the deadline: it waits for no client's.
     pub async fn lease(&self, shard: &Shard, deadline: Instant) -> Result<Lease, QueryError> {
         let unavailable = |cause: String| QueryError::ShardUnavailable { shard: shard.id.clone(), cause };
-        let object = tokio::time::timeout_at(deadline.into(), self.pool(shard).get()).await;
+        let object = tokio::time::timeout_at(deadline.into(), self.pool(shard).pool.get()).await;
         let object = object.map_err(|_| unavailable("no connection in the statement's time".to_owned()))?;
         let object = object.map_err(|error| match error {
-            PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => {
-                QueryError::Overloaded(format!("all {} connections to {} are in use", self.max_connections, shard.id))
-            }
+            PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => self.all_in_use(shard),
             PoolError::Backend(error) => unavailable(error.to_string()),
             PoolError::Timeout(_) => unavailable("no answer within 3 s".to_owned()),
             other => unavailable(other.to_string()),
@@ -97,13 +172,14 @@ impl Shards {
             busy: false,
             endpoint: shard.endpoint.clone(),
             keeper: None,
+            places: Places::default(),
         })
     }
 
     /// Drops every idle connection to a shard: its server went away, and so did its sessions.
     pub fn forget(&self, shard: &ShardId) {
         let pools = self.pools.lock().expect("no holder of this lock panics");
-        if let Some((_, pool)) = pools.get(shard) {
+        if let Some(ShardPool { pool, .. }) = pools.get(shard) {
             pool.retain(|_, _| false);
         }
     }
@@ -111,20 +187,20 @@ impl Shards {
     /// In-use and idle connections of each shard.
     pub fn counts(&self) -> Vec<(ShardId, usize, usize)> {
         let pools = self.pools.lock().expect("no holder of this lock panics");
-        let count = |(id, (_, pool)): (&ShardId, &(Endpoint, Pool<Opener>))| {
-            let status = pool.status();
+        let count = |(id, known): (&ShardId, &ShardPool)| {
+            let status = known.pool.status();
             (id.clone(), status.size.saturating_sub(status.available), status.available)
         };
         pools.iter().map(count).collect()
     }
 
-    fn pool(&self, shard: &Shard) -> Pool<Opener> {
+    fn pool(&self, shard: &Shard) -> ShardPool {
         let mut pools = self.pools.lock().expect("no holder of this lock panics");
         match pools.get(&shard.id) {
-            Some((endpoint, pool)) if *endpoint == shard.endpoint => pool.clone(),
+            Some(known) if known.endpoint == shard.endpoint => known.clone(),
             _ => {
                 let pool = Pool::builder(Opener { endpoint: shard.endpoint.clone() })
-                    .max_size(self.max_connections)
+                    .max_size(self.max_connections + RESERVE)
                     .timeouts(Timeouts {
                         wait: Some(self.queue_timeout),
                         create: Some(CONNECT_TIMEOUT),
@@ -133,8 +209,15 @@ impl Shards {
                     .runtime(Runtime::Tokio1)
                     .build()
                     .expect("a runtime is given, which timeouts need");
-                pools.insert(shard.id.clone(), (shard.endpoint.clone(), pool.clone()));
-                pool
+                let known = ShardPool {
+                    endpoint: shard.endpoint.clone(),
+                    pool,
+                    clients: Arc::new(Semaphore::new(self.max_connections)),
+                    transactions: Arc::new(Semaphore::new(share_of(self.max_connections))),
+                    transactions_of: Arc::default(),
+                };
+                pools.insert(shard.id.clone(), known.clone());
+                known
             }
         }
     }
@@ -149,6 +232,7 @@ pub struct Lease {
     endpoint: Endpoint,
     /// Where it goes back to, if not to its pool.
     keeper: Option<Arc<Mutex<Kept>>>,
+    places: Places,
 }
 
 impl Lease {
@@ -182,7 +266,7 @@ impl Lease {
 
     /// Keeps the connection, with its open transaction, for one statement after another.
     pub fn keep(mut self) -> Keeper {
-        let kept = Kept { object: self.object.take(), lost: false };
+        let kept = Kept { object: self.object.take(), lost: false, _places: std::mem::take(&mut self.places) };
         let kept = Arc::new(Mutex::new(kept));
         let keeper = Keeper { shard: self.shard.clone(), kept, endpoint: self.endpoint.clone() };
         self.busy = false;
@@ -227,6 +311,7 @@ struct Kept {
     object: Option<Object<Opener>>,
     /// Something was left half done on it.
     lost: bool,
+    _places: Places,
 }
 
 impl Keeper {
@@ -235,7 +320,7 @@ impl Keeper {
         let object = self.kept.lock().expect("no holder of this lock panics").object.take()?;
         let keeper = Some(self.kept.clone());
         let (shard, endpoint) = (self.shard.clone(), self.endpoint.clone());
-        Some(Lease { shard, object: Some(object), busy: false, endpoint, keeper })
+        Some(Lease { shard, object: Some(object), busy: false, endpoint, keeper, places: Places::default() })
     }
 
     /// Asks the server for a sign of life; without one the connection is lost.

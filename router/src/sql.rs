@@ -27,6 +27,7 @@ mod literal;
 pub mod names;
 pub mod outline;
 pub mod pieces;
+mod plain_rows;
 pub mod relations;
 pub mod rows;
 mod scan;
@@ -34,6 +35,7 @@ mod scopes;
 mod shape;
 mod size;
 pub mod statement;
+pub mod weight;
 
 use std::ops::Range;
 
@@ -63,6 +65,8 @@ pub struct Sql {
     /// a doubled backtick stays doubled. Spans in it lead back to the text: byte = column - 1.
     /// Do not clone it whole: one as deep as [`OPERATOR_LIMIT`] overflows a small stack in a debug build.
     pub statement: Result<Statement, String>,
+    /// The tokens of an INSERT's rows that the tree lacks: those behind the first, if all are literals.
+    pub unparsed_rows: Range<usize>,
     /// `LOCK IN SHARE MODE` is present; sqlparser cannot parse it, so the tree lacks it.
     pub lock_in_share_mode: bool,
 }
@@ -90,6 +94,8 @@ pub enum SqlError {
     NotAllowed { construct: String, hint: String },
     #[error("an expression nests {operators} operators, above the limit of {limit}")]
     TooComplex { operators: usize, limit: usize },
+    #[error("the statement has {count} {what}, above the limit of {limit}")]
+    TooMany { what: &'static str, count: usize, limit: usize },
     #[error("the query has {expected} placeholders but {got} params")]
     Params { expected: usize, got: usize },
 }
@@ -122,14 +128,15 @@ pub fn read(text: &str, params: &[Param]) -> Result<Sql, SqlError> {
         return Err(SqlError::Empty);
     }
 
-    let mut sql = Sql { text, tokens, statement: Err(String::new()), lock_in_share_mode: false };
+    let mut sql = Sql { text, tokens, statement: Err(String::new()), unparsed_rows: 0..0, lock_in_share_mode: false };
     gate::check(&sql)?;
     if !head::begins_statement(&sql.head()) {
         let first = &sql.tokens[head::first_word(&sql).min(sql.tokens.len() - 1)];
         return Err(SqlError::Malformed(format!("no statement begins with `{}`", sql.slice(first.range.clone()))));
     }
     size::check(&sql.tokens)?;
-    let (tokens, lock_in_share_mode) = parser_tokens(&sql.tokens);
+    sql.unparsed_rows = plain_rows::behind_the_first(&sql.tokens);
+    let (tokens, lock_in_share_mode) = parser_tokens(&sql.tokens, &sql.unparsed_rows);
     sql.lock_in_share_mode = lock_in_share_mode;
     sql.statement = parse(tokens);
     Ok(sql)
@@ -153,10 +160,15 @@ impl Sql {
 
     /// The first user variable (`@name`), with its `@`.
     pub fn user_variable(&self) -> Option<&str> {
+        self.user_variables().next()
+    }
+
+    /// Every user variable (`@name`), with its `@`.
+    pub fn user_variables(&self) -> impl Iterator<Item = &str> {
         (0..self.tokens.len())
             .filter_map(|i| self.word(i))
             .map(|word| word.value.as_str())
-            .find(|value| value.starts_with('@') && !value.starts_with("@@"))
+            .filter(|value| value.starts_with('@') && !value.starts_with("@@"))
     }
 
     /// The first call `name (…)` of one of `names` in any case, as the client spelled it.
@@ -218,19 +230,23 @@ impl Sql {
     }
 }
 
-/// The tokens as sqlparser is to see them, and whether `LOCK IN SHARE MODE` was taken out.
+/// The tokens as sqlparser is to see them, without those of `left_out`, and whether `LOCK IN SHARE MODE` was taken out.
 ///
 /// `||` and `&&` become the words they mean in MySQL, because sqlparser gives the symbols other meanings.
 /// `"…"` becomes `'…'`, because sqlparser joins adjacent literals without regard to their quotes.
-fn parser_tokens(lexemes: &[Lexeme]) -> (Vec<TokenWithSpan>, bool) {
+fn parser_tokens(lexemes: &[Lexeme], left_out: &Range<usize>) -> (Vec<TokenWithSpan>, bool) {
     let is_word = |i: usize, expected: &str| {
         matches!(lexemes.get(i).map(|lexeme| &lexeme.token),
             Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected))
     };
-    let mut tokens = Vec::with_capacity(lexemes.len());
+    let mut tokens = Vec::with_capacity(lexemes.len() - left_out.len());
     let mut lock_in_share_mode = false;
     let mut i = 0;
     while i < lexemes.len() {
+        if left_out.contains(&i) {
+            i = left_out.end;
+            continue;
+        }
         if is_word(i, "LOCK") && is_word(i + 1, "IN") && is_word(i + 2, "SHARE") && is_word(i + 3, "MODE") {
             lock_in_share_mode = true;
             i += 4;
@@ -290,7 +306,9 @@ pub fn change_as_select(sql: &Sql) -> Option<Sql> {
 /// The text with each range, none of which overlaps another, replaced.
 pub fn splice(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
     edits.sort_by_key(|(range, _)| range.start);
-    let mut spliced = String::with_capacity(text.len() + 16 * edits.len());
+    let taken_out: usize = edits.iter().map(|(range, _)| range.len()).sum();
+    let put_in: usize = edits.iter().map(|(_, replacement)| replacement.len()).sum();
+    let mut spliced = String::with_capacity(text.len() + put_in - taken_out);
     let mut end = 0;
     for (range, replacement) in edits {
         spliced.push_str(&text[end..range.start]);

@@ -214,7 +214,7 @@ impl Execution<'_> {
         transaction: &mut Transaction,
     ) -> Result<(Lease, Vec<String>), QueryError> {
         if !transaction.takes_part(shard) {
-            transaction.enlist(shard, self.pooled(shard).await?);
+            transaction.enlist(shard, self.for_transaction(shard).await?);
         }
         self.check_time(shard)?;
         transaction.connection(shard)

@@ -11,7 +11,7 @@ use crate::schema::{Table, TableColumn, TableKind, quote};
 use crate::slots::Slot;
 use crate::sql::rows::{InsertText, RowText, SourceText, insert_text};
 use crate::sql::statement::{Insert, InsertCell, InsertRows, Scope, Statement, Unsupported, Update};
-use crate::sql::{Sql, analyse, read};
+use crate::sql::{Sql, analyse, read, splice};
 use crate::topology::ShardId;
 
 /// Ids that an INSERT needs before it can be planned.
@@ -316,7 +316,7 @@ impl Planner<'_> {
             }
             (SourceText::Query(_), _) => return None,
         }
-        Some(crate::sql::splice(&sql.text, edits))
+        Some(splice(&sql.text, edits))
     }
 
     /// Refuses ON DUPLICATE KEY UPDATE of what other shards would have to be asked about.
@@ -408,7 +408,13 @@ fn names(table: &Table) -> String {
 /// Each row by itself, with its shard, to find out which one a server complains of first; none if they are many.
 fn single_rows(sql: &Sql, text: &InsertText, slots: &[Slot], columns: Option<&str>, planner: &Planner) -> Vec<Part> {
     const MOST: usize = 200;
-    if slots.len() > MOST {
+    // What is not rows is in each of them.
+    const MOST_BYTES: usize = 1 << 20;
+    let rows_bytes = match &text.source {
+        SourceText::Values(rows) => rows.iter().map(|row| row.range.len()).sum(),
+        SourceText::Set { .. } | SourceText::Query(_) => 0,
+    };
+    if slots.len() > MOST || slots.len() * sql.text.len().saturating_sub(rows_bytes) > MOST_BYTES {
         return Vec::new();
     }
     let part = |(row, slot): (usize, &Slot)| Part {
@@ -420,15 +426,13 @@ fn single_rows(sql: &Sql, text: &InsertText, slots: &[Slot], columns: Option<&st
 
 /// The statement with some of its rows.
 fn own_rows(sql: &Sql, text: &InsertText, rows: &[usize], columns: Option<&str>) -> String {
-    let mut own = sql.text.clone();
+    let mut edits = Vec::new();
     if let SourceText::Values(all) = &text.source {
         let kept: Vec<&str> = rows.iter().map(|&row| sql.slice(all[row].range.clone())).collect();
         if let (Some(first), Some(last), true) = (all.first(), all.last(), kept.len() < all.len()) {
-            own.replace_range(first.range.start..last.range.end, &kept.join(", "));
+            edits.push((first.range.start..last.range.end, kept.join(", ")));
         }
     }
-    if let Some(columns) = columns {
-        own.insert_str(text.after_table, columns);
-    }
-    own
+    edits.extend(columns.map(|columns| (text.after_table..text.after_table, columns.to_owned())));
+    splice(&sql.text, edits)
 }

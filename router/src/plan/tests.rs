@@ -1,6 +1,7 @@
 //! One line for each statement: what it becomes over two shards, or why it is refused.
 
 mod definitions;
+mod long;
 mod support;
 
 use std::collections::BTreeMap;

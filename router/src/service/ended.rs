@@ -3,6 +3,8 @@
 //! Statements that belong to one must not run by themselves: that would apply half of it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
 use crate::sql::command::Command;
@@ -50,17 +52,37 @@ impl Ended {
     }
 }
 
+/// What the router does not know any more of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dropped {
+    /// Variables, or what the last statement did.
+    Values,
+    /// That its transaction was rolled back.
+    Transaction,
+}
+
+/// Marks of a generation: at 16 bytes each both take 4 MB. Far more sessions than that would have to end within the time
+/// that a client takes for its next statement.
+const MOST_MARKS: usize = 100_000;
+
 /// The transactions of sessions that are no more.
 #[derive(Default)]
 pub(super) struct EndedSessions {
     by_name: HashMap<String, (Instant, Ended)>,
+    /// Of what was dropped no more than that is known, by a hash of the name that nobody else can compute.
+    marks: HashMap<u64, Dropped>,
+    older_marks: HashMap<u64, Dropped>,
+    hasher: RandomState,
 }
 
 impl EndedSessions {
     pub fn remember(&mut self, name: String, ended: Ended, now: Instant) {
         if self.by_name.len() >= MOST && !self.by_name.contains_key(&name) {
             let oldest = self.by_name.iter().min_by_key(|(_, (at, _))| *at).map(|(name, _)| name.clone());
-            oldest.map(|oldest| self.by_name.remove(&oldest));
+            if let Some(oldest) = oldest {
+                self.by_name.remove(&oldest);
+                self.mark(&oldest, Dropped::Transaction);
+            }
         }
         self.by_name.insert(name, (now, ended));
     }
@@ -68,6 +90,20 @@ impl EndedSessions {
     /// What its next session of this name has to hear.
     pub fn take(&mut self, name: &str) -> Option<Ended> {
         self.by_name.remove(name).map(|(_, ended)| ended)
+    }
+
+    /// Notes that something of a session was dropped.
+    pub fn mark(&mut self, name: &str, what: Dropped) {
+        if self.marks.len() >= MOST_MARKS {
+            self.older_marks = std::mem::take(&mut self.marks);
+        }
+        self.marks.insert(self.hasher.hash_one(name), what);
+    }
+
+    /// What the next session of this name lacks.
+    pub fn take_mark(&mut self, name: &str) -> Option<Dropped> {
+        let name = self.hasher.hash_one(name);
+        self.marks.remove(&name).or_else(|| self.older_marks.remove(&name))
     }
 
     pub fn forget_old(&mut self, now: Instant) {
@@ -122,6 +158,9 @@ mod tests {
         }
         assert_eq!(sessions.by_name.len(), MOST);
         assert_eq!(sessions.take("2"), None);
+        // That there was something stays known for longer.
+        assert_eq!(sessions.take_mark("2"), Some(Dropped::Transaction));
+        assert_eq!(sessions.take_mark("3"), None);
         assert!(sessions.take("3").is_some());
         sessions.forget_old(at(MOST + 2) + REMEMBERED);
         assert_eq!(sessions.by_name.len(), 0);

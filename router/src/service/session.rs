@@ -2,15 +2,19 @@
 //! chooses.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
-use super::ended::{Ended, EndedSessions, Heard};
+use super::ended::{Dropped, Ended, EndedSessions, Heard};
+use super::leftovers::{Leftover, Leftovers};
 use super::literals::{Counting, Scalar};
 use super::{Answer, Attempt, Reading, Router};
+use crate::budget::{Client, Held, Kind};
+use crate::bulkheads::share_of;
 use crate::error::QueryError;
 use crate::execute::{RowSink, Written};
 use crate::metrics::Retry;
@@ -23,6 +27,8 @@ use crate::transaction::{Coordinator, Transaction};
 
 /// Variables of one session.
 const MOST_VARIABLES: usize = 1_000;
+/// Of their names and values.
+const MOST_VARIABLE_BYTES: usize = 1 << 20;
 
 /// All sessions of a router.
 pub(super) struct Sessions {
@@ -33,20 +39,93 @@ pub(super) struct Sessions {
 
 #[derive(Default)]
 struct Table {
+    /// Those that hold a place: they run a statement, or have something to remember that takes room.
     open: HashMap<String, Arc<Mutex<Session>>>,
+    by_client: HashMap<Client, usize>,
     ended: EndedSessions,
+    /// What little is to be remembered of all others.
+    leftovers: Leftovers,
+}
+
+impl Table {
+    fn remove(&mut self, name: &str, client: Client) {
+        self.open.remove(name);
+        if let Some(count) = self.by_client.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_client.remove(&client);
+            }
+        }
+    }
+
+    /// Makes room by dropping the session that was not used for longest, among those that have variables only: who asks
+    /// for them hears of it.
+    fn drop_one(&mut self, of: Option<Client>) -> bool {
+        let oldest = self.open.iter().filter_map(|(name, session)| {
+            let session = (Arc::strong_count(session) == 1).then(|| session.try_lock().ok()).flatten()?;
+            let is_meant = of.is_none_or(|client| client == session.client);
+            (is_meant && session.is_droppable()).then(|| (session.last_used, name.clone(), session.client))
+        });
+        let Some((_, name, client)) = oldest.min_by_key(|(last_used, _, _)| *last_used) else { return false };
+        self.remove(&name, client);
+        self.ended.mark(&name, Dropped::Values);
+        true
+    }
+}
+
+/// A session in use. When its last user is done, it goes if it has nothing to remember.
+struct InUse<'a> {
+    sessions: &'a Sessions,
+    name: &'a str,
+    session: Arc<Mutex<Session>>,
+}
+
+impl Deref for InUse<'_> {
+    type Target = Mutex<Session>;
+
+    fn deref(&self) -> &Mutex<Session> {
+        &self.session
+    }
+}
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        let mut table = self.sessions.table.lock().expect("no holder of this lock panics");
+        // The table's own and this one.
+        if Arc::strong_count(&self.session) > 2 {
+            return;
+        }
+        let Ok(mut session) = self.session.try_lock() else { return };
+        if session.takes_room() {
+            return;
+        }
+        table.remove(self.name, session.client);
+        if let Some(ended) = session.ended.take() {
+            table.ended.remember(self.name.to_owned(), ended, Instant::now());
+        }
+        if session.was_dropped {
+            table.ended.mark(self.name, Dropped::Values);
+        }
+        for name in table.leftovers.keep(self.name, session.leftover, Instant::now()) {
+            table.ended.mark(&name, Dropped::Values);
+        }
+    }
 }
 
 struct Session {
+    client: Client,
     autocommit: bool,
     transaction: Option<Open>,
     /// Its last transaction, if that was rolled back and the next statement could count on it.
     ended: Option<Ended>,
     /// By lower-cased name, as literals.
     variables: HashMap<String, String>,
-    last_insert_id: u64,
-    row_count: i64,
-    found_rows: u64,
+    variable_bytes: usize,
+    /// The variables' room.
+    held: Option<Held>,
+    /// What was remembered of the last session of this name was dropped to make room.
+    was_dropped: bool,
+    leftover: Leftover,
     last_used: Instant,
 }
 
@@ -66,18 +145,37 @@ impl Sessions {
         self.table.lock().expect("no holder of this lock panics").open.len()
     }
 
-    fn get(&self, name: &str) -> Result<Arc<Mutex<Session>>, QueryError> {
+    fn get<'a>(&'a self, name: &'a str, client: Client) -> Result<InUse<'a>, QueryError> {
         let mut table = self.table.lock().expect("no holder of this lock panics");
         if let Some(session) = table.open.get(name) {
-            return Ok(session.clone());
+            return Ok(InUse { sessions: self, name, session: session.clone() });
         }
-        if table.open.len() >= self.most {
-            return Err(QueryError::Overloaded(format!("{} sessions are open (limits.max_sessions)", self.most)));
+        let share = share_of(self.most);
+        if table.by_client.get(&client).is_some_and(|own| *own >= share) && !table.drop_one(Some(client)) {
+            let why = "of your client are in a transaction or at work (three quarters of limits.max_sessions)";
+            return Err(QueryError::Overloaded(format!("{share} sessions {why}")));
         }
-        let session = Session { ended: table.ended.take(name), ..Session::default() };
+        if table.open.len() >= self.most && !table.drop_one(Some(client)) && !table.drop_one(None) {
+            let why = "are in a transaction or at work (limits.max_sessions)";
+            return Err(QueryError::Overloaded(format!("{} sessions {why}", self.most)));
+        }
+        let dropped = table.ended.take_mark(name);
+        let mut ended = table.ended.take(name);
+        if dropped == Some(Dropped::Transaction) && ended.is_none() {
+            let why = "what the router knew of it was dropped, since too many others were rolled back".to_owned();
+            ended = Some(Ended { why, heard: Heard::Nothing });
+        }
+        let session = Session {
+            client,
+            ended,
+            was_dropped: dropped.is_some(),
+            leftover: table.leftovers.take(name, self.idle_timeout).unwrap_or_default(),
+            ..Session::default()
+        };
         let session = Arc::new(Mutex::new(session));
         table.open.insert(name.to_owned(), session.clone());
-        Ok(session)
+        *table.by_client.entry(client).or_default() += 1;
+        Ok(InUse { sessions: self, name, session })
     }
 
     /// Ends sessions that have not been used for long; their transactions are rolled back.
@@ -95,8 +193,9 @@ impl Sessions {
     fn remove_idle(&self) -> Vec<Open> {
         let now = Instant::now();
         let mut table = self.table.lock().expect("no holder of this lock panics");
-        let Table { open, ended } = &mut *table;
+        let Table { open, by_client, ended, leftovers } = &mut *table;
         ended.forget_old(now);
+        leftovers.forget_old(self.idle_timeout);
         let mut transactions = Vec::new();
         open.retain(|name, session| {
             // Nobody who has it already, or waits for it, may find it without its transaction.
@@ -112,8 +211,12 @@ impl Sessions {
                 ended.remember(name.clone(), last, now);
             }
             transactions.extend(transaction);
+            if let Some(count) = by_client.get_mut(&session.client) {
+                *count -= 1;
+            }
             false
         });
+        by_client.retain(|_, count| *count > 0);
         transactions
     }
 }
@@ -121,13 +224,15 @@ impl Sessions {
 impl Default for Session {
     fn default() -> Session {
         Session {
+            client: Client::default(),
             autocommit: true,
             transaction: None,
             ended: None,
             variables: HashMap::new(),
-            last_insert_id: 0,
-            row_count: 0,
-            found_rows: 0,
+            variable_bytes: 0,
+            held: None,
+            was_dropped: false,
+            leftover: Leftover::default(),
             last_used: Instant::now(),
         }
     }
@@ -139,15 +244,15 @@ impl SessionValues for Session {
     }
 
     fn last_insert_id(&self) -> u64 {
-        self.last_insert_id
+        self.leftover.last_insert_id
     }
 
     fn row_count(&self) -> i64 {
-        self.row_count
+        self.leftover.row_count
     }
 
     fn found_rows(&self) -> u64 {
-        self.found_rows
+        self.leftover.found_rows
     }
 }
 
@@ -159,12 +264,13 @@ impl Router {
         attempt: &Attempt<'_>,
         sink: &mut impl RowSink,
     ) -> Result<Answer, QueryError> {
-        let session = self.sessions.get(name)?;
-        let turn = tokio::time::timeout_at(attempt.deadline.into(), session.lock()).await;
+        let in_use = self.sessions.get(name, attempt.request.client)?;
+        let turn = tokio::time::timeout_at(attempt.deadline.into(), in_use.lock()).await;
         let mut session = turn.map_err(|_| QueryError::SessionBusy)?;
         let idle = session.last_used.elapsed();
         session.last_used = Instant::now();
-        let sql = sql::read(&attempt.request.sql, &attempt.request.params)?;
+        let read = || sql::read(&attempt.request.sql, &attempt.request.params);
+        let sql = self.at_length(attempt.request.sql.len(), attempt, read).await??;
         let command = command(&sql)?;
         let outcome = match self.stands(command.as_ref(), &mut session, idle).await {
             Ok(()) => match command {
@@ -179,7 +285,7 @@ impl Router {
         };
         session.last_used = Instant::now();
         if outcome.is_err() {
-            session.row_count = -1;
+            session.leftover.row_count = -1;
         }
         outcome
     }
@@ -244,13 +350,17 @@ impl Router {
                 };
                 found.then_some(()).ok_or_else(|| self.no_savepoint(&name))?;
             }
+            Command::Set(settings) if settings.len() > MOST_VARIABLES => {
+                let message = format!("one SET sets {MOST_VARIABLES} variables at most");
+                return Err(QueryError::LimitExceeded(message));
+            }
             Command::Set(settings) => {
                 for setting in settings {
                     self.set(setting, session, attempt).await?;
                 }
             }
         }
-        session.row_count = 0;
+        session.leftover.row_count = 0;
         Ok(answer)
     }
 
@@ -271,9 +381,28 @@ impl Router {
                     let message = format!("a session has {MOST_VARIABLES} user variables at most");
                     return Err(QueryError::LimitExceeded(message));
                 }
-                session.variables.insert(name, scalar.finish());
+                self.keep_variable(session, name, scalar.finish())?;
             }
         }
+        Ok(())
+    }
+
+    /// Keeps the value of a variable, if there is room for it.
+    fn keep_variable(&self, session: &mut Session, name: String, value: String) -> Result<(), QueryError> {
+        /// The map's own.
+        const ENTRY: usize = 128;
+        let before = session.variables.get(&name).map_or(0, |value| ENTRY + name.len() + value.len());
+        let bytes = session.variable_bytes - before + ENTRY + name.len() + value.len();
+        if bytes > MOST_VARIABLE_BYTES {
+            let message = format!("the user variables of a session take {MOST_VARIABLE_BYTES} bytes at most");
+            return Err(QueryError::LimitExceeded(message));
+        }
+        match &mut session.held {
+            Some(held) => held.cover(bytes)?,
+            held @ None => *held = Some(self.budget.take(session.client, Kind::Sessions, bytes)?),
+        }
+        session.variable_bytes = bytes;
+        session.variables.insert(name, value);
         Ok(())
     }
 
@@ -284,11 +413,22 @@ impl Router {
         attempt: &Attempt<'_>,
         sink: &mut impl RowSink,
     ) -> Result<Answer, QueryError> {
-        let sql = match with_session_values(&sql, session)? {
-            Some(text) => sql::read(&text, &[])?,
-            None => sql,
+        session.check_dropped(&sql)?;
+        let length = sql.text.len();
+        let replaced = self.at_length(length, attempt, || with_session_values(&sql, session)).await??;
+        let _held = match &replaced {
+            Some(text) => Some(self.admit_text(attempt.request.client, text, 0, attempt.deadline).await?),
+            None => None,
         };
-        let statement = sql::analyse(&sql)?;
+        let read = || {
+            let sql = match replaced {
+                Some(text) => sql::read(&text, &[])?,
+                None => sql,
+            };
+            let statement = sql::analyse(&sql)?;
+            Ok::<_, QueryError>((sql, statement))
+        };
+        let (sql, statement) = self.at_length(length, attempt, read).await??;
         let is_definition = matches!(statement, Statement::Define(_));
         let is_read = matches!(statement, Statement::Read(_) | Statement::Inspect(_) | Statement::Explain(_));
         if is_definition {
@@ -315,14 +455,14 @@ impl Router {
         let answer = outcome?;
         match answer.written {
             Some(written) => {
-                session.row_count = i64::try_from(written.rows_affected).unwrap_or(i64::MAX);
+                session.leftover.row_count = i64::try_from(written.rows_affected).unwrap_or(i64::MAX);
                 if let Some(id) = written.last_insert_id.filter(|_| draws) {
-                    session.last_insert_id = id;
+                    session.leftover.last_insert_id = id;
                 }
             }
             None => {
-                session.row_count = -1;
-                session.found_rows = rows;
+                session.leftover.row_count = -1;
+                session.leftover.found_rows = rows;
             }
         }
         Ok(answer)
@@ -469,6 +609,33 @@ impl Router {
 }
 
 impl Session {
+    /// Whether it has to remember what takes a place.
+    fn takes_room(&self) -> bool {
+        self.transaction.is_some() || !self.autocommit || !self.variables.is_empty()
+    }
+
+    /// Whether it may go to make room: it holds no transaction, and its next statement would not be half of one.
+    fn is_droppable(&self) -> bool {
+        self.transaction.is_none() && self.autocommit && self.ended.is_none()
+    }
+
+    /// Refuses what counts on values that were dropped: NULL and 0 would be wrong answers.
+    fn check_dropped(&self, sql: &Sql) -> Result<(), QueryError> {
+        if !self.was_dropped {
+            return Ok(());
+        }
+        let is_gone = |name: &str| !self.variables.contains_key(&name.to_lowercase());
+        let variable = sql.user_variables().find(|variable| is_gone(&variable[1..]));
+        let call = match self.leftover.last_insert_id {
+            0 => sql.calls(&["last_insert_id", "row_count", "found_rows"]),
+            _ => None,
+        };
+        match variable.or(call) {
+            Some(what) => Err(QueryError::SessionDropped(what.to_owned())),
+            None => Ok(()),
+        }
+    }
+
     /// What the next session of its name has to hear, if this one is ended as idle.
     fn last_words(&mut self, had_transaction: bool, idle_timeout: Duration) -> Option<Ended> {
         let seconds = idle_timeout.as_secs_f64();

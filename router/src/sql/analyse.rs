@@ -10,7 +10,7 @@ use super::shape::{select_list, shape};
 use super::statement::{
     Assignment, Change, ColumnRef, Insert, InsertCell, InsertRows, Opaque, Read, Scope, Statement, Unsupported, Update,
 };
-use super::{Head, Sql, ddl, inspect, leftovers};
+use super::{Head, Sql, ddl, inspect, leftovers, plain_rows};
 use crate::keys::KeyLiteral;
 
 /// Classifies a statement; refuses what no number of shards makes possible without a session.
@@ -28,7 +28,9 @@ pub fn analyse(sql: &Sql) -> Result<Statement, Unsupported> {
             other => opaque(false, not_understood(other)),
         },
         Head::Insert | Head::Replace => match &sql.statement {
-            Ok(ast::Statement::Insert(tree)) => insert(tree).map(Statement::Insert).or_else(|why| opaque(true, why)),
+            Ok(ast::Statement::Insert(tree)) => {
+                insert(sql, tree).map(Statement::Insert).or_else(|why| opaque(true, why))
+            }
             other => opaque(true, not_understood(other)),
         },
         Head::Update => match &sql.statement {
@@ -79,7 +81,7 @@ fn read(sql: &Sql, query: &ast::Query) -> Result<Read, Unsupported> {
     Ok(Read { scopes, shape, list })
 }
 
-fn insert(tree: &ast::Insert) -> Result<Insert, Unsupported> {
+fn insert(sql: &Sql, tree: &ast::Insert) -> Result<Insert, Unsupported> {
     let TableObject::TableName(name) = &tree.table else {
         return Err(Unsupported::new("INSERT into something that is not a table"));
     };
@@ -114,7 +116,7 @@ fn insert(tree: &ast::Insert) -> Result<Insert, Unsupported> {
     let (columns, rows) = match (&tree.source, &tree.assignments[..]) {
         (Some(source), []) => {
             let columns = tree.columns.iter().map(column_name).collect::<Result<Vec<String>, _>>()?;
-            (columns, insert_rows(source))
+            (columns, insert_rows(sql, source))
         }
         (None, assignments) if !assignments.is_empty() => {
             let pairs = assigned(assignments)?;
@@ -128,10 +130,11 @@ fn insert(tree: &ast::Insert) -> Result<Insert, Unsupported> {
     Ok(Insert { table, columns, rows, updates, keeps_duplicates, ignores: tree.ignore, scopes })
 }
 
-fn insert_rows(source: &ast::Query) -> InsertRows {
+fn insert_rows(sql: &Sql, source: &ast::Query) -> InsertRows {
     match &*source.body {
         SetExpr::Values(values) => {
-            InsertRows::Values(values.rows.iter().map(|row| row.iter().map(cell).collect()).collect())
+            let parsed = values.rows.iter().map(|row| row.iter().map(cell).collect());
+            InsertRows::Values(parsed.chain(plain_rows::cells(sql)).collect())
         }
         _ => InsertRows::Query,
     }

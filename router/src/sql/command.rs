@@ -128,7 +128,10 @@ pub trait SessionValues {
 
 /// The statement with the session's values in place of what names them; `None` if nothing does.
 pub fn with_session_values(sql: &Sql, values: &impl SessionValues) -> Result<Option<String>, Unsupported> {
+    /// A variable may be named often, and each time its whole value is put in.
+    const MOST_BYTES: usize = 4 << 20;
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+    let mut bytes = 0;
     for i in 0..sql.tokens.len() {
         let Some(word) = sql.word(i) else { continue };
         let name = word.value.to_ascii_lowercase();
@@ -136,7 +139,13 @@ pub fn with_session_values(sql: &Sql, values: &impl SessionValues) -> Result<Opt
             if sql.is_token(i + 1, &Token::Assignment) || i > 0 && sql.is_word(i - 1, "INTO") {
                 return Err(Unsupported::with_hint("assigning user variables in a query", "use SET @name = …"));
             }
-            edits.push((sql.tokens[i].range.clone(), values.variable(variable)));
+            let value = values.variable(variable);
+            bytes += value.len();
+            if bytes > MOST_BYTES {
+                let construct = format!("more than {MOST_BYTES} bytes of user variables in one statement");
+                return Err(Unsupported::with_hint(construct, "send the values as params"));
+            }
+            edits.push((sql.tokens[i].range.clone(), value));
             continue;
         }
         if let Some((variable, tokens)) = system_variable(sql, i)
@@ -175,7 +184,9 @@ fn labels(sql: &Sql, edits: &[(Range<usize>, String)]) -> Vec<(Range<usize>, Str
     let items = select.projection.iter().zip(&clauses.items);
     items
         .filter(|(item, range)| {
-            let is_edited = edits.iter().any(|(edit, _)| range.start <= edit.start && edit.end <= range.end);
+            // The edits are in the order of the text.
+            let first = edits.partition_point(|(edit, _)| edit.start < range.start);
+            let is_edited = edits.get(first).is_some_and(|(edit, _)| edit.end <= range.end);
             matches!(item, SelectItem::UnnamedExpr(_)) && is_edited
         })
         .map(|(_, range)| (range.end..range.end, format!(" AS {}", crate::schema::quote(sql.slice(range.clone())))))

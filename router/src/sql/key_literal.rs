@@ -1,8 +1,10 @@
 //! Literals as a sharding key sees them.
 
 use sqlparser::ast::{Expr, UnaryOperator, Value};
+use sqlparser::tokenizer::Token;
 
 use super::decode_raw;
+use super::plain_rows::signed;
 use super::statement::Literal;
 use crate::keys::KeyLiteral;
 
@@ -34,6 +36,19 @@ pub(super) fn literal_of(expr: &Expr) -> KeyLiteral {
         },
         _ => KeyLiteral::Other,
     }
+}
+
+/// The literal that a token with its sign is.
+pub(super) fn literal_of_token(token: &Token, negative: bool) -> KeyLiteral {
+    let literal = match token {
+        Token::Word(_) => KeyLiteral::Null,
+        Token::Number(text, _) => literal_of_value(&Value::Number(text.clone(), false)),
+        Token::HexStringLiteral(digits) => hex_bytes(digits).map_or(KeyLiteral::Other, KeyLiteral::Bytes),
+        Token::SingleQuotedString(raw) => KeyLiteral::Text(decode_raw(raw, '\'')),
+        Token::DoubleQuotedString(raw) => KeyLiteral::Text(decode_raw(raw, '"')),
+        _ => KeyLiteral::Other,
+    };
+    signed(literal, negative)
 }
 
 fn literal_of_value(value: &Value) -> KeyLiteral {

@@ -19,9 +19,15 @@ pub struct Outline {
 const INTEGER: u8 = 1;
 const TEXT: u8 = 2;
 
-/// `None` if the text holds anything but words, plain names in backticks, unsigned integers, printable ASCII strings
+/// Longer statements are rarely sent twice, and an outline would cost them more than reading them does.
+const LONGEST: usize = 4_096;
+
+/// `None` if the text is longer than 4 KiB, or holds anything but words, plain names in backticks, unsigned integers, printable ASCII strings
 /// without escapes, and the commonest operators.
 pub fn outline(text: &str) -> Option<Outline> {
+    if text.len() > LONGEST {
+        return None;
+    }
     let bytes = text.as_bytes();
     let mut outline = Outline { key: Vec::with_capacity(bytes.len()), literals: Vec::new() };
     let mut at = 0;

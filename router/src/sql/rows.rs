@@ -61,7 +61,7 @@ pub fn insert_text(sql: &Sql) -> Option<InsertText> {
         SourceText::Query(sql.tokens.get(next)?.range.start..sql.tokens[end - 1].range.end)
     };
     let text = InsertText { after_table, columns: columns.as_ref().map(bytes), source };
-    agrees(&text, tree).then_some(text)
+    agrees(sql, &text, tree).then_some(text)
 }
 
 /// Behind the verb and its modifiers.
@@ -141,11 +141,13 @@ pub(super) fn assigned_values(sql: &Sql, begin: usize, end: usize) -> Option<Vec
     assignments(sql, begin, |i| i >= end)
 }
 
-fn agrees(text: &InsertText, tree: &Insert) -> bool {
+fn agrees(sql: &Sql, text: &InsertText, tree: &Insert) -> bool {
     let source = match (&text.source, &tree.source) {
         (SourceText::Values(rows), Some(source)) => match &*source.body {
             SetExpr::Values(values) => {
-                let lengths = rows.iter().map(|row| row.cells.len());
+                // Rows that the tree lacks are as long as the first.
+                let parsed = if sql.unparsed_rows.is_empty() { rows } else { &rows[..rows.len().min(1)] };
+                let lengths = parsed.iter().map(|row| row.cells.len());
                 lengths.eq(values.rows.iter().map(|row| row.len()))
             }
             _ => false,

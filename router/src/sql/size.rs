@@ -17,11 +17,82 @@ pub const OPERATOR_LIMIT: usize = 1_000;
 /// # Errors
 /// `TooComplex` if the tree of some expression may be deeper than [`OPERATOR_LIMIT`].
 pub(super) fn check(tokens: &[Lexeme]) -> Result<(), SqlError> {
+    check_lists(tokens)?;
     let operators = deepest(tokens);
     if operators > OPERATOR_LIMIT {
         return Err(SqlError::TooComplex { operators, limit: OPERATOR_LIMIT });
     }
     Ok(())
+}
+
+/// A list whose parts are looked at together, in more time than each by itself.
+#[derive(Clone, Copy)]
+enum List {
+    /// What is selected, grouped and ordered by.
+    Columns,
+    Tables,
+    Queries,
+}
+
+impl List {
+    /// What is counted, and how many are taken. A server joins 61 tables and has 4,096 columns in a table.
+    fn limit(self) -> (&'static str, usize) {
+        match self {
+            List::Columns => ("columns in one list", 4_096),
+            List::Tables => ("tables in one FROM", 61),
+            List::Queries => ("WITH queries", 100),
+        }
+    }
+}
+
+/// Refuses what costs more than its length: lists of a SELECT beyond what a server takes, and too many SELECTs.
+///
+/// Rows, IN and arguments are no such lists. They may be as long as a statement may.
+fn check_lists(tokens: &[Lexeme]) -> Result<(), SqlError> {
+    const MOST_SELECTS: usize = 1_000;
+    let mut selects = 0;
+    let mut outer: Vec<(Option<List>, usize)> = Vec::new();
+    let (mut list, mut parts) = (None, 1);
+    for lexeme in tokens {
+        match &lexeme.token {
+            Token::LParen => {
+                outer.push((list, parts));
+                (list, parts) = (None, 1);
+            }
+            Token::RParen => (list, parts) = outer.pop().unwrap_or((None, 1)),
+            Token::Comma => {
+                parts += 1;
+                if let Some((what, limit)) = list.map(List::limit)
+                    && parts > limit
+                {
+                    return Err(SqlError::TooMany { what, count: parts, limit });
+                }
+            }
+            Token::Word(word) if word.quote_style.is_none() => {
+                let begun = match word.keyword {
+                    Keyword::SELECT => {
+                        selects += 1;
+                        Some(List::Columns)
+                    }
+                    Keyword::FROM => Some(List::Tables),
+                    Keyword::WITH => Some(List::Queries),
+                    Keyword::GROUP | Keyword::ORDER => Some(List::Columns),
+                    Keyword::JOIN | Keyword::STRAIGHT_JOIN if matches!(list, Some(List::Tables)) => {
+                        parts += 1;
+                        continue;
+                    }
+                    Keyword::WHERE | Keyword::DUPLICATE | Keyword::SET => None,
+                    _ => continue,
+                };
+                (list, parts) = (begun, 1);
+            }
+            _ => {}
+        }
+    }
+    match selects > MOST_SELECTS {
+        true => Err(SqlError::TooMany { what: "SELECTs", count: selects, limit: MOST_SELECTS }),
+        false => Ok(()),
+    }
 }
 
 /// What is known of one parenthesis level.

@@ -378,6 +378,7 @@ fn limits(value: Value<'_>) -> Option<Limits> {
     let max_result_rows = integer("max_result_rows", 1..=1_000_000_000);
     let max_result_bytes = integer("max_result_bytes", 1024..=1 << 36);
     let max_held_rows = integer("max_held_rows", 1..=1_000_000_000);
+    let max_statement_tokens = integer("max_statement_tokens", 1_000..=1_000_000_000);
     let statement_timeout = integer("statement_timeout_ms", 1..=86_400_000);
     let max_concurrent_queries = integer("max_concurrent_queries", 1..=1_000_000);
     let max_connections_per_shard = integer("max_connections_per_shard", 1..=100_000);
@@ -397,6 +398,7 @@ fn limits(value: Value<'_>) -> Option<Limits> {
         max_result_rows: max_result_rows.unwrap_or(default.max_result_rows),
         max_result_bytes: max_result_bytes.unwrap_or(default.max_result_bytes),
         max_held_rows: count(max_held_rows, default.max_held_rows),
+        max_statement_tokens: count(max_statement_tokens, default.max_statement_tokens),
         statement_timeout: statement_timeout.map_or(default.statement_timeout, Duration::from_millis),
         max_concurrent_queries: count(max_concurrent_queries, default.max_concurrent_queries),
         max_connections_per_shard: count(max_connections_per_shard, default.max_connections_per_shard),

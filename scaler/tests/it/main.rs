@@ -40,6 +40,8 @@ mod leftovers;
 #[cfg(test)]
 mod moves;
 #[cfg(test)]
+mod overload;
+#[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod programs;

@@ -125,6 +125,13 @@ impl Process {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// The most memory that it has had so far.
+    pub fn peak_kibibytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     async fn wait_until_ready(&self) {
         let http = reqwest::Client::new();
         wait_until("the router is ready", || async {

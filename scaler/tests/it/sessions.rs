@@ -366,7 +366,7 @@ async fn sessions_are_bounded_and_idle_ones_are_rolled_back() {
     sharded.fill().await;
     sharded.ok(Some("a"), "BEGIN").await;
     sharded.ok(Some("a"), "UPDATE accounts SET v = 0").await;
-    sharded.ok(Some("b"), "SELECT 1").await;
+    sharded.ok(Some("b"), "BEGIN").await;
     let (status, answer) = sharded.post(Some("c"), "SELECT 1").await;
     assert_eq!((status, answer["error"]["code"].as_str()), (503, Some("overloaded")), "{answer}");
     assert!(answer["error"]["message"].as_str().unwrap().contains("limits.max_sessions"));
@@ -376,7 +376,7 @@ async fn sessions_are_bounded_and_idle_ones_are_rolled_back() {
     assert_eq!(sharded.say(None, "SELECT SUM(v) FROM accounts").await, "510");
     let metrics = sharded.front.client.get(format!("{}/metrics", sharded.front.url)).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
-    assert!(metrics.contains("sql_autoscaler_router_sessions_expired_total 1"), "{metrics}");
+    assert!(metrics.contains("sql_autoscaler_router_sessions_expired_total 2"), "{metrics}");
 }
 
 /// One waits for the other on two shards: no server sees that, the end of waiting does.

@@ -37,7 +37,7 @@ impl Query {
 
 /// Adds the tables that a query reads; names of its WITH are among them.
 pub(super) fn add_tables(sql: &Sql, query: Query, define: &mut Define) -> Result<(), Unsupported> {
-    let (tokens, _) = parser_tokens(&sql.tokens[query.0]);
+    let (tokens, _) = parser_tokens(&sql.tokens[query.0], &(0..0));
     let tree = match parse(tokens) {
         Ok(ast::Statement::Query(tree)) => tree,
         Ok(_) => return Err(Unsupported::new("this query in a definition")),
