@@ -1,5 +1,7 @@
 //! DDL: to every shard, or refused with the reason.
 
+use std::collections::HashSet;
+
 use super::{DefineNode, Node, Plan, Planner, Refusal, Route};
 use crate::schema::quote;
 use crate::sql::Sql;
@@ -18,10 +20,11 @@ impl Planner<'_> {
         for named in &define.tables {
             self.own_schema(&named.table)?;
         }
+        let renamed: HashSet<&str> = define.tables_as(&[Role::Renamed]).map(|table| table.name.as_str()).collect();
         for table in define.tables_as(&[Role::Created, Role::Changed, Role::Dropped, Role::Renamed]) {
-            self.check_definition(define, &table.name)?;
+            self.check_definition(define, &table.name, renamed.contains(table.name.as_str()))?;
         }
-        self.check_twins(define)?;
+        self.check_twins(define, &renamed)?;
         if let Some(table) = define.tables.first().map(|named| &named.table) {
             self.check_exchanged(define, &table.name)?;
             if several {
@@ -60,8 +63,7 @@ impl Planner<'_> {
         })
     }
 
-    fn check_definition(&self, define: &Define, table: &str) -> Result<(), Refusal> {
-        let renames = define.tables_as(&[Role::Renamed]).any(|renamed| renamed.name == table);
+    fn check_definition(&self, define: &Define, table: &str, renames: bool) -> Result<(), Refusal> {
         let Some(key) = self.schema.layout_key(table) else {
             return match renames && self.schema.layout_reference(table) {
                 true => Err(renamed(table)),
@@ -99,8 +101,7 @@ impl Planner<'_> {
     }
 
     /// Two tables of which the names differ in case only would be one to half of what reads them.
-    fn check_twins(&self, define: &Define) -> Result<(), Refusal> {
-        let gone: Vec<&str> = define.tables_as(&[Role::Renamed]).map(|table| table.name.as_str()).collect();
+    fn check_twins(&self, define: &Define, gone: &HashSet<&str>) -> Result<(), Refusal> {
         for table in define.tables_as(&[Role::Created, Role::RenamedTo]) {
             let is_twin = |other: &&str| *other != table.name && !gone.contains(other);
             if let Some(twin) = self.schema.twin_of(&table.name).filter(is_twin) {

@@ -59,7 +59,12 @@ pub fn weigh(text: &str) -> Weight {
             }
             b'-' if next == b'-' && bytes.get(at + 2).is_some_and(|after| b" \t\r\n".contains(after)) => {
                 count.blanks += 1;
-                line_end(bytes, at)
+                let end = line_end(bytes, at);
+                // `@-` is one token to the parser's lexer, and no comment begins there.
+                if at > 0 && bytes[at - 1] == b'@' {
+                    count.odd += end - at;
+                }
+                end
             }
             // What executable comments hold is code.
             b'/' if next == b'*' && !is_executable(&bytes[at + 2..]) => {
