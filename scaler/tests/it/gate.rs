@@ -348,8 +348,9 @@ impl Prober {
             sql: "something of the above".to_owned(),
             is_strict: false,
         };
-        for what in left.into_iter().chain(clients_that_see_something_else(bench).await) {
-            self.add(&attempt, what);
+        let left: Vec<String> = left.into_iter().chain(clients_that_see_something_else(bench).await).collect();
+        if !left.is_empty() {
+            self.add(&attempt, left.join("; "));
         }
     }
 

@@ -309,14 +309,17 @@ impl Bench {
                     count = number(root, &sql).await;
                 }
                 if count > 0 {
-                    left.push(format!("{count} {what} on shard-{}", at + 1));
+                    let held = state::rows(root, &format!("SELECT * FROM {from}")).await.unwrap_or_default();
+                    left.push(format!("{count} {what} on shard-{}: {held:?}", at + 1));
                 }
             }
             if self.flavor == Flavor::MySql {
+                // Counts of the last statement's warnings begin anew with the next.
                 let differing = "SELECT variable_name, GROUP_CONCAT(DISTINCT variable_value) \
                      FROM performance_schema.variables_by_thread JOIN performance_schema.threads USING (thread_id) \
                      WHERE processlist_user = 'gate' AND variable_name NOT IN ('timestamp', 'rand_seed1', 'rand_seed2', \
-                     'pseudo_thread_id', 'last_insert_id', 'identity', 'insert_id', 'gtid_next', 'statement_id') \
+                     'pseudo_thread_id', 'last_insert_id', 'identity', 'insert_id', 'gtid_next', 'statement_id', \
+                     'error_count', 'warning_count') \
                      GROUP BY 1 HAVING COUNT(DISTINCT variable_value) > 1";
                 for row in state::rows(root, differing).await.unwrap_or_default() {
                     left.push(format!("the session variable {} is {} on shard-{}", row[0], row[1], at + 1));
