@@ -27,7 +27,7 @@ use crate::servers::Flavor;
 /// Attempts at a time: definitions need two connections each, of the few that there are.
 const AT_ONCE: usize = CONNECTIONS / 2;
 /// Attempts between two looks at the servers.
-const BATCH: usize = 96;
+const BATCH: usize = 200;
 /// Attempts of a batch that are tried again one by one if it left something.
 const RETRIED: usize = 40;
 /// As many in the whole of a run: where the gate is open, there is no end to what could be tried again.
@@ -87,7 +87,15 @@ async fn probe(flavor: Flavor, shards: usize) {
     let mut prober = Prober { retries: RETRIES, ..Prober::default() };
     let (connection, start) = (bench.victims[0], shards * 7);
     let things = Things { canaries: &bench.canaries, folder: bench.folder.path(), connection };
-    let tried = attempts(&things, start);
+    let mut tried = attempts(&things, start);
+    if shards > 1 {
+        // Where the gate is the same, half of the rarer ways tells whether more shards make a difference.
+        let mut turn = 0;
+        tried.retain(|attempt| {
+            turn += 1;
+            attempt.spelling == "plain" || turn % 2 == 0
+        });
+    }
     let families: Vec<&[Attempt]> = tried.chunk_by(|one, two| one.family == two.family).collect();
     for family in families {
         for batch in family.chunks(BATCH) {
@@ -270,7 +278,7 @@ impl Prober {
 
     async fn run_random(&mut self, bench: &mut Bench) {
         let number = |name: &str, default: u64| std::env::var(name).map_or(default, |value| value.parse().unwrap());
-        let (count, seed) = (number("GATE_STATEMENTS", 1500), number("GATE_SEED", 1));
+        let (count, seed) = (number("GATE_STATEMENTS", 600), number("GATE_SEED", 1));
         let version = honest::version(bench).await;
         let attacks: Vec<(Attempt, random::Text)> = {
             let things =
@@ -348,8 +356,9 @@ impl Prober {
             sql: "something of the above".to_owned(),
             is_strict: false,
         };
-        for what in left.into_iter().chain(clients_that_see_something_else(bench).await) {
-            self.add(&attempt, what);
+        let left: Vec<String> = left.into_iter().chain(clients_that_see_something_else(bench).await).collect();
+        if !left.is_empty() {
+            self.add(&attempt, left.join("; "));
         }
     }
 
@@ -384,18 +393,26 @@ impl Prober {
     }
 }
 
-/// What clients get on all of the router's connections at once, if it is not what everybody has always got.
+/// What clients get on all of the router's connections at once, if it is not what everybody has always got. Whom the
+/// router had no connection or no time for says nothing.
 async fn clients_that_see_something_else(bench: &Bench) -> Option<String> {
-    let everywhere = 3 * CONNECTIONS;
-    let seen = |sql: String| async move { bench.ask(&sql, None).await };
-    let counted = join_all((0..everywhere).map(|_| seen("SELECT COUNT(*) AS c FROM users".to_owned())));
-    let by_key = join_all((0..everywhere).map(|key| seen(format!("SELECT name FROM users WHERE id = {}", key + 1))));
-    let at_home = join_all((0..everywhere).map(|_| seen("SELECT v FROM settings WHERE id = 1".to_owned())));
-    let (counted, by_key, at_home) = tokio::join!(counted, by_key, at_home);
-    let expected = |key: usize| format!("\"user {}\"", key + 1);
-    let wrong_count = counted.iter().find(|answer| !answer.body.contains(&format!("[[{USERS}]]")));
-    let wrong_row = by_key.iter().enumerate().find(|(key, answer)| !answer.body.contains(&expected(*key)));
-    let wrong_setting = at_home.iter().find(|answer| !answer.body.contains("\"one\""));
-    let wrong = wrong_count.or(wrong_row.map(|(_, answer)| answer)).or(wrong_setting)?;
-    Some(format!("another client's honest statement is answered with {}", wrong.body))
+    let everywhere = 2 * CONNECTIONS;
+    let by_key =
+        |key: usize| (format!("SELECT name FROM users WHERE id = {}", key + 1), format!("\"user {}\"", key + 1));
+    let kinds: [Vec<(String, String)>; 3] = [
+        vec![("SELECT COUNT(*) AS c FROM users".to_owned(), format!("[[{USERS}]]")); everywhere],
+        (0..everywhere).map(by_key).collect(),
+        vec![("SELECT v FROM settings WHERE id = 1".to_owned(), "\"one\"".to_owned()); everywhere],
+    ];
+    for asked in kinds {
+        let answers = join_all(asked.iter().map(|(sql, _)| bench.ask(sql, None))).await;
+        let judged = asked.iter().zip(&answers).filter(|(_, answer)| !answer.is_for_want_of_time());
+        if let Some((_, answer)) = judged.clone().find(|((_, expected), answer)| !answer.body.contains(expected)) {
+            return Some(format!("another client's honest statement is answered with {}", answer.body));
+        }
+        if judged.count() == 0 {
+            return Some(format!("no other client is answered: {}", answers[0].body));
+        }
+    }
+    None
 }

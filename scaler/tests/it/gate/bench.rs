@@ -72,6 +72,11 @@ impl Answer {
         self.status == 0
     }
 
+    /// Whether there was no connection or no time for the statement, whatever it said.
+    pub fn is_for_want_of_time(&self) -> bool {
+        self.is_missing() || ["timeout", "overloaded", "shard_unavailable"].contains(&self.code.as_str())
+    }
+
     pub fn is_ok(&self) -> bool {
         self.status == 200
     }
@@ -272,7 +277,14 @@ impl Bench {
         let of_router =
             "thread_id IN (SELECT thread_id FROM performance_schema.threads WHERE processlist_user = 'gate')";
         let looks = [
-            ("user variables", format!("performance_schema.user_variables_by_thread WHERE {of_router}")),
+            (
+                "user variables",
+                // The router's own hold the mode of a session whose copies are being read.
+                format!(
+                    "performance_schema.user_variables_by_thread \
+                     WHERE {of_router} AND variable_name NOT LIKE '\\_autoscaler%'"
+                ),
+            ),
             (
                 "prepared statements",
                 "performance_schema.prepared_statements_instances WHERE statement_name IS NOT NULL".to_owned(),
@@ -309,14 +321,19 @@ impl Bench {
                     count = number(root, &sql).await;
                 }
                 if count > 0 {
-                    left.push(format!("{count} {what} on shard-{}", at + 1));
+                    let held = state::rows(root, &format!("SELECT * FROM {from}")).await.unwrap_or_default();
+                    left.push(format!("{count} {what} on shard-{}: {held:?}", at + 1));
                 }
             }
             if self.flavor == Flavor::MySql {
+                // Counts of the last statement's warnings begin anew with the next; the router waits longer for some
+                // of its own locks than for others.
                 let differing = "SELECT variable_name, GROUP_CONCAT(DISTINCT variable_value) \
                      FROM performance_schema.variables_by_thread JOIN performance_schema.threads USING (thread_id) \
                      WHERE processlist_user = 'gate' AND variable_name NOT IN ('timestamp', 'rand_seed1', 'rand_seed2', \
-                     'pseudo_thread_id', 'last_insert_id', 'identity', 'insert_id', 'gtid_next', 'statement_id') \
+                     'pseudo_thread_id', 'last_insert_id', 'identity', 'insert_id', 'gtid_next', 'statement_id', \
+                     'error_count', 'warning_count', \
+                     'innodb_lock_wait_timeout', 'wait_timeout') \
                      GROUP BY 1 HAVING COUNT(DISTINCT variable_value) > 1";
                 for row in state::rows(root, differing).await.unwrap_or_default() {
                     left.push(format!("the session variable {} is {} on shard-{}", row[0], row[1], at + 1));

@@ -171,7 +171,7 @@ pub fn honest(seed: u64, number: usize, version: u32) -> Text {
         1 => format!("SELECT COUNT(*), MAX(id) FROM users WHERE id > {id} AND name <> {one}"),
         2 => format!("SELECT {id} - - {other} * 3 AS x, {one} AS y FROM users WHERE id = {other}"),
         3 => format!("SELECT u.name, {one} AS y FROM users AS u WHERE u.id IN ({id}, {other}, 7) ORDER BY u.id"),
-        4 => format!("SELECT name, {one} AS y FROM users WHERE id = {id} UNION ALL SELECT {two}, 'z' LIMIT 5"),
+        4 => format!("SELECT name, {one} AS y FROM users WHERE id = {id} UNION ALL SELECT {two}, 'z' ORDER BY 1, 2"),
         5 => format!("INSERT INTO honest (id, t) VALUES ({number}, {one})"),
         6 => format!("INSERT INTO honest (t, id) VALUES (CONCAT({one}, {two}), {number})"),
         _ => format!("REPLACE INTO honest SET id = {number}, t = {one}"),

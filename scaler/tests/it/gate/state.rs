@@ -20,7 +20,7 @@ const OWN_ENGINES: [&str; 9] =
 
 /// Statements that no client may have a server run, by the server's own count of what it understood. The router itself
 /// sends KILL when a statement's time is over; one of a client would show as the end of the victim's session.
-const CLOSED_COMMANDS: [&str; 97] = [
+const CLOSED_COMMANDS: [&str; 96] = [
     "alter_db",
     "alter_event",
     "alter_function",
@@ -105,7 +105,6 @@ const CLOSED_COMMANDS: [&str; 97] = [
     "show_engine_status",
     "show_explain",
     "show_grants",
-    "show_privileges",
     "show_processlist",
     "show_relaylog_events",
     "show_replica_status",
