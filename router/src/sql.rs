@@ -81,6 +81,12 @@ pub struct Lexeme {
     pub depth: u32,
 }
 
+/// Whether a text, with its executable comments expanded, holds comments and nothing else: a server takes it for done.
+pub fn is_comments_only(text: &str) -> bool {
+    // Nothing else begins so.
+    matches!(text.trim_start().as_bytes().first(), Some(b'/' | b'-' | b'#')) && scan::is_comments_only(text)
+}
+
 /// Why a text is refused before anything is planned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SqlError {

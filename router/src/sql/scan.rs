@@ -76,6 +76,20 @@ pub(super) fn marks(text: &str) -> Result<Vec<Mark>, SqlError> {
     Ok(marks)
 }
 
+/// Whether a text is comments and blanks, and nothing else but `;` at its end: servers answer that it is done.
+pub(super) fn is_comments_only(text: &str) -> bool {
+    let text = text.trim_end_matches(|char: char| char == ';' || char.is_ascii_whitespace());
+    let Ok(marks) = marks(text) else { return false };
+    let mut end = 0;
+    let is_blank = |range: Range<usize>| text[range].bytes().all(|byte| byte.is_ascii_whitespace() || byte == 0x0b);
+    let only_comments = marks.iter().all(|mark| {
+        let goes_on = mark.kind == MarkKind::Comment && is_blank(end..mark.range.start);
+        end = mark.range.end;
+        goes_on
+    });
+    only_comments && !marks.is_empty() && is_blank(end..text.len())
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escapes {
     Backslash,

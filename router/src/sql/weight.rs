@@ -55,22 +55,23 @@ pub fn weigh(text: &str) -> Weight {
             }
             b'#' => {
                 count.blanks += 1;
-                line_end(bytes, at)
+                let end = line_end(bytes, at);
+                count.odd += if follows_at_sign(bytes, at) { end - at } else { 0 };
+                end
             }
             b'-' if next == b'-' && bytes.get(at + 2).is_some_and(|after| b" \t\r\n".contains(after)) => {
                 count.blanks += 1;
                 let end = line_end(bytes, at);
-                // `@-` is one token to the parser's lexer, and no comment begins there.
-                if at > 0 && bytes[at - 1] == b'@' {
-                    count.odd += end - at;
-                }
+                count.odd += if follows_at_sign(bytes, at) { end - at } else { 0 };
                 end
             }
             // What executable comments hold is code.
             b'/' if next == b'*' && !is_executable(&bytes[at + 2..]) => {
                 count.blanks += 1;
-                let end = bytes[at + 2..].windows(2).position(|pair| pair == b"*/");
-                end.map_or(bytes.len(), |length| at + 2 + length + 2)
+                let length = bytes[at + 2..].windows(2).position(|pair| pair == b"*/");
+                let end = length.map_or(bytes.len(), |length| at + 2 + length + 2);
+                count.odd += if follows_at_sign(bytes, at) { end - at } else { 0 };
+                end
             }
             b'0'..=b'9' => {
                 count.numbers += 1;
@@ -88,6 +89,11 @@ pub fn weigh(text: &str) -> Weight {
         };
     }
     count.weight(bytes)
+}
+
+/// `@-`, `@#` and `@/` are tokens to the parser's lexer, and no comment begins there.
+fn follows_at_sign(bytes: &[u8], at: usize) -> bool {
+    at > 0 && bytes[at - 1] == b'@'
 }
 
 #[derive(Default)]

@@ -147,3 +147,16 @@ fn executable_comments_hide_nothing() {
         }
     }
 }
+
+/// A comment that hides where another one begins.
+#[test]
+fn a_line_comment_hides_no_code() {
+    let text = "-- '\nDELETE FROM /*!c USING other.secrets-- */\n*/ c";
+    for version in ["10.11.14-MariaDB", "9.7.4"] {
+        let server = comments::ServerVersion::parse(version).unwrap();
+        let expanded = comments::expand(text, &[server]).unwrap();
+        assert_eq!(expanded, "-- '\nDELETE FROM /**/c USING other.secrets-- */\n/**/ c", "{version}");
+        let qualified = names::qualified(&read(&expanded, &[]).unwrap());
+        assert_eq!(qualified[0].parts, ["other", "secrets"], "{version}");
+    }
+}

@@ -74,6 +74,18 @@ fn strings_are_those_of_mysql() {
 }
 
 #[test]
+fn comments_alone_are_told_from_nothing() {
+    for text in ["/* x */", " -- x", "# x\n/**/ ;", "/**/", "/* ; */ ;"] {
+        assert!(is_comments_only(text), "{text}");
+    }
+    for text in
+        ["", ";", " ; ", "SELECT 1", "/* x */ SELECT 1", "/* x */ ; SELECT 1", "'/* x */'", "/* x", "/ 2", "- -"]
+    {
+        assert!(!is_comments_only(text), "{text}");
+    }
+}
+
+#[test]
 fn exactly_one_statement() {
     for empty in ["", " \t\n", "-- x", "/* x */ # y", ";", " ; -- x"] {
         assert_eq!(refusal(empty), SqlError::Empty, "{empty}");
