@@ -61,6 +61,32 @@ impl Flavor {
         args
     }
 
+    /// By what a server says of its version.
+    pub(crate) fn of_version(version: &str) -> Flavor {
+        if version.contains("MariaDB") { Flavor::MariaDb } else { Flavor::MySql }
+    }
+
+    /// Statements that give our account what an instance's owner needs: to read everything, to change its database and
+    /// `_autoscaler`, to make accounts with some of that, and to see and end sessions. No files, no settings.
+    pub(crate) fn grants(self, account: &str, database: &str) -> [String; 3] {
+        let on_server = match self {
+            Flavor::MariaDb => {
+                "SELECT, CREATE USER, PROCESS, RELOAD, CONNECTION ADMIN, SET USER, REPLICATION CLIENT, SLAVE MONITOR"
+            }
+            Flavor::MySql => {
+                "SELECT, CREATE USER, PROCESS, RELOAD, REPLICATION CLIENT, CONNECTION_ADMIN, SET_ANY_DEFINER, \
+                 ALLOW_NONEXISTENT_DEFINER, XA_RECOVER_ADMIN"
+            }
+        };
+        // In a grant `_` stands for any character.
+        let pattern = database.replace('_', r"\_");
+        [
+            format!("GRANT {on_server} ON *.* TO {account} WITH GRANT OPTION"),
+            format!("GRANT ALL PRIVILEGES ON `{pattern}`.* TO {account} WITH GRANT OPTION"),
+            format!(r"GRANT ALL PRIVILEGES ON `\_autoscaler`.* TO {account} WITH GRANT OPTION"),
+        ]
+    }
+
     /// What a server that lays out a template is told as well.
     pub(crate) fn template_redo_log(self) -> String {
         match self {

@@ -20,9 +20,16 @@ database=999 product=65532 nobody=65534 grafana=472
 app=$( [ -e /secrets/shard/app_password ] && cat /secrets/shard/app_password || password )
 exporter=$( [ -e /secrets/scaler/password ] && cat /secrets/scaler/password || password )
 
+router=$( [ -e /secrets/app/router_password ] && cat /secrets/app/router_password || password )
+
 put /secrets/shard/root_password $database "$(password)"
 put /secrets/shard/app_password $database "$app"
 put /secrets/app/dsn $product "autoscaler:$app@tcp(shard-1:3306)/app"
+put /secrets/app/router_password $product "$router"
+# In the place of the scaler's: routers know no login but their own.
+put /secrets/router/dsn $product "autoscaler_router:$router@tcp(shard-1:3306)/app"
+put /secrets/router/router_password $product "$router"
+put /secrets/router/password $product "not-for-routers"
 put /secrets/scaler/password $product "$exporter"
 put /secrets/exporter/my.cnf $nobody "[client]
 user = exporter

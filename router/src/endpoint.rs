@@ -7,16 +7,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sqlx::ConnectOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
-/// A database of one server with the login to use, parsed from a DSN and complete.
+/// A database of one server with the login to use.
 ///
-/// `Display` shows no password; [`Endpoint::to_dsn`] does.
+/// One that was read from a topology has no login until its reader gives it one: serialized, an endpoint is an address
+/// only. `Display` shows no password; [`Endpoint::to_dsn`] does.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
-    user: String,
-    password: String,
+    login: Login,
     address: Address,
     database: String,
     ssl_mode: SslMode,
+}
+
+/// Who somebody is on a server. `Debug` shows no password.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Login {
+    user: String,
+    password: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -62,12 +69,25 @@ pub enum DsnError {
     PercentEncoding,
 }
 
+impl Login {
+    pub fn new(user: impl Into<String>, password: impl Into<String>) -> Login {
+        Login { user: user.into(), password: password.into() }
+    }
+
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+}
+
 impl Endpoint {
     /// An endpoint reached over TCP.
     pub fn tcp(host: &str, port: u16, user: &str, password: &str, database: &str) -> Endpoint {
         Endpoint {
-            user: user.to_owned(),
-            password: password.to_owned(),
+            login: Login::new(user, password),
             address: Address::Tcp { host: host.to_owned(), port },
             database: database.to_owned(),
             ssl_mode: SslMode::Preferred,
@@ -77,6 +97,8 @@ impl Endpoint {
     /// Reads a Go-style DSN (`user:pass@tcp(host:port)/db`, `user:pass@unix(/path)/db`) or a `mysql://` URL.
     pub fn parse(dsn: &str) -> Result<Endpoint, DsnError> {
         match dsn.strip_prefix("mysql://").or_else(|| dsn.strip_prefix("mariadb://")) {
+            // What names a user has an `@`.
+            Some(rest) if !rest.split('/').next().unwrap_or_default().contains('@') => Err(DsnError::Form),
             Some(rest) => parse_url(rest),
             None => parse_go(dsn),
         }
@@ -84,17 +106,24 @@ impl Endpoint {
 
     /// The endpoint as a `mysql://` URL or Go DSN that [`Endpoint::parse`] reads back, password included.
     pub fn to_dsn(&self) -> String {
+        let Login { user, password } = &self.login;
+        match &self.address {
+            Address::Tcp { .. } => self.to_text(&format!("{}:{}@", percent_encode(user), percent_encode(password))),
+            Address::Socket(_) => self.to_text(&format!("{user}:{password}")),
+        }
+    }
+
+    /// What [`Endpoint::to_dsn`] gives, with another login before the address.
+    fn to_text(&self, login: &str) -> String {
         let ssl_mode = SSL_MODES.iter().find(|(_, mode)| *mode == self.ssl_mode).map_or("preferred", |(name, _)| name);
         match &self.address {
             Address::Tcp { host, port } => format!(
-                "mysql://{}:{}@{}:{port}/{}?ssl-mode={ssl_mode}",
-                percent_encode(&self.user),
-                percent_encode(&self.password),
+                "mysql://{login}{}:{port}/{}?ssl-mode={ssl_mode}",
                 if host.contains(':') { format!("[{host}]") } else { host.clone() },
                 percent_encode(&self.database),
             ),
             Address::Socket(path) => {
-                format!("{}:{}@unix({})/{}", self.user, self.password, path.display(), self.database)
+                format!("{login}@unix({})/{}", path.display(), self.database)
             }
         }
     }
@@ -104,11 +133,26 @@ impl Endpoint {
     }
 
     pub fn user(&self) -> &str {
-        &self.user
+        &self.login.user
     }
 
     pub fn password(&self) -> &str {
-        &self.password
+        &self.login.password
+    }
+
+    /// `None` for an endpoint that was read from a topology and not given one.
+    pub fn login(&self) -> Option<&Login> {
+        (!self.login.user.is_empty()).then_some(&self.login)
+    }
+
+    /// The same place with another login.
+    pub fn with_login(&self, login: &Login) -> Endpoint {
+        Endpoint { login: login.clone(), ..self.clone() }
+    }
+
+    /// Whether both are the same database at the same address, whoever logs in.
+    pub fn is_same_place(&self, other: &Endpoint) -> bool {
+        self.address == other.address && self.database == other.database
     }
 
     /// `host:port`, or the socket's path.
@@ -131,7 +175,7 @@ impl Endpoint {
     /// Options for a connection that behaves as a plain client's: nothing that sqlx would add to the session.
     pub fn connect_options(&self) -> MySqlConnectOptions {
         let options = MySqlConnectOptions::new()
-            .username(&self.user)
+            .username(&self.login.user)
             .database(&self.database)
             .pipes_as_concat(false)
             .no_engine_substitution(false)
@@ -148,7 +192,7 @@ impl Endpoint {
                 SslMode::VerifyIdentity => MySqlSslMode::VerifyIdentity,
             });
         // An empty password that is set is sent as one that is used, which servers refuse.
-        let options = if self.password.is_empty() { options } else { options.password(&self.password) };
+        let options = if self.password().is_empty() { options } else { options.password(self.password()) };
         match &self.address {
             Address::Tcp { host, port } => options.host(host).port(*port),
             Address::Socket(path) => options.socket(path),
@@ -186,7 +230,7 @@ fn parse_go(dsn: &str) -> Result<Endpoint, DsnError> {
 
 fn parse_url(rest: &str) -> Result<Endpoint, DsnError> {
     let (authority, path) = rest.split_once('/').ok_or(DsnError::NoDatabase)?;
-    let (login, host_port) = authority.rsplit_once('@').ok_or(DsnError::Form)?;
+    let (login, host_port) = authority.rsplit_once('@').unwrap_or(("", authority));
     let (user, password) = login.split_once(':').unwrap_or((login, ""));
     let (database, parameters) = path.split_once('?').unwrap_or((path, ""));
     let mut ssl_mode = SslMode::Preferred;
@@ -221,7 +265,7 @@ fn complete(
     if database.is_empty() {
         return Err(DsnError::NoDatabase);
     }
-    Ok(Endpoint { user, password, address, database, ssl_mode })
+    Ok(Endpoint { login: Login { user, password }, address, database, ssl_mode })
 }
 
 fn parse_host_port(text: &str) -> Result<Address, DsnError> {
@@ -271,20 +315,32 @@ impl fmt::Display for Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({}@{self})", self.user)
+        write!(f, "Endpoint({}@{self})", self.user())
     }
 }
 
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Login({})", self.user)
+    }
+}
+
+/// Without the login: topologies lie on every shard, where the accounts of others are nobody's business.
 impl Serialize for Endpoint {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_dsn())
+        serializer.serialize_str(&self.to_text(""))
     }
 }
 
+/// Topologies of earlier versions have the login, which is kept in memory until its reader has one of its own.
 impl<'de> Deserialize<'de> for Endpoint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Endpoint, D::Error> {
-        let dsn = String::deserialize(deserializer)?;
-        Endpoint::parse(&dsn).map_err(serde::de::Error::custom)
+        let text = String::deserialize(deserializer)?;
+        let parsed = match text.strip_prefix("mysql://") {
+            Some(rest) => parse_url(rest),
+            None => parse_go(&text),
+        };
+        parsed.map_err(serde::de::Error::custom)
     }
 }
 
@@ -300,6 +356,14 @@ mod tests {
         );
         assert_eq!(Endpoint::parse(&endpoint.to_dsn()).unwrap(), endpoint);
         assert!(password.is_empty() || !format!("{endpoint} {endpoint:?}").contains(password));
+        let stored = serde_json::to_string(&endpoint).unwrap();
+        let read: Endpoint = serde_json::from_str(&stored).unwrap();
+        assert!(password.is_empty() || !stored.contains(password), "{stored}");
+        assert!(read.is_same_place(&endpoint) && read.login().is_none(), "{stored}");
+        assert_eq!(read.with_login(&Login::new(user, password)), endpoint);
+        // As earlier versions stored it.
+        let stored = serde_json::to_string(&endpoint.to_dsn()).unwrap();
+        assert_eq!(serde_json::from_str::<Endpoint>(&stored).unwrap(), endpoint);
     }
 
     #[test]
@@ -320,6 +384,7 @@ mod tests {
     fn mistakes_are_named_without_the_password() {
         let error = |dsn| Endpoint::parse(dsn).unwrap_err();
         assert_eq!(error("nonsense"), DsnError::Form);
+        assert_eq!(error("mysql://h:1/d"), DsnError::Form);
         assert_eq!(error("u:p@tcp(h:1)/"), DsnError::NoDatabase);
         assert_eq!(error("mysql://u:p@h:70000/d"), DsnError::Port("70000".into()));
         assert_eq!(error("mysql://u:p@h/d?sslmode=maybe"), DsnError::SslMode("maybe".into()));

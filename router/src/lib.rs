@@ -13,6 +13,7 @@ pub mod execute;
 
 pub mod merge;
 
+pub mod accounts;
 pub mod budget;
 mod bulkheads;
 pub mod cells;
@@ -22,6 +23,7 @@ pub mod error;
 pub mod faults;
 pub mod keys;
 mod known;
+pub mod logins;
 pub mod metrics;
 pub mod schema;
 mod sequences;

@@ -20,6 +20,7 @@ use self::session::Sessions;
 use crate::budget::{Budget, Client, Held, Kind};
 use crate::bulkheads::{Place, Shares, Turns};
 use crate::definitions::{self, Time};
+use crate::endpoint::Login;
 use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
 use crate::faults::Faults;
@@ -44,6 +45,8 @@ use crate::transaction::{Coordinator, Transaction};
 pub struct RouterConfig {
     /// Shards to find the topology on, or to make the first one of; in shard order.
     pub seeds: Vec<Shard>,
+    /// The account that routers have on every shard. `None`: the seeds' logins are used as they are.
+    pub account: Option<Login>,
     pub layout: Layout,
     pub limits: Limits,
     pub faults: Faults,
@@ -212,7 +215,7 @@ const MOST_READ_AT_ONCE: usize = 1;
 impl Router {
     /// Starts looking for the topology and returns at once; [`Router::is_ready`] tells when it is known.
     pub fn start(config: RouterConfig) -> Arc<Router> {
-        let watch = Watch::start(config.seeds, config.layout);
+        let watch = Watch::start(config.seeds, config.account, config.layout);
         let shards = Shards::new(config.limits.max_connections_per_shard, config.limits.queue_timeout);
         let metrics = Metrics::new().expect("every family has its own valid name");
         let router = Arc::new(Router {
@@ -929,7 +932,7 @@ mod tests {
     #[tokio::test]
     async fn a_statement_under_way_is_small() {
         let (seeds, layout, limits, faults) = (Vec::new(), Layout::default(), Limits::default(), Faults::default());
-        let router = Router::start(RouterConfig { seeds, layout, limits, faults });
+        let router = Router::start(RouterConfig { seeds, account: None, layout, limits, faults });
         let request = Request {
             sql: "SELECT 1".to_owned(),
             params: Vec::new(),

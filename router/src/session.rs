@@ -26,6 +26,10 @@ pub async fn within<T>(
 ///
 /// A server that does not answer is given up after [`CONNECT_TIMEOUT`].
 pub async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, sqlx::Error> {
+    if endpoint.login().is_none() {
+        let missing = format!("no login is known for {endpoint}: name a shard by the address that the topology has");
+        return Err(sqlx::Error::Configuration(missing.into()));
+    }
     // In a box: it is seldom waited for, and would else make the future of every statement larger by some kilobytes.
     within(CONNECT_TIMEOUT, Box::pin(open(endpoint))).await
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use router::endpoint::Endpoint;
+use router::logins::Logins;
 use router::session;
 use router::topology::{Epoch, MoveId, MovePhase, Shard, ShardId, SlotMove, Topology, TopologyError, store};
 use sqlx::mysql::MySqlConnection;
@@ -34,6 +35,9 @@ struct Shared {
     lease: AtomicU64,
     /// Where shards answer that the topology has elsewhere.
     found_at: Mutex<BTreeMap<ShardId, Endpoint>>,
+    logins: Logins,
+    /// A shard was seen to store logins in its topology, as earlier versions did.
+    stores_logins: AtomicBool,
     nudge: Arc<dyn Fn() + Send + Sync>,
     /// Shards that did not answer when they were asked last.
     unreachable: Mutex<BTreeSet<ShardId>>,
@@ -78,9 +82,16 @@ pub enum ClusterError {
 }
 
 impl Cluster {
-    /// `nudge` tells routers to look for a new topology; it must not block.
+    /// `nudge` tells routers to look for a new topology; it must not block. The shards are logged in to as the topology
+    /// has it.
     pub fn new(topology: Topology, nudge: Arc<dyn Fn() + Send + Sync>) -> Cluster {
-        let topology = watch::Sender::new(Arc::new(topology));
+        let logins = Logins::of(topology.shards());
+        Cluster::with_logins(topology, logins, nudge)
+    }
+
+    /// The same with logins that come from elsewhere.
+    pub fn with_logins(topology: Topology, logins: Logins, nudge: Arc<dyn Fn() + Send + Sync>) -> Cluster {
+        let topology = watch::Sender::new(Arc::new(logins.complete_topology(topology)));
         Cluster {
             shared: Arc::new(Shared {
                 topology,
@@ -89,6 +100,8 @@ impl Cluster {
                 settled: Mutex::default(),
                 lease: AtomicU64::new(0),
                 found_at: Mutex::default(),
+                logins,
+                stores_logins: AtomicBool::new(false),
                 nudge,
                 unreachable: Mutex::default(),
             }),
@@ -110,8 +123,34 @@ impl Cluster {
         connect(id, found_at.as_ref().unwrap_or(&shard.endpoint)).await
     }
 
+    /// From now on this is how its place is logged in to.
+    pub fn learn(&self, endpoint: &Endpoint) {
+        let logins = &self.shared.logins;
+        logins.learn(endpoint);
+        self.shared.topology.send_if_modified(|current| {
+            let is_known = |shard: &Shard| logins.complete(&shard.endpoint) == shard.endpoint;
+            let has_changed = !current.shards().iter().all(is_known);
+            if has_changed {
+                *current = Arc::new(logins.complete_topology(Topology::clone(current)));
+            }
+            has_changed
+        });
+    }
+
+    /// Publishes the topology anew if a shard was seen to store logins in it, as earlier versions did.
+    pub async fn forget_stored_logins(&self) -> Result<(), ClusterError> {
+        if !self.shared.stores_logins.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.change(|topology| Ok::<_, ClusterError>(topology.renewed())).await?;
+        self.shared.stores_logins.store(false, Ordering::Relaxed);
+        tracing::info!("the topology on the shards holds no logins any more");
+        Ok(())
+    }
+
     /// A shard is reached elsewhere from now on. Publishes that; until then this process knows already.
     pub async fn relocate(&self, shard: Shard) -> Result<(), ClusterError> {
+        self.shared.logins.learn(&shard.endpoint);
         self.shared.found_at().insert(shard.id.clone(), shard.endpoint.clone());
         let moved = [shard];
         self.change(|topology| Ok(topology.with_endpoints(&moved)?)).await
@@ -135,6 +174,9 @@ impl Cluster {
             self.note_reach(&shard.id, read.as_ref().err());
             match read {
                 Ok(found) => {
+                    if found.as_ref().is_some_and(Topology::has_logins) {
+                        self.shared.stores_logins.store(true, Ordering::Relaxed);
+                    }
                     carried.insert(&shard.id, found.as_ref().map(Topology::epoch));
                     newest = found.filter(|found| found.epoch() > newest.epoch()).unwrap_or(newest);
                 }
@@ -201,6 +243,7 @@ impl Cluster {
 
     /// Takes a topology that a shard carries already. Never goes backwards.
     pub fn adopt(&self, next: Topology) {
+        let next = self.shared.logins.complete_topology(next);
         let is_newer = self.shared.topology.send_if_modified(|current| {
             let newer = next.epoch() > current.epoch();
             if newer {
@@ -285,6 +328,8 @@ impl Publication<'_> {
         if !in_time(&home, write).await? {
             return Err(ClusterError::Superseded(home));
         }
+        // Of a shard that has just joined.
+        next.shards().iter().for_each(|shard| shared.logins.learn(&shard.endpoint));
         self.cluster.adopt(next);
         self.cluster.spread().await;
         Ok(())

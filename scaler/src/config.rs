@@ -57,6 +57,10 @@ pub struct Config {
     pub backend: Backend,
     /// Where the scaler finds the routers, `host:port`; empty: one at `router_listen`.
     pub routers: Vec<String>,
+    /// The account that routers use on every shard.
+    pub router_account: RouterAccount,
+    /// What router and scaler derive passwords of accounts from. Absent: from what both have, see `accounts`.
+    pub cluster_secret: Option<String>,
     /// `exporter`; absent: the exporters are not the scaler's business.
     pub exporter: Option<ExporterAccount>,
     /// At least 1, at most `max_shards`.
@@ -103,6 +107,20 @@ impl Default for Backend {
 pub struct ExporterAccount {
     pub user: String,
     pub password: String,
+}
+
+/// The account that routers use on every shard; the scaler makes it where it is missing, and so does a router that can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouterAccount {
+    pub user: String,
+    /// Absent: derived.
+    pub password: Option<String>,
+}
+
+impl Default for RouterAccount {
+    fn default() -> RouterAccount {
+        RouterAccount { user: router::accounts::ROUTER_USER.to_owned(), password: None }
+    }
 }
 
 /// How rows move between shards.

@@ -2,6 +2,7 @@
 //!
 //! Each round reads `observe → prometheus → rules → policy`, and acts through `moves`. See ARCHITECTURE.md.
 
+pub mod accounts;
 pub mod admin;
 pub mod catalogue;
 pub mod cli;
@@ -9,7 +10,6 @@ pub mod cluster;
 pub mod commands;
 pub mod config;
 pub mod drain;
-pub mod exporter_account;
 mod foreign_keys;
 pub mod http;
 pub mod metrics;

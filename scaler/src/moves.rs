@@ -42,7 +42,7 @@ use faults::Point;
 use mover::Mover;
 use progress::Reporter;
 
-pub(crate) use preflight::{Grants, find_unfit, is_guarded};
+pub(crate) use preflight::{find_unfit, is_guarded};
 pub(crate) use rows::{key_literal, select_expression};
 
 /// How moves are paced. The defaults suit production.
@@ -61,6 +61,8 @@ pub struct MoveSettings {
     pub throttle: Throttle,
     /// The room on the disks of targets. A move to a target that is not named is not checked for it.
     pub free_bytes: BTreeMap<ShardId, u64>,
+    /// The user of the router's account, whose sessions end before the triggers of a move go.
+    pub router_user: String,
     /// What tests let happen on the way.
     pub faults: Faults<Point>,
 }
@@ -75,6 +77,7 @@ impl Default for MoveSettings {
             chunk_rows: 1_000,
             throttle: Throttle::default(),
             free_bytes: BTreeMap::new(),
+            router_user: router::accounts::ROUTER_USER.to_owned(),
             faults: Faults::default(),
         }
     }

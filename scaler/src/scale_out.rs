@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use backends::{ErrorClass, Instance, InstanceName, InstanceSpec, InstanceState, OperationId, ProvisionError};
 use jiff::Timestamp;
 use rand::Rng;
+use router::accounts::MakeError;
 use router::endpoint::Endpoint;
 use router::slots::{SlotSet, plan_half, plan_share_for_newcomer};
 use router::topology::{Shard, ShardId, Topology, TopologyError, Transfer};
@@ -49,6 +50,8 @@ pub struct PlannedTransfer {
 pub enum Failure {
     #[error("no instance could be created")]
     Provision(#[from] ProvisionError),
+    #[error("the accounts of routers and exporters could not be made on the new server")]
+    Account(#[from] MakeError),
     #[error("the topology could not be changed")]
     Cluster(#[from] ClusterError),
     #[error("the topology does not allow it")]
@@ -77,7 +80,10 @@ impl Failure {
                 ErrorClass::Conflict | ErrorClass::Auth => Duration::from_secs(60),
                 ErrorClass::Quota | ErrorClass::Program | ErrorClass::Permanent => Duration::from_secs(300),
             },
-            Failure::Cluster(_) | Failure::Topology(_) | Failure::Catalogue(_) => Duration::from_secs(15),
+            Failure::Account(error) if error.is_refusal() => Duration::from_secs(300),
+            Failure::Account(_) | Failure::Cluster(_) | Failure::Topology(_) | Failure::Catalogue(_) => {
+                Duration::from_secs(15)
+            }
             Failure::Retire(error) if error.may_pass() => Duration::from_secs(15),
             Failure::Move(_) | Failure::NoAddress | Failure::Name(_) | Failure::Refused(_) | Failure::Retire(_) => {
                 Duration::from_secs(60)
@@ -236,6 +242,8 @@ async fn run_phases(scaler: &Arc<Scaler>, plan: &Plan, operation: &str, started:
     scaler.catalogue.advance_action(operation, "join", &json!({ "instance": instance.id })).await?;
     scaler.metrics.action_phase("join");
     let shard = Shard { id: plan.shard.clone(), endpoint: endpoint_of(&instance)? };
+    // Before a router hears of it.
+    scaler.accounts.ensure(&shard).await?;
     scaler.cluster.change(|topology| Ok::<_, ClusterError>(topology.with_shard(shard))).await?;
 
     scaler.catalogue.advance_action(operation, "move", &json!({ "instance": instance.id })).await?;

@@ -12,17 +12,19 @@ use async_trait::async_trait;
 use backends::{InstanceId, Owner, Provisioner};
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use router::endpoint::Login;
 use router::faults::Faults;
+use router::logins::Logins;
 use router::topology::bootstrap::{self, BootstrapError};
 use router::topology::watch::chain;
 use router::topology::{MoveId, Shard, ShardId, Transfer};
 use router::transaction::recovery::Recovery;
 use tokio::task::JoinHandle;
 
+use crate::accounts::Accounts;
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::cluster::{Cluster, ClusterError, Lease};
-use crate::config::Config;
-use crate::exporter_account::ExporterAccounts;
+use crate::config::{BackendKind, Config};
 use crate::metrics::Metrics;
 use crate::moves::faults::Point;
 use crate::moves::{MoveProgress, MoveSettings, ProgressSink};
@@ -43,6 +45,7 @@ pub struct Parts {
     pub seeds: Vec<Shard>,
     pub provisioner: Arc<dyn Provisioner>,
     pub owner: Owner,
+    pub accounts: Accounts,
     pub prometheus: Prometheus,
     pub exporter_of: ExporterOf,
     /// Where Prometheus finds the routers, and the scaler asks them for the load of slots.
@@ -71,6 +74,7 @@ pub struct Scaler {
     pub(crate) catalogue: Catalogue,
     pub(crate) provisioner: Arc<dyn Provisioner>,
     pub(crate) owner: Owner,
+    pub(crate) accounts: Accounts,
     pub(crate) metrics: Metrics,
     prometheus: Prometheus,
     exporter_of: ExporterOf,
@@ -129,8 +133,9 @@ impl Scaler {
     /// Finds the topology (or makes the first), takes the lease, opens the catalogue.
     pub async fn start(parts: Parts) -> Result<Arc<Scaler>, StartError> {
         let config = parts.config;
-        let topology = bootstrap::find_or_create(&parts.seeds, &config.layout).await?;
-        let cluster = Cluster::new(topology, parts.nudge);
+        let logins = known_logins(&parts.seeds, &config, &*parts.provisioner).await;
+        let topology = bootstrap::find_or_create(&parts.seeds, &config.layout, &logins).await?;
+        let cluster = Cluster::with_logins(topology, logins, parts.nudge);
         let lease = Lease::acquire(&cluster).await.map_err(StartError::Lease)?;
         let catalogue = Catalogue::open(&parts.catalogue).await?;
         let rules = config.scaling_thresholds.rules(config.scope, config.monitoring_interval).map_err(|errors| {
@@ -154,6 +159,7 @@ impl Scaler {
             catalogue,
             provisioner: parts.provisioner,
             owner: parts.owner,
+            accounts: parts.accounts,
             metrics,
             prometheus: parts.prometheus,
             exporter_of: parts.exporter_of,
@@ -172,12 +178,16 @@ impl Scaler {
         &self.cluster
     }
 
+    /// The account of the exporters, if it is the scaler's business.
+    pub(crate) fn exporter_login(&self) -> Option<&Login> {
+        self.accounts.exporter()
+    }
+
     /// Runs rounds until `shutdown`. An action in progress is left where the next start resumes or undoes it.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         self.settle_leftovers();
         let mut observer = Observer::new(self.config.layout.clone());
-        let mut accounts = ExporterAccounts::new(self.config.exporter.clone());
         let mut ticks = tokio::time::interval(self.config.monitoring_interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -187,7 +197,7 @@ impl Scaler {
             }
             tokio::select! {
                 () = &mut shutdown => break,
-                () = self.round(&mut observer, &mut accounts) => {}
+                () = self.round(&mut observer) => {}
             }
         }
         let task = self.state().task.take();
@@ -197,7 +207,7 @@ impl Scaler {
         }
     }
 
-    async fn round(self: &Arc<Self>, observer: &mut Observer, accounts: &mut ExporterAccounts) {
+    async fn round(self: &Arc<Self>, observer: &mut Observer) {
         if let Err(error) = self.hold_lease().await {
             self.metrics.set_leader(false);
             tracing::warn!(error = chain(&error), "without the lease nothing is decided");
@@ -212,12 +222,18 @@ impl Scaler {
         let (refreshed, (), (), _, ()) = tokio::join!(
             self.cluster.refresh(),
             self.observe(observer),
-            accounts.follow(&topology),
+            self.accounts.follow(&topology),
             recover,
             self.ask_routers()
         );
         if let Err(error) = refreshed {
             tracing::warn!(error = chain(&error), "no shard's topology could be read");
+        }
+        // Announced moves are settled first.
+        if self.state().action.is_none()
+            && let Err(error) = self.cluster.forget_stored_logins().await
+        {
+            tracing::warn!(error = chain(&error), "the topology on the shards holds logins for now");
         }
         let is_due = |state: &State| state.action.is_none() && state.settle_at.is_some_and(|at| at <= Instant::now());
         if is_due(&self.state()) {
@@ -559,6 +575,7 @@ impl Scaler {
             chunk_rows: moves.chunk_rows,
             throttle: moves.throttle.clone(),
             free_bytes: BTreeMap::new(),
+            router_user: self.config.router_account.user.clone(),
             faults: self.move_faults.clone(),
         }
     }
@@ -578,6 +595,23 @@ impl Scaler {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder of this lock panics")
     }
+}
+
+/// The logins of the scaler: of the configuration, and of the backend's instances.
+pub(crate) async fn known_logins(seeds: &[Shard], config: &Config, provisioner: &dyn Provisioner) -> Logins {
+    let logins = Logins::of(seeds);
+    if let BackendKind::Static(pool) = &config.backend.kind {
+        pool.iter().for_each(|server| logins.learn(server));
+    }
+    match provisioner.list(&config.cluster).await {
+        Ok(instances) => {
+            instances.iter().filter_map(|instance| scale_out::endpoint_of(instance).ok()).for_each(|known| {
+                logins.learn(&known);
+            })
+        }
+        Err(error) => tracing::warn!(error = chain(&error), "the backend's servers, and logins, are not known for now"),
+    }
+    logins
 }
 
 fn state_name(state: RuleState) -> &'static str {

@@ -11,14 +11,14 @@ use std::path::PathBuf;
 use bollard::query_parameters::{
     ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder, RenameContainerOptionsBuilder,
 };
-use sqlx::{AssertSqlSafe, Connection, Executor};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 
 use super::container::{Container, DATA_FOLDER, Shape};
 use super::engine::{Engine, found};
 use super::identity::{self, Identity};
 use super::image::{self, Image};
 use super::{DockerProvisioner, Trace, template, wait};
-use crate::sql_server;
+use crate::sql_server::{self, Flavor};
 use crate::{Address, ErrorClass, Login, ProvisionError};
 
 /// Another program may take a port between our look at it and the engine's.
@@ -147,7 +147,9 @@ impl DockerProvisioner {
             }
         }
         let mut connection = connection.ok_or_else(|| refused(refusal))?;
-        for statement in first_statements(identity, login) {
+        let version = sql_server::within(connection.fetch_one(sqlx::raw_sql("SELECT VERSION()"))).await;
+        let version = version.and_then(|row| row.try_get_unchecked::<String, _>(0)).map_err(refused)?;
+        for statement in first_statements(Flavor::of_version(&version), identity, login) {
             let done = sql_server::within(connection.execute(sqlx::raw_sql(AssertSqlSafe(statement)))).await;
             done.map_err(refused)?;
         }
@@ -201,14 +203,15 @@ enum Volume {
 
 /// Safe to run again, except that the last one takes the account away that runs them. The password is hexadecimal
 /// and the database name is checked, so neither can end its quotes.
-fn first_statements(identity: &Identity, login: &Login) -> [String; 5] {
-    let (user, password) = (&login.user, login.password.expose());
-    [
-        format!("CREATE USER IF NOT EXISTS '{user}'@'%' IDENTIFIED BY '{password}'"),
-        format!("GRANT ALL PRIVILEGES ON *.* TO '{user}'@'%' WITH GRANT OPTION"),
+fn first_statements(flavor: Flavor, identity: &Identity, login: &Login) -> Vec<String> {
+    let (account, password) = (format!("'{}'@'%'", login.user), login.password.expose());
+    let create = format!("CREATE USER IF NOT EXISTS {account} IDENTIFIED BY '{password}'");
+    let grants = flavor.grants(&account, &identity.database);
+    let rest = [
         format!("CREATE DATABASE IF NOT EXISTS `{}`", identity.database),
         // For somebody who works inside the container.
         format!("ALTER USER 'root'@'localhost' IDENTIFIED BY '{password}'"),
         "DROP USER 'root'@'%'".to_owned(),
-    ]
+    ];
+    [create].into_iter().chain(grants).chain(rest).collect()
 }

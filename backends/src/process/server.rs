@@ -67,10 +67,10 @@ pub(super) fn first_statements(flavor: Flavor, record: &InstanceRecord) -> Strin
     for host in [HOST, "localhost"] {
         let account = format!("'{}'@'{host}'", record.user);
         let password = record.password.expose();
-        statements += &format!(
-            "CREATE USER IF NOT EXISTS {account} IDENTIFIED BY '{password}';\n\
-             GRANT ALL PRIVILEGES ON *.* TO {account} WITH GRANT OPTION;\n"
-        );
+        statements += &format!("CREATE USER IF NOT EXISTS {account} IDENTIFIED BY '{password}';\n");
+        for grant in flavor.grants(&account, &record.database) {
+            statements += &format!("{grant};\n");
+        }
     }
     statements += &format!("CREATE DATABASE IF NOT EXISTS `{}`;\n", record.database);
     statements
@@ -105,7 +105,7 @@ mod tests {
         for flavor in [Flavor::MariaDb, Flavor::MySql] {
             let statements = first_statements(flavor, &record());
             assert!(statements.lines().all(|line| line.ends_with(';')), "{statements}");
-            assert_eq!(statements.matches("CREATE USER").count(), 2);
+            assert_eq!(statements.matches("CREATE USER IF NOT EXISTS").count(), 2);
             assert!(statements.contains("CREATE DATABASE IF NOT EXISTS `app`;"));
         }
     }

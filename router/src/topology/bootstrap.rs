@@ -8,7 +8,9 @@ use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::store::{self, StoreError};
 use super::{MovePhase, Shard, ShardId, Topology, TopologyError};
+use crate::accounts;
 use crate::endpoint::Endpoint;
+use crate::logins::Logins;
 use crate::schema::load::{self, SchemaError};
 use crate::schema::{Layout, Schema, quote};
 use crate::session;
@@ -22,6 +24,8 @@ pub enum BootstrapError {
     Unreachable { shard: ShardId, source: sqlx::Error },
     #[error("shard {shard} did not answer within {patience:?}")]
     Silent { shard: ShardId, patience: Duration },
+    #[error("shard {shard} refuses the login `{user}`: {}", accounts::HOW_TO_MEND)]
+    Refused { shard: ShardId, user: String, source: sqlx::Error },
     #[error("no topology from shard {shard}")]
     Store { shard: ShardId, source: StoreError },
     #[error("shard {shard}: reading the schema failed")]
@@ -48,10 +52,10 @@ const SURVEY_TIMEOUT: Duration = Duration::from_secs(3600);
 /// hold rows: refused, unless every row lies where an even spread would put it.
 ///
 /// A seed that carries the topology, under whose name the topology has an endpoint that does not answer, is where
-/// that shard is now: its login or its port changed.
+/// that shard is now: its address changed.
 ///
 /// The seeds are asked side by side, and one that does not answer is not waited for long.
-pub async fn find_or_create(seeds: &[Shard], layout: &Layout) -> Result<Topology, BootstrapError> {
+pub async fn find_or_create(seeds: &[Shard], layout: &Layout, logins: &Logins) -> Result<Topology, BootstrapError> {
     let mut newest: Option<Topology> = None;
     let mut connections = Vec::new();
     let mut carriers = Vec::new();
@@ -70,8 +74,8 @@ pub async fn find_or_create(seeds: &[Shard], layout: &Layout) -> Result<Topology
             Err(error) => unreachable = Some(error),
         }
     }
-    match (newest, unreachable) {
-        (Some(topology), _) => follow_moved(topology, &carriers).await,
+    match (newest.map(|newest| logins.complete_topology(newest)), unreachable) {
+        (Some(topology), _) => follow_moved(topology, &carriers, logins).await,
         // Whether a shard holds rows or a topology can only be told when it answers.
         (None, Some(error)) => Err(error),
         (None, None) => create(seeds, &mut connections, layout).await,
@@ -86,7 +90,7 @@ async fn ask(shard: &Shard) -> Result<(MySqlConnection, Option<Topology>), Boots
 
 async fn connect(shard: &Shard) -> Result<MySqlConnection, BootstrapError> {
     let connected = session::connect(&shard.endpoint).await;
-    connected.map_err(|source| BootstrapError::Unreachable { shard: shard.id.clone(), source })
+    connected.map_err(|source| unreached(shard, source))
 }
 
 async fn in_time<T>(
@@ -99,10 +103,10 @@ async fn in_time<T>(
 }
 
 /// The topology with the endpoints of shards that are found elsewhere, if it could be changed.
-async fn follow_moved(topology: Topology, carriers: &[&Shard]) -> Result<Topology, BootstrapError> {
+async fn follow_moved(topology: Topology, carriers: &[&Shard], logins: &Logins) -> Result<Topology, BootstrapError> {
     let mut moved = Vec::new();
     for seed in carriers {
-        let known = topology.shard(&seed.id).filter(|known| known.endpoint != seed.endpoint);
+        let known = topology.shard(&seed.id).filter(|known| !known.endpoint.is_same_place(&seed.endpoint));
         if let Some(known) = known
             && !answers(&known.endpoint).await
         {
@@ -113,7 +117,7 @@ async fn follow_moved(topology: Topology, carriers: &[&Shard]) -> Result<Topolog
     if moved.is_empty() {
         return Ok(topology);
     }
-    let topology = decide_moves(topology, &moved).await?;
+    let topology = logins.complete_topology(decide_moves(topology, &moved).await?);
     let next = topology.with_endpoints(&moved)?;
     let home = next.home();
     let publish = async {
@@ -238,6 +242,14 @@ async fn tables_with_rows(
         misplaced |= row.try_get_unchecked::<i64, _>(1)? == 1;
     }
     Ok((tables, misplaced))
+}
+
+fn unreached(shard: &Shard, source: sqlx::Error) -> BootstrapError {
+    let (shard, user) = (shard.id.clone(), shard.endpoint.user().to_owned());
+    match accounts::is_login_refused(&source) {
+        true => BootstrapError::Refused { shard, user, source },
+        false => BootstrapError::Unreachable { shard, source },
+    }
 }
 
 fn at(shard: &Shard, source: StoreError) -> BootstrapError {

@@ -34,8 +34,23 @@ const ER_NO_SUCH_TABLE: u16 = 1146;
 /// The statement that [`look`] sends, for callers that send it with others.
 pub const LOOK: &str = "SELECT epoch, schema_version FROM _autoscaler.topology WHERE id = 1";
 
-/// Creates what a shard needs to carry a topology. Safe to repeat.
+/// Every table of [`create_schema`], and whether all fences are there.
+const IS_COMPLETE: &str = "SELECT (SELECT COUNT(*) FROM _autoscaler.fence), topology.id, commits.xid, sequences.name, \
+     definitions.id, moves.id, incoming_moves.id, move_positions.id FROM (SELECT 1) one \
+     LEFT JOIN _autoscaler.topology ON FALSE LEFT JOIN _autoscaler.commits ON FALSE \
+     LEFT JOIN _autoscaler.sequences ON FALSE LEFT JOIN _autoscaler.definitions ON FALSE \
+     LEFT JOIN _autoscaler.moves ON FALSE LEFT JOIN _autoscaler.incoming_moves ON FALSE \
+     LEFT JOIN _autoscaler.move_positions ON FALSE";
+
+/// Creates what a shard needs to carry a topology, where anything of it is missing: an account that may not create is
+/// enough for a shard that has all of it. Safe to repeat.
 pub async fn create_schema(connection: &mut MySqlConnection) -> Result<(), StoreError> {
+    match connection.fetch_one(sqlx::raw_sql(IS_COMPLETE)).await {
+        Ok(row) if row.try_get_unchecked::<i64, _>(0)? >= i64::from(MOST_FENCES) => return Ok(()),
+        // Also where it may not look, and then not create.
+        Ok(_) | Err(sqlx::Error::Database(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
     for statement in [
         "CREATE DATABASE IF NOT EXISTS _autoscaler CHARACTER SET utf8mb4",
         "CREATE TABLE IF NOT EXISTS _autoscaler.topology (

@@ -23,6 +23,8 @@ use self::desk::Desk;
 use self::look::{LOOK_TIMEOUT, Look};
 use self::tables::{Existence, Loaded, Read};
 use super::{Epoch, Shard, ShardId, Topology, bootstrap};
+use crate::accounts::RouterLogins;
+use crate::endpoint::Login;
 use crate::error::QueryError;
 use crate::schema::{Layout, Schema};
 use crate::sql::comments::ServerVersion;
@@ -48,6 +50,7 @@ pub struct Watch {
 /// What the tasks share. Its locks are held for moments only.
 struct Shared {
     seeds: Vec<Shard>,
+    logins: RouterLogins,
     layout: Layout,
     state: RwLock<State>,
     looks: Mutex<HashMap<ShardId, Arc<Desk<(), ()>>>>,
@@ -71,11 +74,13 @@ struct State {
 }
 
 impl Watch {
-    /// Begins to look for the topology, and goes on looking.
-    pub fn start(seeds: Vec<Shard>, layout: Layout) -> Watch {
+    /// Begins to look for the topology, and goes on looking. With the account that routers have on every shard; without
+    /// one, the seeds' logins are used as they are.
+    pub fn start(seeds: Vec<Shard>, account: Option<Login>, layout: Layout) -> Watch {
         let (loads, to_load) = Desk::new();
         let (searches, to_search) = Desk::new();
         let shared = Arc::new(Shared {
+            logins: RouterLogins::new(account, &seeds),
             seeds,
             layout,
             state: RwLock::new(State { problem: "starting".to_owned(), ..State::default() }),
@@ -210,6 +215,7 @@ impl Shared {
         let is_new = newer.is_some();
         if let Some(newer) = newer {
             tracing::info!(epoch = %newer.epoch(), "a newer topology");
+            let newer = self.logins.logins().complete_topology(newer);
             let before = std::mem::replace(&mut view.topology, Arc::new(newer));
             confirmed.retain(|shard, _| view.topology.shard(shard) == before.shard(shard));
         }
@@ -231,6 +237,17 @@ impl Shared {
         }
     }
 
+    /// A shard that refused the router's account may be reached by another login now.
+    fn follow_logins(&self) {
+        let logins = self.logins.logins();
+        let mut state = self.state.write().expect("no holder of this lock panics");
+        if let Some(view) = &mut state.view
+            && view.topology.shards().iter().any(|shard| logins.complete(&shard.endpoint) != shard.endpoint)
+        {
+            view.topology = Arc::new(logins.complete_topology(Topology::clone(&view.topology)));
+        }
+    }
+
     fn saw_version(&self, shard: &ShardId, version: &str) {
         if let Some(version) = ServerVersion::parse(version) {
             self.versions.lock().expect("no holder of this lock panics").insert(shard.clone(), version);
@@ -247,7 +264,9 @@ impl Shared {
     }
 
     async fn begin(&self) -> Result<(), String> {
-        let found = bootstrap::find_or_create(&self.seeds, &self.layout).await.map_err(|error| chain(&error))?;
+        let (seeds, logins) = (self.logins.settle(&self.seeds).await, self.logins.logins());
+        let found = bootstrap::find_or_create(&seeds, &self.layout, logins).await.map_err(|error| chain(&error))?;
+        let found = logins.complete_topology(found);
         let Read { schema, version, is_borrowed } = tables::read_first(&found, &self.layout).await?;
         let mut state = self.state.write().expect("no holder of this lock panics");
         state.view = Some(View { topology: Arc::new(found), schema: Arc::new(schema) });
@@ -317,7 +336,7 @@ mod tests {
 
     impl Known {
         fn new() -> Known {
-            let watch = Watch::start(Vec::new(), Layout::default());
+            let watch = Watch::start(Vec::new(), None, Layout::default());
             let schema = Arc::new(Schema::new("shop", &Layout::default(), true, Vec::new()));
             *watch.shared.state.write().unwrap() =
                 State { view: Some(View { topology: Arc::new(first()), schema }), ..State::default() };

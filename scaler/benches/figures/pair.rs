@@ -66,6 +66,7 @@ impl Pair {
         store::create(&mut connection, &first).await?;
         let router = Router::start(RouterConfig {
             seeds,
+            account: None,
             layout: layout.clone(),
             limits: Default::default(),
             faults: Default::default(),

@@ -23,6 +23,7 @@ pub async fn across_shards(servers: &Servers) -> Outcome<()> {
     let mut layout = Layout::default();
     layout.shard_keys.insert("users".to_owned(), "user_id".to_owned());
     let router = Router::start(RouterConfig {
+        account: None,
         seeds: vec![shard(0, one)?, shard(1, two)?],
         layout,
         limits: Default::default(),

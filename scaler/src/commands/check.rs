@@ -1,5 +1,6 @@
 //! What is wrong with a cluster, found by looking at every shard.
 
+mod accounts;
 mod agreement;
 mod between;
 mod leftovers;
@@ -21,6 +22,7 @@ use anyhow::Context;
 use backends::Instance;
 use futures_util::future::join_all;
 use router::endpoint::Endpoint;
+use router::logins::Logins;
 use router::schema::Schema;
 use router::topology::watch::chain;
 use router::topology::{Epoch, Shard, ShardId, Topology, store};
@@ -34,8 +36,9 @@ pub use self::repair::Repair;
 use self::repair::Repaired;
 use self::session::{CheckError, ShardSession};
 use super::backend;
+use crate::accounts::{Accounts, KeyFile};
 use crate::cluster::Cluster;
-use crate::config::Config;
+use crate::config::{BackendKind, Config};
 use crate::scale_out::endpoint_of;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -142,7 +145,7 @@ async fn repair_cluster(
 ) -> anyhow::Result<Repaired> {
     // Whatever keeps a shard from being found or read is told by the look that follows.
     let seeds = seeds(config, &instances(config, data_dir, &mut Vec::new()).await)?;
-    match newest_topology(&seeds, &mut Vec::new()).await {
+    match newest_topology(config, &seeds, &mut Vec::new()).await {
         Some(topology) => {
             let carried = carried(&topology).await;
             Ok(repair::run(&topology, &carried, &config.layout, repair, progress).await)
@@ -189,7 +192,7 @@ async fn look(config: &Config, data_dir: &Path, progress: &mut Progress) -> anyh
     let mut findings = Vec::new();
     let instances = instances(config, data_dir, &mut findings).await;
     let seeds = seeds(config, &instances)?;
-    let Some(topology) = newest_topology(&seeds, &mut findings).await else {
+    let Some(topology) = newest_topology(config, &seeds, &mut findings).await else {
         findings.push(Finding::new(
             Severity::Warning,
             "cluster",
@@ -198,13 +201,17 @@ async fn look(config: &Config, data_dir: &Path, progress: &mut Progress) -> anyh
         ));
         return Ok(Looked { topology: None, findings });
     };
-    findings.extend(agreement::compare(&topology, &carried(&topology).await));
+    let carried = carried(&topology).await;
+    findings.extend(agreement::compare(&topology, &carried));
+    findings.extend(accounts::stored_logins(&carried));
     let cluster = Cluster::new(topology.clone(), Arc::new(|| {}));
     let mut schemas = BTreeMap::new();
     for shard in topology.shards() {
         let schema = look::at_shard(&cluster, shard, &config.layout, &mut findings).await;
         schemas.extend(schema.map(|schema| (shard.id.clone(), schema)));
     }
+    let made = Accounts::of(config, KeyFile::Read(data_dir))?;
+    accounts::look(&cluster, &topology, &made, config.exporter.is_some(), &mut findings).await;
     look_at_rows(&cluster, &topology, &schemas, &mut findings, progress).await;
     // In the topology's order, whose first shard is the home.
     let in_order = topology.shards().iter().filter_map(|shard| Some((shard, schemas.get(&shard.id)?)));
@@ -312,7 +319,7 @@ fn seeds(config: &Config, instances: &[Instance]) -> anyhow::Result<Vec<Shard>> 
 }
 
 /// The topology with the highest epoch that the seeds carry; of several, the first one's.
-async fn newest_topology(seeds: &[Shard], findings: &mut Vec<Finding>) -> Option<Topology> {
+async fn newest_topology(config: &Config, seeds: &[Shard], findings: &mut Vec<Finding>) -> Option<Topology> {
     let reads = join_all(seeds.iter().map(|shard| async move {
         let read = async {
             let mut connection = connect(&shard.endpoint).await?;
@@ -321,6 +328,10 @@ async fn newest_topology(seeds: &[Shard], findings: &mut Vec<Finding>) -> Option
         let read = tokio::time::timeout(ANSWER_TIMEOUT * 2, read).await;
         (shard, read.unwrap_or_else(|_| Err(format!("no answer within {:?}", ANSWER_TIMEOUT * 2))))
     }));
+    let logins = Logins::of(seeds);
+    if let BackendKind::Static(pool) = &config.backend.kind {
+        pool.iter().for_each(|server| logins.learn(server));
+    }
     let mut newest: Option<Topology> = None;
     for (shard, read) in reads.await {
         match read {
@@ -331,7 +342,7 @@ async fn newest_topology(seeds: &[Shard], findings: &mut Vec<Finding>) -> Option
             Err(problem) => findings.push(unreachable(&shard.id, &problem)),
         }
     }
-    newest
+    newest.map(|newest| logins.complete_topology(newest))
 }
 
 /// A session, or why there is none: a server that says nothing must not hold up the check.

@@ -118,6 +118,10 @@ pub(super) async fn keep_running(
                 continue;
             }
         };
+        // Of shards that an engine did not tell of when the scaler started.
+        for endpoint in instances.iter().filter_map(|instance| endpoint_of(instance).ok()) {
+            cluster.learn(&endpoint);
+        }
         for instance in instances.into_iter().filter(|instance| instance.state == InstanceState::Failed) {
             let is_shard = ShardId::new(instance.name.as_str()).is_ok_and(|id| topology.shard(&id).is_some());
             let failed_lately = failed.get(&instance.id).is_some_and(|at| at.elapsed() < RETRY_INTERVAL);
@@ -146,7 +150,8 @@ pub(super) async fn keep_running(
 async fn follow(cluster: &Cluster, instance: &Instance) -> Result<(), String> {
     let id = ShardId::new(instance.name.as_str()).map_err(|error| error.to_string())?;
     let moved = Shard { id, endpoint: endpoint_of(instance).map_err(|error| chain(&error))? };
-    if cluster.topology().shard(&moved.id).is_none_or(|known| known.endpoint == moved.endpoint) {
+    cluster.learn(&moved.endpoint);
+    if cluster.topology().shard(&moved.id).is_none_or(|known| known.endpoint.is_same_place(&moved.endpoint)) {
         return Ok(());
     }
     cluster.relocate(moved).await.map_err(|error| chain(&error))

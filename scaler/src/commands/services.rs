@@ -11,16 +11,30 @@ use router::service::{Router, RouterConfig};
 use tokio::sync::oneshot;
 
 use super::{DRAIN, UnfitConfig, backend, catalogue_path, instances, prometheus_client};
+use crate::accounts::{Accounts, KeyFile};
 use crate::config::Config;
 use crate::http;
 use crate::service::api::Api;
 use crate::service::{Parts, Scaler};
 use crate::up::{DataDir, bind};
 
+/// The accounts of a service that shares no folder with the others.
+fn accounts(config: &Config) -> anyhow::Result<Accounts> {
+    let accounts = Accounts::of(config, KeyFile::None)?;
+    if accounts.router().is_none() {
+        tracing::warn!(
+            "router and scaler have no secret in common, as the first shard's DSN has no password: the router uses the \
+             configured logins, and reaches no shard that the scaler adds; set `cluster_secret`"
+        );
+    }
+    Ok(accounts)
+}
+
 /// Serves the router alone.
 pub async fn router(config: Config, shutdown: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<ExitCode> {
     let listener = bind("router", config.router_listen).await?;
     let router = Router::start(RouterConfig {
+        account: accounts(&config)?.router().cloned(),
         seeds: config.shards,
         layout: config.layout,
         limits: config.limits,
@@ -69,6 +83,7 @@ pub async fn scaler(
         seeds: config.shards.clone(),
         provisioner: provisioner.clone(),
         owner: owner.clone(),
+        accounts: accounts(&config)?,
         prometheus,
         // For an exporter that takes the server as its target.
         exporter_of: Arc::new(|shard| Some(shard.endpoint.address())),

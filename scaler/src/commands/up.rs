@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use backends::{Owner, Provisioner};
+use router::endpoint::Login;
 use router::faults::Faults;
 use router::service::{Router, RouterConfig};
 use router::topology::{Shard, ShardId, Topology};
@@ -15,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::{DRAIN, backend, catalogue_path, instances, prometheus_client};
+use crate::accounts::{Accounts, KeyFile};
 use crate::config::Config;
 use crate::http;
 use crate::service::api::Api;
@@ -75,8 +77,10 @@ impl Machine {
             }
         };
 
+        let accounts = Accounts::of(config, KeyFile::Make(data_dir))?;
         let router = Router::start(RouterConfig {
             seeds: seeds.clone(),
+            account: accounts.router().cloned(),
             layout: config.layout.clone(),
             limits: config.limits.clone(),
             faults: Faults::from_env(),
@@ -117,6 +121,7 @@ impl Machine {
             seeds,
             provisioner: provisioner.clone(),
             owner: owner.clone(),
+            accounts,
             prometheus,
             exporter_of: Arc::new(exporter_of),
             routers: vec![router_address.to_string()],
@@ -127,7 +132,8 @@ impl Machine {
         end_leftovers(&exporter_dir).await?;
         let (stop, stopped) = oneshot::channel();
         let topologies = scaler.cluster().subscribe();
-        let follow = tokio::spawn(follow_with_exporters(exporter_dir, topologies, exporters, stopped));
+        let account = scaler.exporter_login().cloned();
+        let follow = tokio::spawn(follow_with_exporters(exporter_dir, account, topologies, exporters, stopped));
         self.exporters = Some((stop, follow));
         let (api, limits, hosts) = (Arc::new(Api(scaler.clone())), config.limits.http.clone(), config.hosts.clone());
         self.serve(|stopped| http::serve(scaler_listener, api, limits, hosts, stopped));
@@ -196,6 +202,7 @@ fn nudge_of(router: &Arc<Router>) -> Arc<dyn Fn() + Send + Sync> {
 /// Keeps one exporter per shard of the topology.
 async fn follow_with_exporters(
     directory: PathBuf,
+    account: Option<Login>,
     mut topologies: watch::Receiver<Arc<Topology>>,
     addresses: ExporterAddresses,
     mut stopped: oneshot::Receiver<()>,
@@ -204,7 +211,10 @@ async fn follow_with_exporters(
     loop {
         let topology = topologies.borrow_and_update().clone();
         for shard in topology.shards().iter().filter(|shard| !running.contains_key(&shard.id)).collect::<Vec<_>>() {
-            match Exporter::start(&directory, &shard.id, &shard.endpoint).await {
+            // Until the scaler has made the account, in its first round, the exporter says that the shard is down.
+            let endpoint =
+                account.as_ref().map_or(shard.endpoint.clone(), |account| shard.endpoint.with_login(account));
+            match Exporter::start(&directory, &shard.id, &endpoint).await {
                 Ok(exporter) => {
                     let address = exporter.address().to_string();
                     addresses.lock().expect("no holder of this lock panics").insert(shard.id.clone(), address);

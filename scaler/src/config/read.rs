@@ -12,8 +12,8 @@ use router::topology::{Shard, ShardId};
 
 use super::json::{Document, Object, Value};
 use super::{
-    BackendKind, Config, ConfigErrors, ExporterAccount, Limits, Mode, Moves, ScaleIn, ScalingThresholds, Scope,
-    Throttle, backend, prometheus,
+    BackendKind, Config, ConfigErrors, ExporterAccount, Limits, Mode, Moves, RouterAccount, ScaleIn, ScalingThresholds,
+    Scope, Throttle, backend, prometheus,
 };
 
 /// More shards than this would own fewer than sixteen slots each, too few to balance.
@@ -53,6 +53,8 @@ fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
     let scaler_listen = object.take("scaler_listen").and_then(|value| listener(&value, listen_without_auth));
     let hosts = object.take_optional("hosts").map(hosts).unwrap_or_default();
     let routers = object.take_optional("routers").map(routers).unwrap_or_default();
+    let router_account = object.take_optional("router_account").and_then(router_account).unwrap_or_default();
+    let cluster_secret = secret(&mut object, "cluster_secret", "cluster_secret_file");
     let exporter = object.take_optional("exporter").and_then(exporter);
     let prometheus = object.take_optional("prometheus").and_then(prometheus::section);
     let backend = object.take("backend").and_then(backend::backend);
@@ -85,6 +87,8 @@ fn root(document: &Document<'_>, mut object: Object<'_>) -> Config {
         prometheus,
         hosts: Hosts::new(hosts.iter().chain(&routers).map(String::as_str)),
         routers,
+        router_account,
+        cluster_secret,
         exporter,
         backend: backend.unwrap_or_default(),
         min_shards: min_shards.unwrap_or(1),
@@ -296,22 +300,41 @@ fn each(value: Value<'_>, is_right: impl Fn(&Value<'_>, &str) -> bool) -> Vec<St
     value.list().unwrap_or_default().iter().filter_map(|address| check(address, &address.name()?)).collect()
 }
 
+/// A text that may lie in a file instead. `None`: neither key is there, or both are.
+fn secret(object: &mut Object<'_>, key: &'static str, file_key: &'static str) -> Option<String> {
+    let (given, file) = (object.take_optional(key), object.take_optional(file_key));
+    match (given, file) {
+        (Some(_), Some(file)) => {
+            file.mistake(format!("`{key}` and `{file_key}` exclude each other"));
+            None
+        }
+        (Some(given), None) => given.name(),
+        (None, Some(file)) => {
+            let text = file.file_text()?;
+            if text.is_empty() {
+                file.mistake("the file is empty");
+            }
+            Some(text)
+        }
+        (None, None) => None,
+    }
+}
+
+fn router_account(value: Value<'_>) -> Option<RouterAccount> {
+    let mut object = value.object()?;
+    let user = object.take("user").and_then(|user| user.name());
+    let password = secret(&mut object, "password", "password_file");
+    object.finish();
+    Some(RouterAccount { user: user.unwrap_or_else(|| RouterAccount::default().user), password })
+}
+
 fn exporter(value: Value<'_>) -> Option<ExporterAccount> {
     let path = value.path.clone();
     let mut object = value.object()?;
     let user = object.take("user").and_then(|user| user.name());
-    let (password, file) = (object.take("password"), object.take("password_file"));
+    let password = secret(&mut object, "password", "password_file");
     let document = object.document();
     object.finish();
-    let password = match (password, file) {
-        (Some(_), Some(file)) => {
-            file.mistake("`password` and `password_file` exclude each other");
-            None
-        }
-        (Some(password), None) => password.name(),
-        (None, Some(file)) => file.file_text(),
-        (None, None) => None,
-    };
     match (user, password) {
         (Some(user), Some(password)) => Some(ExporterAccount { user, password }),
         _ => {

@@ -122,7 +122,7 @@ pub(super) async fn clean_up(
         delete_moving_rows(&mut source, &table, &mut pace, Some(&settings.faults), &mut after_batch).await?;
     }
     settings.faults.reach(Point::RowsDeleted).await;
-    end_idle_sessions(&mut source, settings.cleanup_delay).await?;
+    end_idle_sessions(&mut source, settings.cleanup_delay, &settings.router_user).await?;
     // The triggers refuse every writer but this one, and stay until the last moved row is gone.
     triggers::remove(&mut source, id).await?;
     settings.faults.reach(Point::TriggersDropped).await;
@@ -134,19 +134,32 @@ pub(super) async fn clean_up(
     Ok(reporter.progress.rows_deleted - before)
 }
 
-/// Ends the sessions of our own account that have been idle since the switch: a router that stood still since then may
-/// be about to write moved rows here, and the triggers that refuse them are to go.
+/// Ends the sessions of routers that have been idle since the switch: a router that stood still since then may be about
+/// to write moved rows here, and the triggers that refuse them are to go.
+///
+/// A router logs in by its own account, or by ours, or by another one that may use our schema, which it must read.
 ///
 /// Routers that are well ask a connection whether it lives when it was idle for more than 3 s.
-async fn end_idle_sessions(source: &mut Connection, since_switch: Duration) -> Result<(), MoveError> {
+async fn end_idle_sessions(
+    source: &mut Connection,
+    since_switch: Duration,
+    router_user: &str,
+) -> Result<(), MoveError> {
+    // Grantees are written 'user'@'host'.
+    const USERS: &str = "SELECT SUBSTRING_INDEX(USER(),'@',1) UNION \
+         SELECT SUBSTRING_INDEX(SUBSTR(GRANTEE,2),'\\'@',1) FROM information_schema.SCHEMA_PRIVILEGES \
+         WHERE TABLE_SCHEMA IN ('_autoscaler','\\\\_autoscaler') UNION \
+         SELECT SUBSTRING_INDEX(SUBSTR(GRANTEE,2),'\\'@',1) FROM information_schema.TABLE_PRIVILEGES \
+         WHERE TABLE_SCHEMA='_autoscaler'";
     const LEAST_IDLE: Duration = Duration::from_secs(4);
     // The server counts whole seconds.
     let idle = since_switch.saturating_sub(Duration::from_secs(1)).max(LEAST_IDLE).as_secs();
-    let account = source.fetch_text("SELECT SUBSTRING_INDEX(USER(),'@',1)").await?.unwrap_or_default();
+    let users = source.fetch_texts(USERS).await?;
     for row in source.fetch("SHOW PROCESSLIST").await? {
         let cell = |index: usize| row.get(index).cloned().flatten().map(into_text).unwrap_or_default();
         let (number, seconds) = (cell(0).parse::<u64>(), cell(5).parse::<u64>());
-        let is_idle = cell(1) == account && cell(4) == "Sleep" && seconds.is_ok_and(|seconds| seconds >= idle);
+        let is_routers = cell(1) == router_user || users.contains(&cell(1));
+        let is_idle = is_routers && cell(4) == "Sleep" && seconds.is_ok_and(|seconds| seconds >= idle);
         if let Some(number) = number.ok().filter(|number| is_idle && !source.is_needed(*number)) {
             // It may have ended by itself.
             let _ = source.run(&format!("KILL {number}")).await;

@@ -1,9 +1,9 @@
 //! What must be true before rows may move: everything here is checked before anything is changed.
 
-mod grants;
 mod server;
 mod space;
 
+use router::accounts::Grants;
 use router::schema::{Layout, Schema, Table, TableKind};
 use router::topology::ShardId;
 
@@ -12,7 +12,6 @@ use super::journal::Side;
 use super::{MoveError, triggers};
 use crate::cluster::Cluster;
 
-pub(crate) use grants::Grants;
 use server::Server;
 pub(super) use space::check_space;
 
@@ -213,7 +212,17 @@ async fn missing_privileges(connection: &mut Connection) -> Result<Vec<MoveError
             )
         })
     };
-    Ok(needs.into_iter().filter_map(lacks).collect())
+    let mut found: Vec<MoveError> = needs.into_iter().filter_map(lacks).collect();
+    let may_end = ["CONNECTION ADMIN", "CONNECTION_ADMIN", "SUPER"].iter().any(|name| grants.has_everywhere(name));
+    if !grants.has_everywhere("PROCESS") || !may_end {
+        let name = if connection.mariadb { "CONNECTION ADMIN" } else { "CONNECTION_ADMIN" };
+        found.push(unfit_shard(
+            connection,
+            "its account may not see and end sessions of a router that stood still while rows moved",
+            format!("grant PROCESS, {name} on *.* to it"),
+        ));
+    }
+    Ok(found)
 }
 
 async fn unfit_server(connection: &mut Connection, sides: &[Side]) -> Result<Vec<MoveError>, MoveError> {

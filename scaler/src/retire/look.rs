@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use router::accounts;
 use router::endpoint::Endpoint;
 use router::schema::load::SchemaError;
 use router::schema::{Layout, Table, TableKind, load, quote};
@@ -26,6 +27,8 @@ pub(crate) struct Found {
 pub(crate) enum LookError {
     #[error("the server refused")]
     Database(#[from] sqlx::Error),
+    #[error("its account may not look into every database: grant SELECT on *.* to it")]
+    Blind,
     #[error("its schema cannot be read")]
     Schema(#[from] SchemaError),
 }
@@ -56,6 +59,10 @@ pub(crate) async fn look_for_rows(
 }
 
 async fn look(connection: &mut MySqlConnection, layout: &Layout, copies: &SlotSet) -> Result<Option<Found>, LookError> {
+    // What an account may not read it does not see at all.
+    if !accounts::grants_of(connection).await?.has_everywhere("SELECT") {
+        return Err(LookError::Blind);
+    }
     let schema = load::load(connection, layout).await?;
     for row in connection.fetch_all(sqlx::raw_sql(TABLES)).await? {
         let (database, name): (String, String) = (row.try_get_unchecked(0)?, row.try_get_unchecked(1)?);

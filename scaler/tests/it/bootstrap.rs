@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use router::endpoint::Endpoint;
+use router::logins::Logins;
 use router::schema::Layout;
 use router::topology::bootstrap::{BootstrapError, find_or_create};
 use router::topology::{Shard, ShardId, Topology, store};
@@ -40,9 +41,15 @@ impl Pair {
                 run(&mut connection, &format!("INSERT INTO users VALUES {rows}")).await;
             }
         }
-        let topology = find_or_create(&self.seeds, &self.layout).await?;
+        let topology = self.find_or_create().await?;
         assert_eq!(topology.epoch().number(), 1);
         Ok([0, 1].map(|index: usize| topology.owned(&self.seeds[index].id).len()))
+    }
+}
+
+impl Pair {
+    async fn find_or_create(&self) -> Result<Topology, BootstrapError> {
+        find_or_create(&self.seeds, &self.layout, &Logins::of(&self.seeds)).await
     }
 }
 
@@ -62,8 +69,7 @@ async fn the_first_topology_follows_the_rows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shard_with_another_login_is_found_again() {
     let Some(mut pair) = Pair::start().await else { return };
-    let first = find_or_create(&pair.seeds, &pair.layout).await.unwrap();
-    // A configuration that names another login changes nothing while the known one works.
+    let first = pair.find_or_create().await.unwrap();
     let before = pair.seeds.clone();
     for (server, seed) in pair.servers.iter().zip(&mut pair.seeds) {
         let mut connection = server.connect().await;
@@ -72,20 +78,23 @@ async fn a_shard_with_another_login_is_found_again() {
         let port = seed.endpoint.address().rsplit(':').next().unwrap().parse().unwrap();
         seed.endpoint = Endpoint::tcp("127.0.0.1", port, "next", "n", DATABASE);
     }
-    assert_eq!(find_or_create(&pair.seeds, &pair.layout).await.unwrap(), first);
+    assert_eq!(pair.find_or_create().await.unwrap(), first);
     for server in &pair.servers {
         run(&mut server.connect().await, "ALTER USER app@'%' IDENTIFIED BY 'changed'").await;
     }
-    assert!(find_or_create(&before, &pair.layout).await.is_err());
-    let found = find_or_create(&pair.seeds, &pair.layout).await.unwrap();
-    assert_eq!((found.epoch().number(), found.shards()), (2, &pair.seeds[..]));
+    let refused = find_or_create(&before, &pair.layout, &Logins::of(&before)).await.unwrap_err().to_string();
+    assert!(refused.contains("refuses the login `app`") && refused.contains("correct its DSN"), "{refused}");
+    // Logins are everybody's own: the topology is the same, and its shards are reached by those of this configuration.
+    let found = pair.find_or_create().await.unwrap();
+    assert_eq!((found.epoch().number(), found.shards()), (1, &pair.seeds[..]));
+    assert!(found.shards().iter().all(|shard| shard.endpoint.user() == "next"));
     assert_eq!(found.owned(&pair.seeds[1].id), first.owned(&pair.seeds[1].id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_starts_first_makes_the_topology_for_all() {
     let Some(pair) = Pair::start().await else { return };
-    let starts = (0..4).map(|_| find_or_create(&pair.seeds, &pair.layout));
+    let starts = (0..4).map(|_| pair.find_or_create());
     let topologies: Vec<Topology> =
         futures_util::future::join_all(starts).await.into_iter().collect::<Result<_, _>>().unwrap();
     assert!(topologies.iter().all(|topology| *topology == topologies[0]));
@@ -99,6 +108,6 @@ async fn whoever_starts_first_makes_the_topology_for_all() {
     assert!(!store::replace(&mut connection, &next("shard-4")).await.unwrap());
     let kept = store::read(&mut connection).await.unwrap().unwrap();
     assert_eq!((kept.epoch().number(), kept.shards().last().unwrap().id.as_str()), (2, "shard-3"));
-    let found = find_or_create(&pair.seeds, &pair.layout).await.unwrap();
+    let found = pair.find_or_create().await.unwrap();
     assert_eq!(found.epoch().number(), 2, "the newest that any shard carries");
 }

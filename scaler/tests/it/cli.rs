@@ -55,12 +55,26 @@ impl Site {
         self.start_with(service, &[]).await
     }
 
-    /// The same with variables of its environment.
-    pub async fn start_with(&self, service: &str, environment: &[(&str, &str)]) -> Child {
+    /// Starts a service that need not become ready.
+    pub fn start_unready(&self, service: &str) -> Child {
+        self.spawn(service, &[])
+    }
+
+    fn spawn(&self, service: &str, environment: &[(&str, &str)]) -> Child {
         let log = std::fs::File::create(self.folder.path().join(format!("{service}.log"))).unwrap();
         let mut command = self.command(&[service]);
         command.envs(environment.iter().copied());
-        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        command.stdout(Stdio::null()).stderr(log).spawn().unwrap()
+    }
+
+    /// What the router says of its readiness, if it answers.
+    pub async fn router_ready(&self) -> Option<Value> {
+        self.client.get(format!("http://{}/ready", self.router)).send().await.ok()?.json().await.ok()
+    }
+
+    /// The same with variables of its environment.
+    pub async fn start_with(&self, service: &str, environment: &[(&str, &str)]) -> Child {
+        let child = self.spawn(service, environment);
         let addresses = match service {
             "router" => vec![self.router],
             "scaler" => vec![self.scaler],

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use crate::front::{Front, cluster_of, quick_moves};
 use crate::moves::bench::silent;
 use crate::processes::Process;
-use crate::servers::{DATABASE, Flavor, Server, number, rows, run, wait_until};
+use crate::servers::{DATABASE, Flavor, Server, number, routers_login, rows, run, wait_until};
 
 const ACCOUNTS: i64 = 24;
 const CLIENTS: u64 = 4;
@@ -529,6 +529,7 @@ async fn a_new_shard_gets_reference_tables_while_they_are_written() {
     let cluster = cluster_of(&front.router);
     let (home, newcomer) = (cluster.topology().home().id.clone(), ShardId::new("shard-2").unwrap());
     let joined = Shard { id: newcomer.clone(), endpoint: servers[1].endpoint(DATABASE) };
+    router::accounts::ensure_router(&joined.endpoint, &routers_login()).await.unwrap();
     cluster.change(|topology| Ok::<_, ClusterError>(topology.with_shard(joined))).await.unwrap();
     let slots = slots::plan_half(&cluster.topology().owned(&home));
     let transfer = Transfer { source: home, target: newcomer, slots };

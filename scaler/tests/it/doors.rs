@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::processes::{Options, Process};
-use crate::servers::{DATABASE, Server, wait_until};
+use crate::servers::{DATABASE, Server, routers_login, wait_until};
 
 /// Longer than anything here should take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -47,8 +47,13 @@ impl Doorway {
             id: ShardId::new(format!("shard-{number}")).unwrap(),
             endpoint: server.endpoint(DATABASE),
         });
-        let config =
-            RouterConfig { seeds: seeds.collect(), layout: Layout::default(), limits, faults: Faults::default() };
+        let config = RouterConfig {
+            seeds: seeds.collect(),
+            account: Some(routers_login()),
+            layout: Layout::default(),
+            limits,
+            faults: Faults::default(),
+        };
         let router = Router::start(config);
         let listener = TcpListener::bind(listen).await.unwrap();
         let address = listener.local_addr().unwrap();

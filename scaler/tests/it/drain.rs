@@ -12,6 +12,7 @@ use backends::{
 use router::endpoint::Endpoint;
 use router::slots::plan_even_spread;
 use router::topology::{Shard, ShardId, Topology, store};
+use scaler::accounts::{Accounts, KeyFile};
 use scaler::catalogue::{Catalogue, Outcome};
 use scaler::cluster::ClusterError;
 use scaler::config::Config;
@@ -107,6 +108,7 @@ impl Field {
             seeds: self.bench.cluster.topology().shards().to_vec(),
             provisioner: Arc::new(self.provisioner.clone()),
             owner: self.owner.clone(),
+            accounts: Accounts::of(&self.config, KeyFile::None).unwrap(),
             prometheus: Prometheus::new(&nowhere).unwrap(),
             exporter_of: Arc::new(|_| None),
             routers: Vec::new(),
@@ -502,7 +504,10 @@ async fn an_addition_that_finds_its_name_taken_does_not_destroy_who_has_it() {
         .await;
     create(&field.provisioner, &field.owner, &id(1), "an-earlier-run").await;
     // So that it is not seen beforehand.
-    field.provisioner.inject(Call::List, Fault::Fail(ErrorClass::Transient));
+    // The scaler asks for logins, and for what it left.
+    for _ in 0..2 {
+        field.provisioner.inject(Call::List, Fault::Fail(ErrorClass::Transient));
+    }
     let control = field.start().await;
     control.api.scale_out(false, None).await.unwrap();
     wait_until("the addition failed", || async {

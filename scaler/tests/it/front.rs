@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::moves::bench::silent;
-use crate::servers::{DATABASE, Server, wait_until};
+use crate::servers::{DATABASE, SCALERS_USER, Server, routers_login, wait_until, with_scalers_logins};
 
 /// A router that serves until it is dropped.
 pub struct Front {
@@ -39,7 +39,7 @@ impl Front {
         Front::over(endpoints, layout, limits, faults).await
     }
 
-    /// As [`Front::with_faults`], wherever the shards are reached.
+    /// As [`Front::with_faults`], wherever the shards are reached. Logins that are not the scaler's are used as they are.
     pub async fn over(endpoints: Vec<Endpoint>, layout: Layout, limits: Limits, faults: Faults) -> Front {
         let front = Front::begin(endpoints, layout, limits, faults).await;
         let is_ready = || async { front.router.is_ready().is_ok_and(|away| away.is_empty()) };
@@ -49,10 +49,12 @@ impl Front {
 
     /// As [`Front::over`], but waits for no shard.
     pub async fn begin(endpoints: Vec<Endpoint>, layout: Layout, limits: Limits, faults: Faults) -> Front {
+        let are_scalers = endpoints.iter().all(|endpoint| endpoint.user() == SCALERS_USER);
+        let account = are_scalers.then(routers_login);
         let seeds = (1..)
             .zip(endpoints)
             .map(|(number, endpoint)| Shard { id: ShardId::new(format!("shard-{number}")).unwrap(), endpoint });
-        let router = Router::start(RouterConfig { seeds: seeds.collect(), layout, limits, faults });
+        let router = Router::start(RouterConfig { seeds: seeds.collect(), account, layout, limits, faults });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
@@ -70,7 +72,7 @@ pub fn cluster_of(router: &Arc<Router>) -> Cluster {
         let router = nudged.clone();
         tokio::spawn(async move { router.refresh().await });
     });
-    Cluster::new((*router.topology().unwrap()).clone(), nudge)
+    Cluster::new(with_scalers_logins((*router.topology().unwrap()).clone()), nudge)
 }
 
 /// Moves that are over soon: the only router hears of them at once.

@@ -2,6 +2,8 @@
 //! so aloud and pass.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod bootstrap;

@@ -327,9 +327,10 @@ async fn gathering_is_bounded_and_asks_for_its_privilege() {
     .await;
     for server in &two.servers {
         let mut connection = server.connect().await;
-        crate::servers::run(&mut connection, "REVOKE CREATE TEMPORARY TABLES ON *.* FROM app@'%'").await;
+        crate::servers::run(&mut connection, "REVOKE CREATE TEMPORARY TABLES ON shop.* FROM autoscaler_router@'%'")
+            .await;
         // Open sessions keep what they could do when they began.
-        let others = "SELECT id FROM information_schema.PROCESSLIST WHERE user = 'app' AND id <> CONNECTION_ID()";
+        let others = "SELECT id FROM information_schema.PROCESSLIST WHERE user = 'autoscaler_router'";
         for row in crate::servers::rows(&mut connection, others).await {
             crate::servers::run(&mut connection, &format!("KILL {}", row[0])).await;
         }
@@ -346,12 +347,13 @@ async fn gathering_is_bounded_and_asks_for_its_privilege() {
 /// Ends every session of the routers, as a restart would, and as the scaler does with those that are idle after a switch.
 async fn end_sessions(server: &Server) {
     let mut connection = server.connect().await;
-    let others = "SELECT id FROM information_schema.PROCESSLIST WHERE user = 'app' AND id <> CONNECTION_ID()";
+    let others = "SELECT id FROM information_schema.PROCESSLIST WHERE user = 'autoscaler_router'";
     for row in rows(&mut connection, others).await {
         // One may have ended by itself.
         let _ = connection.execute(sqlx::raw_sql(AssertSqlSafe(format!("KILL {}", row[0])))).await;
     }
-    let left = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE user = 'app' AND command = 'Sleep'";
+    let left =
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE user = 'autoscaler_router' AND command = 'Sleep'";
     // The router's look may have begun a new one.
     wait_until("the sessions are over", || async { number(&mut server.connect().await, left).await <= 1 }).await;
 }

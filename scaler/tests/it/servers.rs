@@ -3,10 +3,15 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use router::endpoint::Endpoint;
+use router::endpoint::{Endpoint, Login};
+use router::topology::Topology;
+use scaler::accounts::{Accounts, KeyFile, scaler_grants};
+use scaler::config::Config;
+use serde_json::json;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 use tempfile::TempDir;
@@ -16,6 +21,7 @@ use tokio::time::Instant;
 use crate::proxy::Proxy;
 
 pub const DATABASE: &str = "shop";
+pub const SCALERS_USER: &str = "app";
 
 /// Whose server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +35,44 @@ pub struct Server {
     child: Child,
     command: Command,
     port: u16,
-    user: &'static str,
-    password: &'static str,
+    admin: Login,
     data: TempDir,
+}
+
+/// How the scaler logs in to every server of the tests: an account with exactly what the documentation asks for.
+fn scalers_login() -> Login {
+    Login::new(SCALERS_USER, "se:cr@t")
+}
+
+/// The account of routers, as everybody derives it who has a configuration with the scaler's login.
+pub fn routers_login() -> Login {
+    let config = json!({ "shards": { "shard-1": "app:se:cr@t@tcp(127.0.0.1:1)/shop" } }).to_string();
+    let config = Config::from_json(&config, Path::new(""), &|_| None).unwrap();
+    Accounts::of(&config, KeyFile::None).unwrap().router().unwrap().clone()
+}
+
+/// Statements that make the scaler's account.
+fn make_scalers_account(flavor: Flavor) -> Vec<String> {
+    let flavor = match flavor {
+        Flavor::MariaDb => router::accounts::Flavor::MariaDb,
+        Flavor::MySql => router::accounts::Flavor::MySql,
+    };
+    let login = scalers_login();
+    let user = router::accounts::quoted(login.user());
+    let create = format!("CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{}'", login.password());
+    let grants = scaler_grants(DATABASE, flavor).into_iter();
+    let grants = grants.map(|grant| format!("{} WITH GRANT OPTION", grant.statement(&user)));
+    let database = "CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4".to_owned();
+    [database, create].into_iter().chain(grants).collect()
+}
+
+/// Where the servers of this process are, and proxies before them, each with the scaler's login.
+static PLACES: Mutex<Vec<Endpoint>> = Mutex::new(Vec::new());
+
+/// A topology that a router gave, for a scaler.
+pub fn with_scalers_logins(topology: Topology) -> Topology {
+    let places = PLACES.lock().unwrap();
+    topology.completed(|endpoint| places.iter().find(|place| place.is_same_place(endpoint)).unwrap_or(endpoint).clone())
 }
 
 impl Server {
@@ -51,9 +92,10 @@ impl Server {
         let data = TempDir::new().unwrap();
         copy_folder(template, &data.path().join("data"));
         let setup = data.path().join("setup.sql");
-        let statements = "CREATE USER IF NOT EXISTS app@'%' IDENTIFIED BY 'se:cr@t';\n\
-             GRANT ALL ON *.* TO app@'%' WITH GRANT OPTION;\nCREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4;\n";
-        std::fs::write(&setup, statements).unwrap();
+        let admin = "CREATE USER IF NOT EXISTS admin@'%' IDENTIFIED BY 'a:dm@n';\n\
+             GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n";
+        let statements = make_scalers_account(Flavor::MariaDb).join(";\n");
+        std::fs::write(&setup, format!("{admin}{statements};\n")).unwrap();
         let port = free_port();
         let mut command = Command::new("mariadbd");
         command
@@ -73,8 +115,9 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(data.path().join("log")).unwrap());
         let child = command.spawn().unwrap();
-        let mut server = Server { child, command, port, user: "app", password: "se:cr@t", data };
+        let mut server = Server { child, command, port, admin: Login::new("admin", "a:dm@n"), data };
         server.wait_until_ready().await;
+        server.endpoint(DATABASE);
         Some(server)
     }
 
@@ -123,15 +166,25 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(data.path().join("log")).unwrap());
         let child = command.spawn().unwrap();
-        let mut server = Server { child, command, port, user: "root", password: "", data };
+        let mut server = Server { child, command, port, admin: Login::new("root", ""), data };
         server.wait_until_ready().await;
-        let mut connection = router::session::connect(&server.endpoint("mysql")).await.unwrap();
-        run(&mut connection, "CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4").await;
+        let mut connection = router::session::connect(&server.admin_endpoint("mysql")).await.unwrap();
+        for statement in make_scalers_account(Flavor::MySql) {
+            run(&mut connection, &statement).await;
+        }
         Some(server)
     }
 
+    /// As the scaler logs in.
     pub fn endpoint(&self, database: &str) -> Endpoint {
-        Endpoint::tcp("127.0.0.1", self.port, self.user, self.password, database)
+        let endpoint = self.admin_endpoint(database).with_login(&scalers_login());
+        PLACES.lock().unwrap().push(endpoint.clone());
+        endpoint
+    }
+
+    /// As somebody logs in who may do everything.
+    pub fn admin_endpoint(&self, database: &str) -> Endpoint {
+        Endpoint::tcp("127.0.0.1", self.port, self.admin.user(), self.admin.password(), database)
     }
 
     /// Where the server listens, for a proxy before it.
@@ -141,11 +194,15 @@ impl Server {
 
     /// The same server, reached through a proxy.
     pub fn endpoint_through(&self, proxy: &Proxy, database: &str) -> Endpoint {
-        Endpoint::tcp("127.0.0.1", proxy.port(), self.user, self.password, database)
+        let login = scalers_login();
+        let endpoint = Endpoint::tcp("127.0.0.1", proxy.port(), login.user(), login.password(), database);
+        PLACES.lock().unwrap().push(endpoint.clone());
+        endpoint
     }
 
+    /// As somebody who may do everything.
     pub async fn connect(&self) -> MySqlConnection {
-        router::session::connect(&self.endpoint(DATABASE)).await.unwrap()
+        router::session::connect(&self.admin_endpoint(DATABASE)).await.unwrap()
     }
 
     /// Where its data and temporary files lie.
@@ -172,11 +229,11 @@ impl Server {
     /// Another process may take the port between our look and the server's: then somebody else would answer,
     /// so the answer must come from our own data folder.
     async fn wait_until_ready(&mut self) {
-        let database = if self.user == "root" { "mysql" } else { DATABASE };
+        let database = if self.admin.user() == "root" { "mysql" } else { DATABASE };
         let folder = self.data.path().file_name().unwrap().to_str().unwrap().to_owned();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            if let Ok(mut connection) = router::session::connect(&self.endpoint(database)).await {
+            if let Ok(mut connection) = router::session::connect(&self.admin_endpoint(database)).await {
                 let answering = rows(&mut connection, "SELECT @@datadir").await[0][0].clone();
                 assert!(answering.contains(&folder), "port {} belongs to {answering}", self.port);
                 return;

@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use crate::front::{Front, move_back_and_forth, quick_moves};
 use crate::moves::bench::{half, silent, slot_of};
-use crate::servers::{Flavor, Server, innodb_rows, number, rows, run, wait_until};
+use crate::servers::{Flavor, Server, innodb_rows, number, rows, run, wait_until, with_scalers_logins};
 
 const TABLES: [&str; 3] = [
     "CREATE TABLE accounts (id BIGINT PRIMARY KEY, v INT NOT NULL)",
@@ -580,7 +580,7 @@ async fn move_half(sharded: &Sharded, cluster: &Cluster) {
 }
 
 fn untold(sharded: &Sharded) -> Cluster {
-    Cluster::new((*sharded.front.router.topology().unwrap()).clone(), Arc::new(|| {}))
+    Cluster::new(with_scalers_logins((*sharded.front.router.topology().unwrap()).clone()), Arc::new(|| {}))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,7 +54,9 @@ async fn look(
     let mut connection = match kept {
         Some(connection) => connection,
         None => {
-            let mut connection = session::connect(&shard.endpoint).await.map_err(|error| text(&error))?;
+            let connected = shared.logins.connect(shard).await;
+            shared.follow_logins();
+            let mut connection = connected.map_err(|error| text(&error))?;
             // A server does not change its version under a connection.
             let version = session::version(&mut connection).await.map_err(|error| text(&error))?;
             shared.saw_version(&shard.id, &version);

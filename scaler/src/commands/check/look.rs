@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use router::accounts::Grants;
 use router::schema::{Layout, Schema, Table, UniqueIndex};
 use router::session::errno;
 use router::topology::watch::chain;
@@ -13,7 +14,7 @@ use super::leftovers::{self, Leftover};
 use super::session::{CheckError, ShardSession};
 use super::{Finding, Severity, UNREACHABLE, unreachable};
 use crate::cluster::Cluster;
-use crate::moves::{Grants, MoveError, find_unfit};
+use crate::moves::{MoveError, find_unfit};
 
 /// Adds everything found on a shard, except where its rows lie. `None` if it cannot be looked at.
 pub(super) async fn at_shard(

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use router::accounts::Grants;
+
 use super::super::MoveError;
 use super::super::connection::{Connection, error_number};
 use super::super::journal::Side;
-use super::{Grants, texts};
+use super::texts;
 
 /// Why a server cannot take part, and what helps.
 #[derive(Clone, Debug, PartialEq, Eq)]

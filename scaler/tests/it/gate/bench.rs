@@ -346,7 +346,7 @@ impl Bench {
 
 /// A new session of the administrator, and the end of all that the router has on the server.
 async fn free(root: &mut MySqlConnection, server: &Server) -> Result<(), sqlx::Error> {
-    *root = router::session::connect(&server.endpoint("mysql")).await?;
+    *root = router::session::connect(&server.admin_endpoint("mysql")).await?;
     state::run(root, PATIENT).await?;
     for row in state::rows(root, "SELECT id FROM information_schema.processlist WHERE user = 'gate'").await? {
         // It may have ended by itself.

@@ -134,8 +134,15 @@ async fn missing_privileges_are_named(flavor: Flavor) {
     }
     let refused = refusal(&[ON_SHOP, "SELECT, INSERT, UPDATE, DELETE ON _autoscaler.*"]).await;
     check(&refused, "its account lacks CREATE, DROP on _autoscaler", "grant CREATE, DROP on `_autoscaler`.* to it");
+    let sessions = match flavor {
+        Flavor::MariaDb => "PROCESS, CONNECTION ADMIN",
+        Flavor::MySql => "PROCESS, CONNECTION_ADMIN",
+    };
+    let refused = refusal(&[ON_SHOP, ON_OURS, "PROCESS ON *.*"]).await;
+    check(&refused, "may not see and end sessions of a router", &format!("grant {sessions} on *.* to it"));
+    let on_sessions = format!("{sessions} ON *.*");
     // The servers of these tests have a setting each that asks for one right more.
-    let refused = refusal(&[ON_SHOP, ON_OURS]).await;
+    let refused = refusal(&[ON_SHOP, ON_OURS, &on_sessions]).await;
     let narrow = match flavor {
         Flavor::MariaDb => {
             check(
@@ -143,11 +150,11 @@ async fn missing_privileges_are_named(flavor: Flavor) {
                 "with innodb_flush_log_at_trx_commit=2 moved rows have to be flushed",
                 "grant RELOAD ON *.*",
             );
-            [ON_SHOP, ON_OURS, "RELOAD ON *.*"]
+            [ON_SHOP, ON_OURS, &on_sessions, "RELOAD ON *.*"]
         }
         Flavor::MySql => {
             check(&refused, "its account may not look for prepared transactions", "grant XA_RECOVER_ADMIN");
-            [ON_SHOP, ON_OURS, "XA_RECOVER_ADMIN ON *.*"]
+            [ON_SHOP, ON_OURS, &on_sessions, "XA_RECOVER_ADMIN ON *.*"]
         }
     };
     let account = bench.fill_orders(100).await;

@@ -14,12 +14,12 @@ use tokio::task::JoinHandle;
 
 use super::bench::{Bench, ORDERS, half, id, layout, quick, silent, slot_of};
 use super::trap::Trap;
-use crate::servers::{DATABASE, rows, run};
+use crate::servers::{DATABASE, rows, run, with_scalers_logins};
 
 /// Another scaler's handle, which knows what one of the shards carries.
 async fn successor(bench: &Bench) -> Cluster {
     let carried = router::topology::store::read(&mut bench.servers[0].connect().await).await.unwrap().unwrap();
-    Cluster::new(carried, Arc::new(|| {}))
+    Cluster::new(with_scalers_logins(carried), Arc::new(|| {}))
 }
 
 type Running = JoinHandle<Result<Vec<MoveReport>, MoveError>>;

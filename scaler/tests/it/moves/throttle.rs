@@ -147,7 +147,8 @@ async fn a_move_takes_its_share_of_a_busy_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_waits_for_a_replica() {
-    let Some(source) = Server::start_with(&["--log-bin=bin", "--server-id=1"]).await else { return };
+    let options = ["--log-bin=bin", "--server-id=1", "--log-bin-trust-function-creators=1"];
+    let Some(source) = Server::start_with(&options).await else { return };
     let Some(target) = Server::start().await else { return };
     let Some(replica) = Server::start_with(&["--server-id=2", "--relay-log=relay"]).await else { return };
     let Some(other) = Server::start_with(&["--server-id=3", "--relay-log=relay"]).await else { return };
@@ -160,6 +161,7 @@ async fn a_move_waits_for_a_replica() {
         endpoint.user(),
         endpoint.password()
     );
+    run(&mut bench.servers[0].connect().await, "GRANT REPLICATION SLAVE ON *.* TO app@'%'").await;
     for replica in [&replica, &other] {
         let mut connection = replica.connect().await;
         run(&mut connection, &follow).await;

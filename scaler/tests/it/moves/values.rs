@@ -118,8 +118,8 @@ async fn definitions_travel(bench: &Bench) {
         "CREATE TABLE unused (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, v BLOB) AUTO_INCREMENT=777",
         "CREATE TABLE numbered (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY)",
         // The one that is needed sorts behind the one that needs it.
-        "CREATE VIEW z AS SELECT id, n FROM c WHERE n > 1",
-        "CREATE VIEW a AS SELECT COUNT(*) AS counted FROM z",
+        "CREATE DEFINER=app@'%' VIEW z AS SELECT id, n FROM c WHERE n > 1",
+        "CREATE DEFINER=app@'%' VIEW a AS SELECT COUNT(*) AS counted FROM z",
     ] {
         run(&mut source, sql).await;
     }
@@ -134,7 +134,7 @@ async fn definitions_travel(bench: &Bench) {
         "CREATE TABLE c (id BIGINT PRIMARY KEY, n INT CHECK (n > 0), CONSTRAINT below CHECK (n < id + 100))",
     )
     .await;
-    run(&mut target, "CREATE VIEW z AS SELECT id, n FROM c WHERE n > 1").await;
+    run(&mut target, "CREATE DEFINER=app@'%' VIEW z AS SELECT id, n FROM c WHERE n > 1").await;
 
     for slots in [slots::plan_half(&bench.cluster.topology().owned(&id(0))), bench.cluster.topology().owned(&id(0))] {
         let left = bench.cluster.topology().owned(&id(0));
@@ -256,7 +256,8 @@ async fn odd_names_travel(bench: &Bench) {
          `ö` INT GENERATED ALWAYS AS (`spa ce` + 1) STORED, PRIMARY KEY (seq, k0)) CHARACTER SET utf8mb4 AUTO_INCREMENT=9"
     );
     run(&mut source, &create).await;
-    run(&mut source, &format!("CREATE VIEW `a``view'` AS SELECT `back``tick?` AS `x y` FROM {quoted}")).await;
+    run(&mut source, &format!("CREATE DEFINER=app@'%' VIEW `a``view'` AS SELECT `back``tick?` AS `x y` FROM {quoted}"))
+        .await;
     for row in 1..=30 {
         let sql = format!(
             "INSERT INTO {quoted} (k0, seq, `back``tick?`) VALUES ({row}, CONCAT('é''\\\\', {row} % 7), \
