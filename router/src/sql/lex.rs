@@ -16,20 +16,14 @@ use super::{Lexeme, MariaDialect, SqlError};
 /// comments or `;` lie, or if a word is one that they read differently. `NotAllowed` for an executable comment: what it
 /// means depends on the server.
 pub(super) fn lex(text: &str) -> Result<Vec<Lexeme>, SqlError> {
-    let marks = scan::marks(text)?;
-    if let Some(mark) = marks.iter().find(|mark| mark.kind == MarkKind::ExecutableComment) {
-        return Err(SqlError::NotAllowed {
-            construct: format!("the comment that starts at byte {}", mark.range.start),
-            hint: "take the code out of the comment".to_owned(),
-        });
-    }
-    let tokens = Tokenizer::new(&MariaDialect, text)
+    let (code, marks) = code_of(text)?;
+    let tokens = Tokenizer::new(&MariaDialect, &code.text)
         .with_unescape(false)
         .tokenize_with_location()
         .map_err(|error| SqlError::Malformed(error.to_string()))?;
 
-    let mut bytes = ByteOffsets::new(text);
-    let mut expected_marks = marks.iter();
+    let mut bytes = ByteOffsets::new(&code);
+    let mut expected_marks = marks.iter().filter(|mark| mark.kind != MarkKind::Comment);
     let mut lexemes = Lexemes { text, done: Vec::with_capacity(tokens.len() / 2), depth: 0 };
     for token in tokens {
         let start = bytes.offset;
@@ -46,6 +40,55 @@ pub(super) fn lex(text: &str) -> Result<Vec<Lexeme>, SqlError> {
         return Err(ambiguous(text, mark.range.start));
     }
     Ok(lexemes.done)
+}
+
+/// What sqlparser gets to see, and where MySQL sees strings, names, comments and `;`.
+pub(super) fn code_of(text: &str) -> Result<(Code, Vec<Mark>), SqlError> {
+    let marks = scan::marks(text)?;
+    if let Some(mark) = marks.iter().find(|mark| mark.kind == MarkKind::ExecutableComment) {
+        return Err(SqlError::NotAllowed {
+            construct: format!("the comment that starts at byte {}", mark.range.start),
+            hint: "take the code out of the comment".to_owned(),
+        });
+    }
+    refuse_quoted_variables(text, &marks)?;
+    Ok((Code::of(text, &marks), marks))
+}
+
+/// A quote directly behind `@` begins no string to sqlparser, so that everything behind it would be read otherwise.
+fn refuse_quoted_variables(text: &str, marks: &[Mark]) -> Result<(), SqlError> {
+    let is_one =
+        |mark: &Mark| matches!(mark.kind, MarkKind::Text | MarkKind::Name) && text[..mark.range.start].ends_with('@');
+    match marks.iter().any(is_one) {
+        true => Err(SqlError::NotAllowed {
+            construct: "a quoted name behind @".to_owned(),
+            hint: "write the variable's name without quotes, as in @name".to_owned(),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// A text without its comments: sqlparser could begin one elsewhere (`||/` is an operator to it, of which `/*` may be a
+/// part), or read as code what MySQL skips.
+pub(super) struct Code {
+    pub text: String,
+    /// Where it goes on behind a comment, here and in the whole text.
+    jumps: Vec<(usize, usize)>,
+}
+
+impl Code {
+    fn of(whole: &str, marks: &[Mark]) -> Code {
+        let mut code = Code { text: String::with_capacity(whole.len()), jumps: Vec::new() };
+        let mut end = 0;
+        for comment in marks.iter().filter(|mark| mark.kind == MarkKind::Comment) {
+            code.text.push_str(&whole[end..comment.range.start]);
+            code.text.push(' ');
+            end = comment.range.end;
+            code.jumps.push((code.text.len(), end));
+        }
+        code.text.push_str(&whole[end..]);
+        code
+    }
 }
 
 /// The mark that MySQL's scan must have for a token; `None` for plain code.
@@ -74,18 +117,30 @@ fn ambiguous(text: &str, at: usize) -> SqlError {
     SqlError::Malformed(format!("a quote, comment or ; that can be read in two ways, at byte {at}, near {excerpt:?}"))
 }
 
-/// Turns sqlparser's locations (lines and columns of characters) into byte offsets, in one pass.
+/// Turns sqlparser's locations (lines and columns of characters of the code) into byte offsets of the whole text, in one
+/// pass.
 struct ByteOffsets<'a> {
     chars: Peekable<CharIndices<'a>>,
     len: usize,
+    jumps: Peekable<std::slice::Iter<'a, (usize, usize)>>,
+    /// How far the whole text is ahead.
+    ahead: usize,
     offset: usize,
     line: u64,
     column: u64,
 }
 
 impl<'a> ByteOffsets<'a> {
-    fn new(text: &'a str) -> Self {
-        ByteOffsets { chars: text.char_indices().peekable(), len: text.len(), offset: 0, line: 1, column: 1 }
+    fn new(code: &'a Code) -> Self {
+        ByteOffsets {
+            chars: code.text.char_indices().peekable(),
+            len: code.text.len(),
+            jumps: code.jumps.iter().peekable(),
+            ahead: 0,
+            offset: 0,
+            line: 1,
+            column: 1,
+        }
     }
 
     /// Moves on to `location`, which must not lie before the previous one, and returns its byte offset.
@@ -102,7 +157,11 @@ impl<'a> ByteOffsets<'a> {
                 self.column += 1;
             }
         }
-        self.offset = self.chars.peek().map_or(self.len, |(offset, _)| *offset);
+        let in_code = self.chars.peek().map_or(self.len, |(offset, _)| *offset);
+        while let Some((behind, whole)) = self.jumps.next_if(|(behind, _)| *behind <= in_code) {
+            self.ahead = whole - behind;
+        }
+        self.offset = in_code + self.ahead;
         self.offset
     }
 }
