@@ -55,14 +55,14 @@ pub(super) fn code_of(text: &str) -> Result<(Code, Vec<Mark>), SqlError> {
     Ok((Code::of(text, &marks), marks))
 }
 
-/// A quote directly behind `@` begins no string to sqlparser, so that everything behind it would be read otherwise.
+/// A quote directly behind `@@` begins no string to sqlparser, so that everything behind it would be read otherwise.
 fn refuse_quoted_variables(text: &str, marks: &[Mark]) -> Result<(), SqlError> {
     let is_one =
-        |mark: &Mark| matches!(mark.kind, MarkKind::Text | MarkKind::Name) && text[..mark.range.start].ends_with('@');
+        |mark: &Mark| matches!(mark.kind, MarkKind::Text | MarkKind::Name) && text[..mark.range.start].ends_with("@@");
     match marks.iter().any(is_one) {
         true => Err(SqlError::NotAllowed {
-            construct: "a quoted name behind @".to_owned(),
-            hint: "write the variable's name without quotes, as in @name".to_owned(),
+            construct: "a quoted name behind @@".to_owned(),
+            hint: "write the variable's name without quotes, as in @@name".to_owned(),
         }),
         false => Ok(()),
     }

@@ -95,9 +95,9 @@ fn code_does_not_hide() {
     check_refused("CREATE DEFINER = a@b PROCEDURE p() SELECT 1", "CREATE PROCEDURE");
     check_refused("CREATE FUNCTION f RETURNS STRING SONAME 'x.so'", "CREATE FUNCTION");
     check_refused("DROP TRIGGER t", "DROP TRIGGER");
-    check_refused("SELECT @`a b`", "a quoted name behind @");
-    check_refused("SELECT @'a'", "a quoted name behind @");
-    check_refused("SELECT @@`version`", "a quoted name behind @");
+    check_refused("SELECT @`a b`", "a quoted user variable");
+    check_refused("SELECT @'a'", "a quoted user variable");
+    check_refused("SELECT @@`version`", "a quoted name behind @@");
     check_refused("SELECT @ a", "a quoted user variable");
     check_allowed("SELECT SLEEP(1), GET_LOCK('a', 1), @a");
 }
