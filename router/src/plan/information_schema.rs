@@ -69,14 +69,15 @@ impl Planner<'_> {
 
     /// A table of information_schema where it stands in FROM; the name of one of its columns loses its schema.
     fn narrow(&self, sql: &Sql, name: &names::Qualified) -> Result<(Range<usize>, String), Refusal> {
+        let closed = |table: &str| {
+            let hint = "it shows what concerns other clients or the server";
+            Refusal::from(Unsupported::with_hint(format!("{INFORMATION_SCHEMA}.{}", table.to_uppercase()), hint))
+        };
+        let Some(named) = name.parts.get(1) else { return Err(closed("*")) };
         let end = name.at + 2 * name.parts.len() - 1;
         let range = sql.tokens[name.at].range.start..sql.tokens[end - 1].range.end;
-        let closed = || {
-            let hint = "it shows what concerns other clients or the server";
-            Unsupported::with_hint(format!("{INFORMATION_SCHEMA}.{}", name.parts[1].to_uppercase()), hint)
-        };
-        let known = TABLES.iter().find(|(table, _)| name.parts[1].eq_ignore_ascii_case(table));
-        let Some((table, shown)) = known.filter(|_| !name.is_called) else { return Err(closed().into()) };
+        let known = TABLES.iter().find(|(table, _)| named.eq_ignore_ascii_case(table));
+        let Some((table, shown)) = known.filter(|_| !name.is_called) else { return Err(closed(named)) };
         if name.parts.len() > 2 || name.has_wildcard {
             let first_kept = sql.tokens[name.at + 2].range.start;
             return Ok((range.start..first_kept, String::new()));
@@ -84,14 +85,24 @@ impl Planner<'_> {
         let own = quote_text(self.schema.database());
         let condition = match shown {
             Shown::All => "1".to_owned(),
-            Shown::OfDatabase(column) => format!("{column} = {own}"),
-            Shown::OfDatabaseAndItself(column) => format!("{column} IN ({own}, '{INFORMATION_SCHEMA}')"),
-            Shown::Triggers => format!("TRIGGER_SCHEMA = {own} AND TRIGGER_NAME NOT LIKE '\\_as\\_%'"),
+            Shown::OfDatabase(column) => is_own(column, &own),
+            Shown::OfDatabaseAndItself(column) => {
+                format!("({} OR {column} = '{INFORMATION_SCHEMA}')", is_own(column, &own))
+            }
+            Shown::Triggers => {
+                format!("{} AND TRIGGER_NAME NOT LIKE '\\_as\\_%'", is_own("TRIGGER_SCHEMA", &own))
+            }
         };
         let narrowed = format!("(SELECT * FROM {INFORMATION_SCHEMA}.{table} WHERE {condition})");
         Ok(match names::has_alias(sql, end) {
             true => (range, narrowed),
-            false => (range, format!("{narrowed} AS {}", quote(&name.parts[1]))),
+            false => (range, format!("{narrowed} AS {}", quote(named))),
         })
     }
+}
+
+/// The collation of these columns takes `Shop` and `shöp` for `shop`, which are other databases; it also tells the server
+/// where to look, which bytes do not.
+fn is_own(column: &str, own: &str) -> String {
+    format!("{column} = {own} AND CAST({column} AS BINARY) = {own}")
 }

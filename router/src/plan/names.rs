@@ -1,5 +1,7 @@
 //! A client sees one database: every name of a statement that leads to another one is refused.
 
+use std::collections::HashSet;
+
 use super::{Planner, Refusal};
 use crate::sql::statement::{Scope, Statement, TableName, Unsupported};
 use crate::sql::{Sql, names};
@@ -21,20 +23,24 @@ impl Planner<'_> {
                 _ => self.own_schema(&table.table)?,
             }
         }
+        // Without a tree nobody knows which names are tables: what is neither one nor an alias may be a database.
+        let is_placed = match statement {
+            Statement::Read(_) | Statement::Insert(_) | Statement::Change(_) => true,
+            Statement::Inspect(_) | Statement::Explain(_) => true,
+            Statement::Define(_) | Statement::Unread(_) | Statement::Opaque(_) => false,
+        };
+        let mut declared = None;
         for name in names::qualified(sql) {
             let first = name.first();
             if first == self.schema.database() || (reads && is_information_schema(first)) {
                 continue;
             }
-            let is_other = match statement {
-                // Tables are known by their places, so that what is left are columns of tables and aliases.
-                Statement::Read(_) | Statement::Insert(_) | Statement::Change(_) => {
-                    self.schema.is_other_database(first) && !is_alias(scopes(statement), first)
-                }
-                Statement::Define(_) | Statement::Unread(_) | Statement::Opaque(_) => !self.may_be_table(sql, first),
-                Statement::Inspect(_) | Statement::Explain(_) => false,
-            };
-            if is_other || name.begins_with_database() {
+            // An alias of that name does not make it one: a part of the statement may mean the other thing.
+            let may_be_database = self.schema.is_other_database(first)
+                || is_information_schema(first)
+                || name.begins_with_database()
+                || !(is_placed || self.may_be_table(first, declared.get_or_insert_with(|| names::declared(sql))));
+            if may_be_database {
                 return Err(self.other_database(first));
             }
         }
@@ -53,16 +59,16 @@ impl Planner<'_> {
     }
 
     pub(super) fn other_database(&self, database: &str) -> Refusal {
-        let hint = format!("the router serves database `{}`", self.schema.database());
+        let hint =
+            format!("the router serves database `{}`; an alias must not have another's name", self.schema.database());
         Unsupported::with_hint(format!("database `{database}`"), hint).into()
     }
 
-    /// Whether a name before a period is a table, or is used as an alias: without a tree nobody knows which names are
-    /// tables, and a database of another spelling must not pass for one.
-    fn may_be_table(&self, sql: &Sql, name: &str) -> bool {
+    /// Whether a name before a period is a table, or is used as an alias. A database of another spelling must not pass for
+    /// one.
+    fn may_be_table(&self, name: &str, declared: &HashSet<String>) -> bool {
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$'));
-        self.schema.table(name).is_some()
-            || (is_plain && names::is_declared(sql, name) && !self.schema.is_other_database(name))
+        self.schema.table(name).is_some() || (is_plain && declared.contains(&name.to_lowercase()))
     }
 }
 
@@ -81,11 +87,6 @@ fn scopes(statement: &Statement) -> &[Scope] {
         | Statement::Explain(_)
         | Statement::Opaque(_) => &[],
     }
-}
-
-fn is_alias(scopes: &[Scope], name: &str) -> bool {
-    let is_it = |alias: &String| alias.eq_ignore_ascii_case(name);
-    scopes.iter().any(|scope| scope.tables.iter().any(|table| is_it(&table.alias)) || scope.derived.iter().any(is_it))
 }
 
 /// `#mysql50#…` names files instead of tables, on both servers.

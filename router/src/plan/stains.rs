@@ -5,14 +5,16 @@
 //! find it.
 
 use super::Planner;
+use super::names::is_information_schema;
 use crate::schema::{Table, TableKind};
-use crate::sql::Sql;
 use crate::sql::statement::Statement;
+use crate::sql::{Sql, names};
 
 impl Planner<'_> {
     /// Whether a read can be planned again by its scopes alone.
     pub fn is_plain(&self, sql: &Sql, statement: &Statement) -> bool {
-        self.resolve_names(sql, statement).is_ok() && !self.may_stain(sql, statement)
+        let reads_information_schema = || names::qualified(sql).iter().any(|name| is_information_schema(name.first()));
+        self.resolve_names(sql, statement).is_ok() && !self.may_stain(sql, statement) && !reads_information_schema()
     }
 
     /// Whether the connection that a statement ran on is not to be used for another client.

@@ -2,6 +2,7 @@
 
 mod definitions;
 mod long;
+mod other_databases;
 mod support;
 
 use std::collections::BTreeMap;

@@ -24,8 +24,9 @@ const LEXICAL_VARIABLES: [&str; 7] = [
 ];
 
 const OF_SERVER: &str = "it is about the server, not about rows";
-/// Functions that reach files, accounts or the server's replication, with hints.
-const CLOSED_FUNCTIONS: [(&str, &str); 12] = [
+/// Functions that reach files, accounts, replication or what plugins keep, with hints; `_` at the end stands for all that
+/// begin so. Those of plugins and loadable functions ask for no privilege, or for less than they do.
+const CLOSED_FUNCTIONS: [(&str, &str); 28] = [
     ("LOAD_FILE", "files of the shard are out of reach"),
     ("ROLES_GRAPHML", OF_SERVER),
     ("SOURCE_POS_WAIT", OF_SERVER),
@@ -34,11 +35,44 @@ const CLOSED_FUNCTIONS: [(&str, &str); 12] = [
     ("WAIT_FOR_EXECUTED_GTID_SET", OF_SERVER),
     ("WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS", OF_SERVER),
     ("BINLOG_GTID_POS", OF_SERVER),
-    ("WSREP_SYNC_WAIT_UPTO_GTID", OF_SERVER),
     ("PS_THREAD_ID", OF_SERVER),
-    ("KEYRING_KEY_FETCH", OF_SERVER),
+    ("PS_CURRENT_THREAD_ID", OF_SERVER),
+    ("WSREP_", OF_SERVER),
+    ("ASYNCHRONOUS_CONNECTION_FAILOVER_", OF_SERVER),
+    ("GROUP_REPLICATION_", OF_SERVER),
+    ("SERVICE_", OF_SERVER),
+    ("KEYRING_", OF_SERVER),
+    ("AUDIT_", OF_SERVER),
+    ("MYSQL_FIREWALL_", OF_SERVER),
+    ("SET_FIREWALL_", OF_SERVER),
+    ("READ_FIREWALL_", OF_SERVER),
+    ("VERSION_TOKENS_", OF_SERVER),
+    ("MYSQLX_", OF_SERVER),
+    ("MYSQL_QUERY_ATTRIBUTE_", OF_SERVER),
+    ("MASKING_DICTIONARY", OF_SERVER),
+    ("MASKING_DICTIONARY_", OF_SERVER),
+    ("INTERNAL_", OF_SERVER),
     ("SYS_EXEC", OF_SERVER),
+    ("SYS_EVAL", OF_SERVER),
+    ("SYS_SET", OF_SERVER),
 ];
+
+/// Hints that are settings: for their statement, and some of them for what comes after it on the connection.
+const SETTING_HINTS: [&str; 2] = ["SET_VAR", "RESOURCE_GROUP"];
+
+/// Refuses a comment that is a hint which sets something. What a hint may say otherwise does not change what is answered.
+pub(super) fn check_hint(comment: &str) -> Result<(), SqlError> {
+    let is_word = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '$');
+    let mut words = comment.split(|char| !is_word(char));
+    let setting = words.find(|word| SETTING_HINTS.iter().any(|hint| word.eq_ignore_ascii_case(hint)));
+    match setting {
+        Some(hint) if comment.starts_with("/*+") => Err(refuse(
+            format!("the hint {}", hint.to_uppercase()),
+            "the router pins settings, as it reads SQL by them",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
 
 pub(super) fn check(sql: &Sql) -> Result<(), SqlError> {
     check_statement(sql)?;
@@ -200,8 +234,14 @@ fn check_anywhere(sql: &Sql, i: usize) -> Result<(), SqlError> {
         Token::Word(word) if is_closed_schema(word) && sql.is_token(i + 1, &Token::Period) => Err(closed_schema(word)),
         // MariaDB and MySQL find a native function under a quoted name, too.
         Token::Word(word) if sql.is_token(i + 1, &Token::LParen) => {
-            match CLOSED_FUNCTIONS.iter().find(|(name, _)| word.value.eq_ignore_ascii_case(name)) {
-                Some((name, hint)) => Err(refuse(*name, hint)),
+            let begins =
+                |name: &str| word.value.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name));
+            let closed = |(name, _): &&(&str, &str)| match name.ends_with('_') {
+                true => begins(name),
+                false => word.value.eq_ignore_ascii_case(name),
+            };
+            match CLOSED_FUNCTIONS.iter().find(closed) {
+                Some((_, hint)) => Err(refuse(word.value.to_uppercase(), hint)),
                 None => Ok(()),
             }
         }

@@ -58,8 +58,11 @@ impl Inspect {
                     Some(Narrowing::Where(condition)) => format!("{} WHERE {condition}", self.text),
                 };
             }
-            Shown::OwnRoutines => ("Name", format!("`Db` = {own}")),
-            Shown::OpenDatabases => ("Database", format!("`Database` IN ({own}, 'information_schema')")),
+            // As bytes: their collation takes `Shop` for `shop`.
+            Shown::OwnRoutines => ("Name", format!("CAST(`Db` AS BINARY) = {own}")),
+            Shown::OpenDatabases => {
+                ("Database", format!("CAST(`Database` AS BINARY) IN ({own}, 'information_schema')"))
+            }
             Shown::UserTriggers => ("Table", "`Trigger` NOT LIKE '\\_as\\_%'".to_owned()),
             Shown::Settings => {
                 let left = LEFT_VARIABLES.map(|name| format!("'{name}'")).join(", ");
@@ -71,7 +74,8 @@ impl Inspect {
             // The server names the column after the pattern.
             (Some(Narrowing::Like { literal, pattern }), Shown::OpenDatabases) => format!(
                 "SELECT SCHEMA_NAME AS {} FROM information_schema.SCHEMATA \
-                 WHERE SCHEMA_NAME LIKE {literal} AND SCHEMA_NAME IN ({own}, 'information_schema') ORDER BY 1",
+                 WHERE SCHEMA_NAME LIKE {literal} AND CAST(SCHEMA_NAME AS BINARY) IN ({own}, 'information_schema') \
+                 ORDER BY 1",
                 crate::schema::quote(&format!("Database ({pattern})")),
             ),
             (Some(Narrowing::Like { literal, .. }), _) => {
@@ -293,6 +297,10 @@ impl<'a> Reader<'a> {
             if let Some(word) = ["SELECT", "TABLE", "VALUES", "WITH"].into_iter().find(|word| stands(word)) {
                 return Err(Unsupported::with_hint(format!("{word} inside of SHOW"), "ask in two statements"));
             }
+            // Its columns have one part; more is somebody's sequence or function.
+            if (self.at..self.sql.tokens.len()).any(|at| self.sql.is_token(at, &Token::Period)) {
+                return Err(Unsupported::new("a qualified name inside of SHOW"));
+            }
             if !is_balanced(&self.sql.tokens[self.at..]) {
                 return Err(self.unknown());
             }
@@ -379,21 +387,24 @@ mod tests {
 
     #[test]
     fn answers_are_narrowed_to_what_is_the_clients() {
-        check_show("SHOW DATABASES", "SHOW DATABASES WHERE `Database` IN ('app', 'information_schema')");
+        check_show(
+            "SHOW DATABASES",
+            "SHOW DATABASES WHERE CAST(`Database` AS BINARY) IN ('app', 'information_schema')",
+        );
         check_show(
             "SHOW SCHEMAS WHERE `Database` = 'x' OR 1 -- all",
-            "SHOW SCHEMAS WHERE (`Database` = 'x' OR 1\n) AND `Database` IN ('app', 'information_schema')",
+            "SHOW SCHEMAS WHERE (`Database` = 'x' OR 1\n) AND CAST(`Database` AS BINARY) IN ('app', 'information_schema')",
         );
         check_show(
             "SHOW DATABASES LIKE 'a%'",
             "SELECT SCHEMA_NAME AS `Database (a%)` FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'a%' \
-             AND SCHEMA_NAME IN ('app', 'information_schema') ORDER BY 1",
+             AND CAST(SCHEMA_NAME AS BINARY) IN ('app', 'information_schema') ORDER BY 1",
         );
         check_show(
             "SHOW TRIGGERS LIKE 'u%'",
             "SHOW TRIGGERS WHERE `Table` LIKE 'u%' AND `Trigger` NOT LIKE '\\_as\\_%'",
         );
-        check_show("SHOW FUNCTION STATUS", "SHOW FUNCTION STATUS WHERE `Db` = 'app'");
+        check_show("SHOW FUNCTION STATUS", "SHOW FUNCTION STATUS WHERE CAST(`Db` AS BINARY) = 'app'");
         let variables = show(&read("SHOW SESSION VARIABLES LIKE 'id%'", &[]).unwrap()).unwrap().sql("app");
         assert!(
             variables.starts_with("SHOW SESSION VARIABLES WHERE `Variable_name` LIKE 'id%' AND LOWER("),
@@ -432,6 +443,7 @@ mod tests {
             "SHOW CREATE USER x",
             "SHOW COLUMNS FROM",
             "SHOW DATABASES WHERE 1) OR (1",
+            "SHOW TABLES WHERE SETVAL(other.seq, 9000) > 0",
             "SHOW TABLES WHERE (SELECT v FROM other.secrets) = 1",
             "SHOW DATABASES LIKE 'a' 'b'",
             "EXPLAIN FOR CONNECTION 3",

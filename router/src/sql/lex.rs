@@ -52,6 +52,9 @@ pub(super) fn code_of(text: &str) -> Result<(Code, Vec<Mark>), SqlError> {
         });
     }
     refuse_quoted_variables(text, &marks)?;
+    for comment in marks.iter().filter(|mark| mark.kind == MarkKind::Comment) {
+        super::gate::check_hint(&text[comment.range.clone()])?;
+    }
     Ok((Code::of(text, &marks), marks))
 }
 

@@ -4,6 +4,8 @@
 //! the tokens, which also covers what the tree does not show (functions, columns of three parts) and statements without
 //! a tree.
 
+use std::collections::HashSet;
+
 use sqlparser::tokenizer::Token;
 
 use super::Sql;
@@ -76,12 +78,11 @@ pub fn quoted(sql: &Sql) -> impl Iterator<Item = String> {
     (0..sql.tokens.len()).filter(is_quoted).filter_map(|at| part(sql, at))
 }
 
-/// Whether a name stands somewhere without a period beside it: as a table or an alias, perhaps.
-pub fn is_declared(sql: &Sql, name: &str) -> bool {
-    (0..sql.tokens.len()).any(|at| {
-        let stands_alone = !sql.is_token(at + 1, &Token::Period) && (at == 0 || !sql.is_token(at - 1, &Token::Period));
-        stands_alone && part(sql, at).is_some_and(|part| part.eq_ignore_ascii_case(name))
-    })
+/// The names that stand somewhere without a period beside them, as a table or an alias, perhaps; in lower case.
+pub fn declared(sql: &Sql) -> HashSet<String> {
+    let stands_alone =
+        |at: &usize| !sql.is_token(at + 1, &Token::Period) && (*at == 0 || !sql.is_token(at - 1, &Token::Period));
+    (0..sql.tokens.len()).filter(stands_alone).filter_map(|at| part(sql, at)).map(|name| name.to_lowercase()).collect()
 }
 
 /// Whether the token behind a table is an alias, or leads to one.
@@ -153,10 +154,8 @@ mod tests {
 
     #[test]
     fn declarations_stand_alone() {
-        let sql = read("SELECT a.x FROM b AS `A` JOIN c.d", &[]).unwrap();
-        assert!(is_declared(&sql, "a"));
-        assert!(is_declared(&sql, "b"));
-        assert!(!is_declared(&sql, "c"));
-        assert!(!is_declared(&sql, "d"));
+        let declared = declared(&read("SELECT a.x FROM b AS `A` JOIN c.d", &[]).unwrap());
+        assert!(declared.contains("a") && declared.contains("b"));
+        assert!(!declared.contains("c") && !declared.contains("d"));
     }
 }

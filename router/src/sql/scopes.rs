@@ -3,8 +3,8 @@
 use std::ops::{ControlFlow, Range};
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select, TableFactor, TableWithJoins,
-    Visit, Visitor,
+    BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select, SetExpr, TableFactor,
+    TableWithJoins, Visit, Visitor,
 };
 
 use super::key_literal::{compared_literal, literal_of};
@@ -43,6 +43,9 @@ impl Visitor for Collector {
     type Break = Unsupported;
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Unsupported> {
+        if has_table_part(&query.body) {
+            return ControlFlow::Break(Unsupported::with_hint("TABLE as a part of a query", "write SELECT * FROM"));
+        }
         let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
         self.ctes.extend(ctes.map(|cte| cte.alias.name.value.to_lowercase()));
         ControlFlow::Continue(())
@@ -78,6 +81,16 @@ impl Visitor for Collector {
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<Unsupported> {
         self.relations_seen += usize::from(!is_dual(relation));
         ControlFlow::Continue(())
+    }
+}
+
+/// Whether `TABLE t` is a part of a set operation: the tree has its name as plain text, which no visitor comes by.
+fn has_table_part(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::Table(_) => true,
+        SetExpr::SetOperation { left, right, .. } => has_table_part(left) || has_table_part(right),
+        // A query in parentheses is visited by itself.
+        _ => false,
     }
 }
 

@@ -27,6 +27,11 @@ fn files_are_out_of_reach() {
     check_refused("CREATE TABLE t (a INT) ENGINE=CONNECT FILE_NAME='x'", "ENGINE CONNECT");
     check_refused("CREATE TABLE t (a INT) ENGINE = 'federated'", "ENGINE federated");
     check_refused("SELECT `Roles_GraphML` ()", "ROLES_GRAPHML");
+    check_refused("SELECT asynchronous_connection_failover_reset()", "ASYNCHRONOUS_CONNECTION_FAILOVER_RESET");
+    check_refused("SELECT /*+ SET_VAR(insert_id=7000) */ 1", "the hint SET_VAR");
+    check_refused("INSERT /*+ no_icp(t)Set_Var (a=1)*/ INTO t VALUES (1)", "the hint SET_VAR");
+    check_refused("SELECT /*+ RESOURCE_GROUP(x) */ 1", "the hint RESOURCE_GROUP");
+    check_allowed("SELECT /*+ MAX_EXECUTION_TIME(1000) */ 1 /* set_var */");
     check_refused("SELECT a FROM t PROCEDURE analyse()", "PROCEDURE ANALYSE");
     check_allowed("CREATE TABLE t (type INT, engine INT, load_file INT) ENGINE=InnoDB");
     check_allowed("SELECT outfile, dumpfile, load_file FROM t");
