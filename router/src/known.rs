@@ -111,6 +111,10 @@ fn places(scopes: &[Scope], outline: &Outline) -> Option<Vec<(usize, usize, usiz
     for (scope_index, scope) in scopes.iter().enumerate() {
         for (condition_index, condition) in scope.conditions.iter().enumerate() {
             let Operand::Literals(literals) = &condition.operand else { continue };
+            // The range of a BETWEEN that is empty; another one is not.
+            if literals.is_empty() {
+                return None;
+            }
             for (place, literal) in literals.iter().enumerate() {
                 let found = literal.at.and_then(|at| outline.literals.binary_search_by_key(&at, |(at, _)| *at).ok());
                 match (&literal.value, found) {
@@ -167,6 +171,8 @@ mod tests {
         check("SELECT a FROM t WHERE k = 1", "SELECT a FROM t WHERE k = '1'", false);
         check("SELECT a FROM t WHERE k = 1", "SELECT a FROM t WHERE k > 1", false);
         check("SELECT a FROM t WHERE k = -1", "SELECT a FROM t WHERE k = -2", false);
+        check("SELECT a FROM t WHERE k BETWEEN 5 AND 1", "SELECT a FROM t WHERE k BETWEEN 1 AND 9", false);
+        check("SELECT a FROM t WHERE k BETWEEN 1 AND 3", "SELECT a FROM t WHERE k BETWEEN 4 AND 6", false);
         check("SELECT a FROM t WHERE k = + 1", "SELECT a FROM t WHERE k = + 2", false);
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::names::refuse_scratch_name;
 use super::{DefineNode, Node, Plan, Planner, Refusal, Route};
 use crate::schema::quote;
 use crate::sql::Sql;
@@ -23,6 +24,9 @@ impl Planner<'_> {
         let renamed: HashSet<&str> = define.tables_as(&[Role::Renamed]).map(|table| table.name.as_str()).collect();
         for table in define.tables_as(&[Role::Created, Role::Changed, Role::Dropped, Role::Renamed]) {
             self.check_definition(define, &table.name, renamed.contains(table.name.as_str()))?;
+        }
+        for table in define.tables_as(&[Role::Created, Role::RenamedTo]) {
+            refuse_scratch_name(&table.name)?;
         }
         self.check_twins(define, &renamed)?;
         if let Some(table) = define.tables.first().map(|named| &named.table) {

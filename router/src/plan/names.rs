@@ -18,6 +18,7 @@ impl Planner<'_> {
     pub fn resolve_names(&self, sql: &Sql, statement: &Statement) -> Result<(), Refusal> {
         let reads = matches!(statement, Statement::Read(_));
         for table in scopes(statement).iter().flat_map(|scope| &scope.tables) {
+            refuse_scratch_name(&table.table.name)?;
             match &table.table.schema {
                 Some(schema) if reads && is_information_schema(schema) => {}
                 _ => self.own_schema(&table.table)?,
@@ -30,8 +31,14 @@ impl Planner<'_> {
             Statement::Define(_) | Statement::Unread(_) | Statement::Opaque(_) => false,
         };
         let mut declared = None;
+        let joins_columns = sql.names_any(&["NATURAL", "USING"]);
         for name in names::qualified(sql) {
             let first = name.first();
+            // MariaDB 10.11 ends with a signal over some of these.
+            if joins_columns && name.parts.len() > 2 {
+                let construct = format!("the name {} beside NATURAL or USING", name.parts.join("."));
+                return Err(Unsupported::with_hint(construct, "leave the database out").into());
+            }
             if first == self.schema.database() || (reads && is_information_schema(first)) {
                 continue;
             }
@@ -69,6 +76,15 @@ impl Planner<'_> {
     fn may_be_table(&self, name: &str, declared: &HashSet<String>) -> bool {
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$'));
         self.schema.table(name).is_some() || (is_plain && declared.contains(&name.to_lowercase()))
+    }
+}
+
+/// Rows are gathered in temporary tables of such names, which would hide a table.
+pub(super) fn refuse_scratch_name(table: &str) -> Result<(), Refusal> {
+    const SCRATCH: &str = "_autoscaler_";
+    match table.get(..SCRATCH.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(SCRATCH)) {
+        true => Err(Unsupported::with_hint(format!("the table name `{table}`"), "names of the router begin so").into()),
+        false => Ok(()),
     }
 }
 

@@ -49,6 +49,11 @@ fn no_spelling_and_no_alias_opens_another_database() {
         "SELECT * FROM information_schema.processlist",
         "SELECT information_schema.* FROM information_schema.tables",
         "INSERT INTO plain SELECT 1 FROM information_schema.tables",
+        "SELECT 1 FROM users u NATURAL JOIN users s WHERE app.users.user_id = 1",
+        "SELECT COUNT(*) FROM users AS u JOIN orders o USING (id) WHERE app.users.user_id < '01'",
+        "CREATE TABLE _autoscaler_0 (id BIGINT PRIMARY KEY)",
+        "RENAME TABLE plain TO _Autoscaler_1",
+        "SELECT * FROM _autoscaler_0",
     ] {
         check_refused(text);
     }
