@@ -253,3 +253,10 @@ a: BEGIN
 a: SAVEPOINT `x/*!50000; SELECT v FROM mysql.canary*/`
 a: ROLLBACK TO `x/*!50000; SELECT v FROM mysql.canary*/`
 a: ROLLBACK
+
+-: CREATE TABLE other (id INT PRIMARY KEY, v VARCHAR(64))
+-: SELECT v FROM {oj {T} a LEFT JOIN users u ON 1=0}
+-: UPDATE LOW_PRIORITY {T} SET v = 'x'
+-: CREATE VIEW gate_{n} AS SELECT 1 AS id, 'x' AS v UNION TABLE {T}
+-: SELECT * FROM gate_{n}
+-: DROP TABLE other

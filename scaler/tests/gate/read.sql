@@ -97,3 +97,8 @@ SELECT name FROM users WHERE {F}() IS NOT NULL
 [CALL {F}()]
 DO {F}()
 SELECT v FROM users WHERE id = {F}() UNION SELECT {F}()
+SELECT name, 1 FROM users AS other WHERE id = 1 UNION TABLE {T}
+SELECT name, 1 FROM users AS mysql WHERE id = 1 UNION TABLE {T}
+SELECT v FROM {oj {T} a LEFT JOIN users u ON 1=0}
+SELECT {x (SELECT v FROM {T} LIMIT 1)} FROM users other
+SELECT v FROM {oj {T} other LEFT JOIN users u ON 1=0}

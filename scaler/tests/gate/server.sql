@@ -406,3 +406,11 @@ SELECT 1;[SELECT v FROM mysql.canary]
 SHUTDOWN [WAIT FOR ALL SLAVES]
 [RESTART]
 [SET autocommit] = 0, @gate = 1
+SELECT asynchronous_connection_failover_add_source('ch', '127.0.0.1', 3306, '', 50)
+SELECT asynchronous_connection_failover_reset()
+SELECT /*+ SET_VAR(insert_id=7000) */ 1
+INSERT /*+ SET_VAR(foreign_key_checks=0) */ INTO honest (t) VALUES ('x')
+SELECT /*+ RESOURCE_GROUP(SYS_default) */ 1
+SHOW TABLES WHERE NEXTVAL(other.seq) > 0
+SELECT {x (SELECT GROUP_CONCAT(info) FROM information_schema.processlist)}
+SELECT information_schema.* FROM information_schema.processlist
