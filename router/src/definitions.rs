@@ -413,6 +413,8 @@ impl Definitions<'_> {
     /// A connection to a shard, once no earlier statement of a change runs there.
     async fn turn_on(&self, shard: &Shard, again: Again, time: Time) -> Result<Lease, QueryError> {
         let mut lease = self.shards.lease(shard, time.deadline).await?;
+        // CREATE TABLE … SELECT may call stored functions, which leave what they like.
+        lease.stain();
         if !takes_lock(&shard.id, &mut lease, SHARD_LOCK, time.deadline).await? {
             lease.done();
             return Err(QueryError::OtherChange);

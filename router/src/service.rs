@@ -442,7 +442,12 @@ impl Router {
                         self.sequences.give_back(table, *ids.start(), ids.end() + 1);
                     }
                     let is_unread = full.0.statement.is_err() || matches!(full.1, Statement::Unread(_));
-                    if planned.is_err() && is_unread {
+                    // Not even to be read by a server, if it leads out of the database.
+                    let has_own_names = || {
+                        let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
+                        planner.resolve_names(&full.0, &full.1).is_ok()
+                    };
+                    if planned.is_err() && is_unread && has_own_names() {
                         self.execution(&view, false, attempt).check_syntax(&full.0.text).await?;
                     }
                     (planned?, view)

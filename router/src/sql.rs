@@ -29,6 +29,7 @@ pub mod outline;
 pub mod pieces;
 mod plain_rows;
 pub mod relations;
+mod reserved;
 pub mod rows;
 mod scan;
 mod scopes;
@@ -329,10 +330,12 @@ fn parse(tokens: Vec<TokenWithSpan>) -> Result<Statement, String> {
     let mut parser = Parser::new(&MariaDialect).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| error.to_string())?;
     let rest = parser.peek_token();
-    if rest.token == Token::EOF {
-        Ok(statement)
-    } else {
-        Err(format!("expected the end of the statement, found {}", rest.token))
+    if rest.token != Token::EOF {
+        return Err(format!("expected the end of the statement, found {}", rest.token));
+    }
+    match reserved::as_name(&statement) {
+        None => Ok(statement),
+        Some(word) => Err(format!("expected a name, found {word}")),
     }
 }
 

@@ -31,14 +31,8 @@ impl Planner<'_> {
             Statement::Define(_) | Statement::Unread(_) | Statement::Opaque(_) => false,
         };
         let mut declared = None;
-        let joins_columns = sql.names_any(&["NATURAL", "USING"]);
         for name in names::qualified(sql) {
             let first = name.first();
-            // MariaDB 10.11 ends with a signal over some of these.
-            if joins_columns && name.parts.len() > 2 {
-                let construct = format!("the name {} beside NATURAL or USING", name.parts.join("."));
-                return Err(Unsupported::with_hint(construct, "leave the database out").into());
-            }
             if first == self.schema.database() || (reads && is_information_schema(first)) {
                 continue;
             }

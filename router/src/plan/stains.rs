@@ -24,8 +24,11 @@ impl Planner<'_> {
             Statement::Insert(insert) => (&insert.scopes, Some(&insert.table)),
             Statement::Change(change) => (&change.scopes, None),
             // What is not understood may be anything.
-            Statement::Opaque(_) | Statement::Explain(_) => return self.schema.has_stored_code(),
-            Statement::Define(_) | Statement::Unread(_) | Statement::Inspect(_) => return false,
+            Statement::Opaque(_) | Statement::Explain(_) | Statement::Inspect(_) => {
+                return self.schema.has_stored_code();
+            }
+            // Definitions leave their connections stained by themselves.
+            Statement::Define(_) | Statement::Unread(_) => return false,
         };
         let used = scopes.iter().flat_map(|scope| &scope.tables).map(|used| &used.table);
         let mut tables = used.chain(inserted).filter_map(|table| self.schema.table(&table.name));

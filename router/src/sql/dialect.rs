@@ -19,6 +19,7 @@ const STOCK: MySqlDialect = MySqlDialect {};
 
 /// Binding strengths of MariaDB's grammar (sql_yacc.yy, `%left` lines), where sqlparser has no name for them.
 mod strength {
+    pub const NONE: u8 = 0;
     pub const ASSIGNMENT: u8 = 3;
     pub const IN: u8 = 23;
     pub const SHIFT: u8 = 26;
@@ -99,6 +100,20 @@ fn has_composite_unit(parser: &Parser) -> bool {
     false
 }
 
+/// Operators of sqlparser that neither server has: `SELECT a ILIKE FROM t` reads a column under an alias.
+fn is_foreign_operator(keyword: Keyword) -> bool {
+    matches!(
+        keyword,
+        Keyword::ILIKE
+            | Keyword::OVERLAPS
+            | Keyword::SIMILAR
+            | Keyword::MATCH
+            | Keyword::OPERATOR
+            | Keyword::AT
+            | Keyword::NOTNULL
+    )
+}
+
 fn is_composite_unit(word: &str) -> bool {
     const UNITS: [&str; 11] = [
         "SECOND_MICROSECOND",
@@ -171,6 +186,8 @@ impl Dialect for MariaDialect {
                 Keyword::MOD => strength::MULTIPLICATION,
                 Keyword::IN => strength::IN,
                 Keyword::NOT if keyword_at(1) == Keyword::IN => strength::IN,
+                Keyword::NOT if is_foreign_operator(keyword_at(1)) => strength::NONE,
+                keyword if is_foreign_operator(keyword) => strength::NONE,
                 _ => return None,
             },
             _ => return None,

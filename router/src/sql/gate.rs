@@ -79,7 +79,23 @@ pub(super) fn check(sql: &Sql) -> Result<(), SqlError> {
     for i in 0..sql.tokens.len() {
         check_anywhere(sql, i)?;
     }
+    check_joined_columns(sql)?;
     Ok(())
+}
+
+/// MariaDB 10.11 ends with a signal over some columns of three parts beside NATURAL or USING, already when it prepares the
+/// statement.
+fn check_joined_columns(sql: &Sql) -> Result<(), SqlError> {
+    if !sql.names_any(&["NATURAL", "USING"]) {
+        return Ok(());
+    }
+    match super::names::qualified(sql).iter().find(|name| name.parts.len() > 2) {
+        Some(name) => {
+            let construct = format!("the name {} beside NATURAL or USING", name.parts.join("."));
+            Err(refuse(construct, "leave the database out"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn refuse(construct: impl Into<String>, hint: &str) -> SqlError {

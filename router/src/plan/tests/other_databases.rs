@@ -106,3 +106,24 @@ fn what_is_about_the_own_database_is_shown() {
     );
     check("SELECT app.users.name FROM app.users", "SELECT app.users.name FROM app.users");
 }
+
+/// sqlparser has operators that no server has: what follows them would be no table to it.
+#[test]
+fn words_that_are_aliases_to_a_server_hide_no_table() {
+    let schema = beside_others();
+    for text in [
+        "SELECT user_id ILIKE FROM users",
+        "SELECT COUNT(*) OVERLAPS FROM users",
+        "SELECT user_id SIMILAR FROM users",
+        "SELECT user_id AT FROM users",
+        "SELECT user_id notnull FROM users",
+    ] {
+        let sql = sql::read(text, &[]).unwrap();
+        let topology = two_shards();
+        let plan = Planner::new(&topology, &schema, noon()).plan(&sql, &sql::analyse(&sql).unwrap());
+        if let Ok(plan) = plan {
+            assert_eq!(plan.route, Route::Scatter, "{text}");
+        }
+    }
+    check_refused("SELECT secrets.v ILIKE FROM plain, other.secrets WHERE (SELECT 1 FROM plain other LIMIT 1) = 1");
+}
