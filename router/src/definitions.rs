@@ -311,14 +311,20 @@ impl Definitions<'_> {
         let unavailable = |cause: String| QueryError::ShardUnavailable { shard: shard.id.clone(), cause };
         let mut lease = self.shards.lease(shard, time.deadline).await?;
         let looks = async {
-            store::look(lease.begin()).await.map_err(|error| error.to_string())?;
-            looks_of(lease.begin(), tables).await.map_err(|error| error.to_string())
+            store::look(lease.begin()).await.map_err(|error| unavailable(error.to_string()))?;
+            looks_of(lease.begin(), tables).await.map_err(|error| match QueryError::of_shard(&shard.id, error) {
+                QueryError::ConnectionBroke { cause, .. } => unavailable(cause),
+                answered => answered,
+            })
         };
         let looks = tokio::time::timeout_at(time.deadline.into(), looks).await;
-        let looks = looks.unwrap_or_else(|_| Err("it did not show its tables in the statement's time".to_owned()));
-        let looks = looks.map_err(unavailable)?;
-        lease.done();
-        Ok((shard.id.clone(), looks))
+        let too_late = || Err(unavailable("it did not show its tables in the statement's time".to_owned()));
+        let looks = looks.unwrap_or_else(|_| too_late());
+        // A server that answered, also with an error, waits for the next statement.
+        if matches!(looks, Ok(_) | Err(QueryError::Database { .. })) {
+            lease.done();
+        }
+        Ok((shard.id.clone(), looks?))
     }
 
     /// Runs the statement where it did not run yet.
