@@ -98,6 +98,39 @@ const STATEMENTS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "Looks at the database and the server",
+        &[
+            "SHOW FULL TABLES LIKE 'u%'",
+            "SHOW FULL COLUMNS FROM users",
+            "SHOW INDEX FROM users",
+            "SHOW CREATE TABLE users",
+            "SHOW TABLE STATUS",
+            "SHOW TRIGGERS",
+            "SHOW EVENTS",
+            "SHOW CREATE DATABASE app",
+            "SHOW DATABASES",
+            "SHOW FUNCTION STATUS",
+            "SHOW CHARACTER SET",
+            "SHOW COLLATION LIKE 'utf8%'",
+            "SHOW ENGINES",
+            "SHOW VARIABLES LIKE 'max_%'",
+            "SHOW GLOBAL STATUS",
+            "SHOW STATUS",
+            "SHOW WARNINGS",
+            "SHOW PROCESSLIST",
+            "SHOW TABLES FROM other",
+            "SHOW TABLES WHERE (SELECT 1)",
+            "DESCRIBE users name",
+            "EXPLAIN SELECT * FROM users",
+            "EXPLAIN FOR CONNECTION 3",
+            "SELECT table_name FROM information_schema.tables",
+            "SELECT info FROM information_schema.processlist",
+            "SELECT @@last_insert_id",
+            "SELECT @@warning_count",
+            "SELECT /*+ SET_VAR(sql_mode = '') */ 1",
+        ],
+    ),
+    (
         "Sessions (with X-Session-Id they work), accounts and files",
         &[
             "BEGIN",
@@ -107,6 +140,7 @@ const STATEMENTS: &[(&str, &[&str])] = &[
             "SET sql_mode = ''",
             "GRANT ALL ON *.* TO somebody",
             "SELECT * FROM mysql.user",
+            "SELECT * FROM other.users",
             "SELECT * FROM users INTO OUTFILE '/tmp/x'",
             "LOAD DATA INFILE '/tmp/x' INTO TABLE users",
             "SELECT 1; SELECT 2",
@@ -138,7 +172,7 @@ fn document() -> String {
          Made by planning each statement (`router/src/plan/tests/support.rs`), and checked to be current. `users` is \
          sharded by\n`user_id` and `orders` by `customer_id`, `currencies` is a reference table and `plain` lies whole on \
          the first shard.\n\n\
-         On one shard everything goes there as it is, except what the last section refuses. On several:\n\n\
+         On one shard everything goes there as it is, except what the last two sections refuse. On several:\n\n\
          - `single`: one shard answers, text unchanged; `multi`: some shards, each its own part; `scatter`: every shard,\n  \
          merged exactly; `reference`, `home`: where such tables lie.\n\
          - `gather`: the rows that matter are copied to temporary tables on the home shard, and the statement runs there. \
