@@ -27,7 +27,7 @@ check: ## Formatting and lints, without servers
 # before the rest, since a crate without any would close the output on "0 passed".
 # Advisories are left to `make deny`: they change from day to day and come from elsewhere.
 test: packages mysql $(if $(CI),deny-installed) ## Install what is missing and run every check that CI runs
-	@.ci/install-packages python3-venv
+	@.ci/install-packages python3-venv mariadb-dump
 	$(MAKE) --no-print-directory check
 	compose/prometheus/check
 	dashboards/build --check
