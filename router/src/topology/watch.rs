@@ -4,7 +4,7 @@
 //! than the router's own. Whoever can read a shard's rows can read its epoch, so a router that is cut off can
 //! neither serve rows long after they moved nor miss rows that were cleaned up.
 //!
-//! Each shard is looked at by a task of its own ([`look`]), and the schema is read by others ([`tables`]). All of them
+//! Each shard is looked at by a task of its own (`look`), and the schema is read by others (`tables`). All of them
 //! have deadlines, and none has a lock while it waits for a shard: one that stands still is missed, and nothing else.
 
 mod desk;
