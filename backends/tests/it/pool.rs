@@ -31,7 +31,7 @@ impl Pool {
             let spec = InstanceSpec {
                 owner: operator.clone(),
                 name: name.parse().unwrap(),
-                database: "postbox".to_owned(),
+                database: "app".to_owned(),
                 limits: Limits::default(),
             };
             let made = process.create(&operation(name), &spec).await.unwrap();
@@ -105,20 +105,20 @@ async fn the_static_pool_conforms() {
 #[tokio::test]
 async fn a_server_with_tables_is_never_claimed() {
     let Some(pool) = Pool::new().await else { return };
-    pool.execute(0, "CREATE TABLE postbox.letters (id INT PRIMARY KEY)").await;
+    pool.execute(0, "CREATE TABLE app.letters (id INT PRIMARY KEY)").await;
     let provisioner = pool.pool(&owner());
     let first = provisioner.create(&operation("op-1"), &spec("shard-1")).await.unwrap();
     assert_eq!(first.address.as_ref(), Some(&pool.servers[1].address), "the empty one");
     let error = provisioner.create(&operation("op-2"), &spec("shard-2")).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Quota);
     let message = error.to_string();
-    assert!(message.contains("is not empty, it has postbox.letters"), "{message}");
+    assert!(message.contains("is not empty, it has app.letters"), "{message}");
     assert!(message.contains("is claimed for demo.shard-1"), "{message}");
     // Given back, it is empty and free again.
     provisioner.destroy(&operation("op-3"), &first.id, DataFate::Remove).await.unwrap();
     let again = provisioner.create(&operation("op-4"), &spec("shard-2")).await.unwrap();
     assert_eq!(again.address, first.address);
-    pool.execute(0, "SELECT * FROM postbox.letters").await;
+    pool.execute(0, "SELECT * FROM app.letters").await;
     pool.stop_all().await;
 }
 
