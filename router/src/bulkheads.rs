@@ -5,9 +5,9 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use door::Client;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::budget::Client;
 use crate::error::QueryError;
 
 /// Places of which each owner has so many at most.

@@ -6,16 +6,14 @@
 
 mod columns;
 mod json;
-mod literal;
 mod number;
 #[cfg(test)]
 pub(crate) mod test_server;
 
 pub use columns::{columns_from, columns_of};
 pub use json::{CellError, RowError, RowWriter, duplicate_name, write_cell};
-pub use literal::write_literal;
+use keyspace::literal::Kind;
 pub use number::write_double;
-
 use sqlx::Row as _;
 use sqlx::mysql::MySqlRow;
 
@@ -28,38 +26,6 @@ pub struct Column {
     pub type_name: String,
     /// False only where the server said that the column never holds NULL.
     pub nullable: bool,
-}
-
-/// What a cell's bytes mean, as far as comparing, adding and writing them differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// A signed integer of any width.
-    Integer,
-    /// An unsigned integer of any width; with ZEROFILL its text has leading zeros.
-    Unsigned,
-    Decimal,
-    /// The text protocol prints a FLOAT with six digits, so the text does not name one value. Whoever needs it
-    /// exact asks the server for `CAST(… AS DOUBLE)`.
-    Float,
-    /// The text of a DOUBLE reads back as the same value (measured on 40,000 random values).
-    Double,
-    /// Text in any character set; the server sends it as utf8mb4.
-    Text,
-    Enum,
-    Set,
-    /// Strings of the character set `binary`: BINARY, VARBINARY and the BLOB types.
-    Binary,
-    /// BIT(n): its value as big-endian bytes.
-    Bit,
-    Date,
-    Time,
-    /// DATETIME and TIMESTAMP.
-    DateTime,
-    Year,
-    Json,
-    Geometry,
-    /// The type of a bare NULL.
-    Null,
 }
 
 /// A row of cells; `None` is NULL.

@@ -13,30 +13,20 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
-use serde::{Deserialize, Serialize};
+use keyspace::mysql;
+use keyspace::own;
+use keyspace::own::definitions::{Change, FORGET, LOCK, SHARD_LOCK};
+use keyspace::schema::auto_increment::without_auto_increment;
+use keyspace::schema::{load, quote};
+use keyspace::topology::{Shard, ShardId, Topology};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
 
 use crate::error::QueryError;
 use crate::plan::{DefineNode, Refusal};
-use crate::schema::{load, quote};
-use crate::sequences;
-use crate::session;
 use crate::shards::{Ending, LAST_WORDS, Lease, Shards};
-use crate::sql::quote_text;
-use crate::topology::{Shard, ShardId, Topology, store};
 use crate::transaction::Coordinator;
 
-pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS _autoscaler.definitions (
-    id BIGINT UNSIGNED NOT NULL PRIMARY KEY,
-    doc LONGTEXT NOT NULL
- ) ENGINE=InnoDB CHARACTER SET utf8mb4";
-
-/// Held on the home shard by the session of whoever changes the schema.
-const LOCK: &str = "_autoscaler.definitions";
-/// Held on each shard by the session that changes it: whoever goes on with a change waits until the statement of whoever
-/// began it is over, also if nobody waits for that one any more.
-const SHARD_LOCK: &str = "_autoscaler.definition";
 /// How long a change waits for another one to end.
 const MOST_WAITED: Duration = Duration::from_secs(10);
 /// Between two attempts to get a lock.
@@ -93,21 +83,6 @@ enum Halt {
     Refused(QueryError),
     NotNow(ShardId, QueryError),
     Unknown(ShardId, String),
-}
-
-/// A change on its way, as the journal has it. There is one at most.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    pub sql: String,
-    /// In the order in which they are changed.
-    shards: Vec<ShardId>,
-    newcomers: Vec<ShardId>,
-    done: Vec<ShardId>,
-    /// How the tables looked on each shard before.
-    before: BTreeMap<ShardId, String>,
-    tables: Vec<String>,
-    /// A shard refused what others had done: the same statement, sent again, goes on where it stopped.
-    pub stopped: Option<String>,
 }
 
 impl Coordinator {
@@ -268,18 +243,18 @@ impl Definitions<'_> {
 
     async fn journalled(&self, home: &mut Lease) -> Result<Option<Change>, QueryError> {
         let shard = &self.topology.home().id;
-        let read = async { read_journal(home.begin()).await.map_err(|error| QueryError::of_shard(shard, error)) };
+        let read =
+            async { own::definitions::read(home.begin()).await.map_err(|error| QueryError::of_shard(shard, error)) };
         answered(shard, read).await
     }
 
     async fn write_journal(&self, change: &Change, home: &mut Lease) -> Result<(), QueryError> {
-        let doc = serde_json::to_string(change).map_err(|error| QueryError::Internal(error.to_string()))?;
-        let write = format!("REPLACE INTO _autoscaler.definitions (id, doc) VALUES (1, {})", quote_text(&doc));
+        let write = own::definitions::write(change).map_err(|error| QueryError::Internal(error.to_string()))?;
         answered(&self.topology.home().id, home.run(&write)).await
     }
 
     async fn clear_journal(&self, home: &mut Lease) -> Result<(), QueryError> {
-        answered(&self.topology.home().id, home.run("DELETE FROM _autoscaler.definitions")).await
+        answered(&self.topology.home().id, home.run(FORGET)).await
     }
 
     /// Every shard answers, and has the tables as the home shard has them.
@@ -311,7 +286,7 @@ impl Definitions<'_> {
         let unavailable = |cause: String| QueryError::ShardUnavailable { shard: shard.id.clone(), cause };
         let mut lease = self.shards.lease(shard, time.deadline).await?;
         let looks = async {
-            store::look(lease.begin()).await.map_err(|error| unavailable(error.to_string()))?;
+            own::topology::look(lease.begin()).await.map_err(|error| unavailable(error.to_string()))?;
             looks_of(lease.begin(), tables).await.map_err(|error| match QueryError::of_shard(&shard.id, error) {
                 QueryError::ConnectionBroke { cause, .. } => unavailable(cause),
                 answered => answered,
@@ -357,7 +332,7 @@ impl Definitions<'_> {
         // ALTER TABLE … AUTO_INCREMENT = n makes the next id larger.
         for table in &change.tables {
             let follow = async {
-                let followed = sequences::follow(home.begin(), table).await;
+                let followed = own::sequences::follow(home.begin(), table).await;
                 followed.map_err(|error| QueryError::of_shard(home_shard, error))
             };
             let followed = answered(home_shard, follow).await;
@@ -532,7 +507,7 @@ async fn takes_lock(shard: &ShardId, lease: &mut Lease, name: &str, until: Insta
 
 async fn bump(shard: &Shard, lease: &mut Lease) -> Result<(), QueryError> {
     let bump = async {
-        let bumped = store::bump_schema_version(lease.begin()).await;
+        let bumped = own::topology::bump_schema_version(lease.begin()).await;
         bumped.map_err(|error| QueryError::Internal(error.to_string()))
     };
     answered(&shard.id, bump).await
@@ -572,18 +547,6 @@ pub async fn resume(
     Ok(resumed)
 }
 
-/// The change that a home shard's journal holds.
-pub async fn read_journal(connection: &mut MySqlConnection) -> Result<Option<Change>, sqlx::Error> {
-    let row = connection.fetch_optional(sqlx::raw_sql("SELECT doc FROM _autoscaler.definitions LIMIT 1")).await;
-    let row = match row {
-        Err(error) if matches!(session::errno(&error), Some(1146 | 1049)) => return Ok(None),
-        row => row?,
-    };
-    let Some(row) = row else { return Ok(None) };
-    let doc: String = row.try_get_unchecked(0)?;
-    serde_json::from_str(&doc).map(Some).map_err(|error| sqlx::Error::Decode(error.into()))
-}
-
 /// The definitions of tables, and marks that change with each change of them.
 async fn looks_of(connection: &mut MySqlConnection, tables: &[String]) -> Result<(Vec<String>, String), sqlx::Error> {
     let mut definitions = Vec::new();
@@ -594,35 +557,11 @@ async fn looks_of(connection: &mut MySqlConnection, tables: &[String]) -> Result
         let definition = match shown.await {
             Ok(Some(row)) => without_auto_increment(&row.try_get_unchecked::<String, _>(1)?),
             Ok(None) => String::new(),
-            Err(error) if session::errno(&error) == Some(1146) => String::new(),
+            Err(error) if mysql::errno(&error) == Some(1146) => String::new(),
             Err(error) => return Err(error),
         };
         marks.push_str(&definition);
         definitions.push(definition);
     }
     Ok((definitions, format!("{:08x}", crc32fast::hash(marks.as_bytes()))))
-}
-
-/// A definition without its `AUTO_INCREMENT=n`, which differs from shard to shard.
-pub fn without_auto_increment(definition: &str) -> String {
-    // The option stands behind the closing parenthesis of the columns, the last line that starts with one.
-    let options = definition.rfind("\n)").unwrap_or(0);
-    let Some(start) = definition[options..].find(" AUTO_INCREMENT=").map(|found| options + found) else {
-        return definition.to_owned();
-    };
-    let rest = &definition[start + " AUTO_INCREMENT=".len()..];
-    format!("{}{}", &definition[..start], rest.trim_start_matches(|c: char| c.is_ascii_digit()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_auto_increment;
-
-    #[test]
-    fn only_the_table_option_is_left_out() {
-        let table = "CREATE TABLE `t` (\n  `a` int DEFAULT ' AUTO_INCREMENT=5'\n) ENGINE=InnoDB AUTO_INCREMENT=12 X";
-        let expected = "CREATE TABLE `t` (\n  `a` int DEFAULT ' AUTO_INCREMENT=5'\n) ENGINE=InnoDB X";
-        assert_eq!(without_auto_increment(table), expected);
-        assert_eq!(without_auto_increment(expected), expected);
-    }
 }

@@ -1,12 +1,13 @@
 //! Why a query has no answer, in the terms that its client acts on.
 
+use keyspace::mysql::errno;
+use keyspace::topology::ShardId;
+
 use crate::cells::RowError;
 use crate::merge::aggregate::MergeError;
 use crate::plan::Refusal;
-use crate::session::errno;
 use crate::sql::SqlError;
 use crate::sql::statement::Unsupported;
-use crate::topology::ShardId;
 
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {

@@ -7,17 +7,21 @@ mod write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use door::Client;
 use futures_util::future::join_all;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
+use keyspace::literal::Kind;
+use keyspace::mysql;
+use keyspace::own;
+use keyspace::own::topology::Sighting;
+use keyspace::topology::ShardId;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Column as _, Either, Row as _, Statement as _};
 use tokio::sync::Mutex;
 
 pub use self::write::REAL_CLOCK;
-
-use crate::budget::Client;
-use crate::cells::{Column, Kind, Row, columns_from, columns_of};
+use crate::cells::{Column, Row, columns_from, columns_of};
 use crate::error::QueryError;
 use crate::merge::aggregate::{Aggregate, Groups};
 use crate::merge::compare::{Compare, OrderKey, Pad, compare_for, compare_rows};
@@ -25,12 +29,9 @@ use crate::merge::decimal::Division;
 use crate::merge::order::{KWay, Window};
 use crate::metrics::Metrics;
 use crate::plan::{self, Combine, Grouping, Merge, MergeKey, Position, ReadNode};
-use crate::session;
 use crate::shards::Lease;
-use crate::topology::ShardId;
-use crate::topology::store::{self, Sighting};
-use crate::topology::watch::{View, Watch};
 use crate::transaction::{Coordinator, Transaction};
+use crate::watch::{View, Watch};
 
 /// Takes an answer, row by row. One front door of the router implements it, others can.
 pub trait RowSink: Send {
@@ -85,7 +86,7 @@ fn rows_and_sighting<'a>(
     sighting: &'a mut Option<Sighting>,
 ) -> Rows<'a> {
     // The statement may end in a comment.
-    let text = format!("{sql}\n; {}", store::LOOK);
+    let text = format!("{sql}\n; {}", own::topology::LOOK);
     let mut is_behind = false;
     let results = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(connection);
     let rows = results.filter_map(move |result| {
@@ -95,7 +96,7 @@ fn rows_and_sighting<'a>(
                 None
             }
             Ok(Either::Right(row)) if is_behind => {
-                *sighting = store::sighting_of(&row).ok();
+                *sighting = own::topology::sighting_of(&row).ok();
                 None
             }
             Ok(Either::Right(row)) => Some(Ok(row)),
@@ -229,7 +230,7 @@ impl Execution<'_> {
             Merge::Grouped(grouping) => grouping.hidden,
         };
         // What cannot be prepared (SHOW variants) has no columns to tell.
-        let Ok(prepared) = session::prepare(lease.begin(), &part.sql).await else { return sink.columns(&[]) };
+        let Ok(prepared) = mysql::prepare(lease.begin(), &part.sql).await else { return sink.columns(&[]) };
         let mut columns = columns_from(prepared.columns(), |table, column| self.view.schema.is_json(table, column));
         name_floats(&node.float_columns, &mut columns);
         sink.columns(&columns[..columns.len().saturating_sub(hidden)])
@@ -240,7 +241,7 @@ impl Execution<'_> {
         let home = &self.view.topology.home().id;
         let mut lease = self.lease(home).await?;
         let prepare = async {
-            let prepared = session::prepare(lease.begin(), text).await;
+            let prepared = mysql::prepare(lease.begin(), text).await;
             prepared.map_err(|error| QueryError::of_shard(home, error))
         };
         let prepared = self.in_time(prepare).await;
@@ -262,7 +263,7 @@ impl Execution<'_> {
         if !is_moving && self.watch.is_confirmed_at(shard, self.view.topology.epoch()) {
             return Ok(());
         }
-        let sighting = store::look(lease.begin())
+        let sighting = own::topology::look(lease.begin())
             .await
             .map_err(|error| QueryError::ConnectionBroke { shard: shard.clone(), cause: error.to_string() })?;
         let checked = sighting.map_or(Ok(()), |sighting| self.check_epoch(shard, sighting));

@@ -1,24 +1,24 @@
 //! The HTTP door: requests to statements, rows to JSON, errors to status codes. Only this module knows warp.
 
 mod answer;
-pub mod door;
 mod pieces;
 mod request;
 
 use std::future::Future;
 use std::sync::Arc;
 
+use door::sites::{OTHER_SITE, is_from_other_site};
+use door::{Caller, Door, Hosts};
 use futures_util::Stream;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use warp::http::header::{ALLOW, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
+use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Buf, Filter};
 
 use self::answer::JsonAnswer;
-use self::door::{Caller, Door, Hosts};
 use self::pieces::Pieces;
 use self::request::{Asked, read_request};
 use crate::budget::Kind;
@@ -122,18 +122,6 @@ async fn respond(
         _ => return no_route(router, path),
     };
     answered.unwrap_or_else(|failure| failure.into_response(router))
-}
-
-/// Why a request of [`is_from_other_site`] is refused.
-pub const OTHER_SITE: &str = "this request comes from a web page of another site";
-
-/// Whether a browser sent this for a page that this server did not serve: any page could otherwise reach a service
-/// that listens on its visitor's loopback address. Programs send no `Origin`.
-pub fn is_from_other_site(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return false };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let site = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, site)| site);
-    site.is_none() || site != host
 }
 
 fn topology(router: &Router, caller: &Caller) -> Result<Response, Failure> {
@@ -276,18 +264,6 @@ fn json_response(status: StatusCode, value: &Value) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_programs_and_own_pages_may_post() {
-        let headers = |origin: &str| {
-            HeaderMap::from_iter([(HOST, "127.0.0.1:8080".parse().unwrap()), (ORIGIN, origin.parse().unwrap())])
-        };
-        assert!(!is_from_other_site(&HeaderMap::new()));
-        assert!(!is_from_other_site(&headers("http://127.0.0.1:8080")));
-        for origin in ["http://shop.example", "http://127.0.0.1:3000", "null", "http://127.0.0.1:8080.shop.example"] {
-            assert!(is_from_other_site(&headers(origin)), "{origin}");
-        }
-    }
 
     #[test]
     fn the_description_names_every_route() {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use crate::keys::KeyLiteral;
+use keyspace::keys::KeyLiteral;
+
 use crate::sql::outline::Outline;
 use crate::sql::statement::{Condition, Operand, Scope, Statement};
 

@@ -1,120 +1,104 @@
-//! How this process logs in to shards: topologies say where a shard is, and not by which account it is reached.
+//! How a router logs in to shards: by its own narrow account, or by the logins that it was given.
 
-use std::sync::RwLock;
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use crate::endpoint::{Endpoint, Login};
-use crate::topology::{Shard, Topology};
+use futures_util::future::join_all;
+use keyspace::accounts::{HOW_TO_MEND, ensure_router, is_login_refused};
+use keyspace::endpoint::{Endpoint, Login};
+use keyspace::errors::chain;
+use keyspace::logins::Logins;
+use keyspace::mysql;
+use keyspace::topology::Shard;
+use sqlx::mysql::MySqlConnection;
 
-/// The logins that a process knows, from its configuration or from whoever runs the servers.
-///
-/// A login goes to the address and database that it is known for and nowhere else: whoever may write a topology could
-/// have it sent to a server of theirs. Only the account that all shards have is used wherever a topology leads.
-#[derive(Debug, Default)]
-pub struct Logins {
-    everywhere: Option<Login>,
-    known: RwLock<Vec<Endpoint>>,
-    /// Logins that were found beside an account of all shards: of topologies of earlier versions, for one.
-    others: RwLock<Vec<Endpoint>>,
+/// How a router logs in: by its account, which it makes itself where it has another login that may do so.
+pub struct RouterLogins {
+    logins: Logins,
+    account: Option<Login>,
+    /// When a shard that refused the account was last given it, by address.
+    tried: Mutex<HashMap<String, Instant>>,
 }
 
-impl Logins {
-    /// Of somebody who knows these shards.
-    pub fn of<'a>(shards: impl IntoIterator<Item = &'a Shard>) -> Logins {
-        let logins = Logins::default();
-        for shard in shards {
-            logins.learn(&shard.endpoint);
+/// How often a shard that refuses the account is tried to be given it.
+const RETRY_INTERVAL: Duration = Duration::from_secs(15);
+/// How long one shard may take for it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl RouterLogins {
+    /// Without an account, the seeds' logins are used as they are.
+    pub fn new(account: Option<Login>, seeds: &[Shard]) -> RouterLogins {
+        let logins = account.clone().map_or_else(Logins::default, Logins::everywhere);
+        let is_account = |seed: &&Shard| account.as_ref().is_none_or(|account| account.user() == seed.endpoint.user());
+        let (own, others): (Vec<&Shard>, Vec<&Shard>) = seeds.iter().partition(is_account);
+        own.iter().for_each(|seed| logins.learn(&seed.endpoint));
+        others.iter().for_each(|seed| logins.keep_other(&seed.endpoint));
+        RouterLogins { logins, account, tried: Mutex::default() }
+    }
+
+    pub fn logins(&self) -> &Logins {
+        &self.logins
+    }
+
+    /// The seeds as this router reaches them, after their accounts were made where that is needed and possible.
+    pub async fn settle(&self, seeds: &[Shard]) -> Vec<Shard> {
+        join_all(seeds.iter().map(|seed| self.settle_one(&seed.endpoint))).await;
+        let complete = |seed: &Shard| Shard { id: seed.id.clone(), endpoint: self.logins.complete(&seed.endpoint) };
+        seeds.iter().map(complete).collect()
+    }
+
+    /// A session on a shard, which is given the account if it refuses it.
+    pub async fn connect(&self, shard: &Shard) -> Result<MySqlConnection, sqlx::Error> {
+        match mysql::connect(&self.logins.complete(&shard.endpoint)).await {
+            Err(error) if is_login_refused(&error) && self.account.is_some() => {
+                if !self.is_due(&shard.endpoint) {
+                    return Err(error);
+                }
+                self.settle_one(&shard.endpoint).await;
+                let connected = mysql::connect(&self.logins.complete(&shard.endpoint)).await;
+                if let Err(error) = &connected
+                    && is_login_refused(error)
+                {
+                    let error = chain(error);
+                    tracing::error!(shard = %shard.id, error, "the shard refuses the router: {HOW_TO_MEND}");
+                }
+                connected
+            }
+            connected => connected,
         }
-        logins
     }
 
-    /// Of somebody who has one account on all shards.
-    pub fn everywhere(account: Login) -> Logins {
-        Logins { everywhere: Some(account), ..Logins::default() }
+    fn is_due(&self, endpoint: &Endpoint) -> bool {
+        let mut tried = self.tried.lock().expect("no holder of this lock panics");
+        let address = endpoint.address();
+        let is_due = tried.get(&address).is_none_or(|at| at.elapsed() >= RETRY_INTERVAL);
+        if is_due {
+            tried.insert(address, Instant::now());
+        }
+        is_due
     }
 
-    /// From now on this is how its place is logged in to. Nothing changes by an endpoint without a login.
-    pub fn learn(&self, endpoint: &Endpoint) {
-        if endpoint.login().is_none() {
+    async fn settle_one(&self, endpoint: &Endpoint) {
+        let Some(account) = &self.account else { return };
+        if self.logins.complete(endpoint).login() != Some(account) {
+            // Another login is used there already, or the configuration's own of this account.
             return;
         }
-        let mut known = self.known.write().expect("no holder of this lock panics");
-        known.retain(|other| !other.is_same_place(endpoint));
-        known.push(endpoint.clone());
-    }
-
-    /// The endpoint as this process reaches it; with what login it has already, if none is known.
-    pub fn complete(&self, endpoint: &Endpoint) -> Endpoint {
-        let known = self.known.read().expect("no holder of this lock panics");
-        match (known.iter().find(|known| known.is_same_place(endpoint)), &self.everywhere) {
-            // With its own demands on TLS, too: they guard the login.
-            (Some(known), _) => known.clone(),
-            (None, Some(account)) => endpoint.with_login(account),
-            (None, None) => endpoint.clone(),
+        let Some(admin) = self.logins.other(endpoint) else { return };
+        let user = account.user();
+        match tokio::time::timeout(PATIENCE, ensure_router(&admin, account)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) if error.is_refusal() => {
+                tracing::warn!(shard = %endpoint, user, error = chain(&error), "the router's account cannot be made by \
+                     the configured login `{}`, which is used instead: let the scaler make it, or make it by hand as \
+                     docs/security.md has it", admin.user());
+                self.logins.learn(&admin);
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(shard = %endpoint, error = chain(&error), "the account was not looked at")
+            }
+            Err(_) => tracing::debug!(shard = %endpoint, "the account could not be looked at in time"),
         }
-    }
-
-    /// The same for all shards. A login that the account of all shards takes the place of is kept as another one.
-    pub fn complete_topology(&self, topology: Topology) -> Topology {
-        if self.everywhere.is_some() {
-            topology.shards().iter().for_each(|shard| self.keep_other(&shard.endpoint));
-        }
-        topology.completed(|endpoint| self.complete(endpoint))
-    }
-}
-
-impl Logins {
-    /// Keeps a login that is not used, but could make the account that is. The first one for a place counts.
-    pub fn keep_other(&self, endpoint: &Endpoint) {
-        if endpoint.login().is_none() || endpoint.login() == self.everywhere.as_ref() {
-            return;
-        }
-        let mut others = self.others.write().expect("no holder of this lock panics");
-        if !others.iter().any(|other| other.is_same_place(endpoint)) {
-            others.push(endpoint.clone());
-        }
-    }
-
-    /// Another login of this place.
-    pub fn other(&self, endpoint: &Endpoint) -> Option<Endpoint> {
-        let others = self.others.read().expect("no holder of this lock panics");
-        others.iter().find(|other| other.is_same_place(endpoint)).cloned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn stored(port: u16) -> Endpoint {
-        let endpoint = Endpoint::tcp("db", port, "u", "p", "app");
-        serde_json::from_str(&serde_json::to_string(&endpoint).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn a_login_goes_to_the_place_that_it_is_known_for() {
-        let logins = Logins::default();
-        logins.learn(&Endpoint::tcp("db", 1, "u", "p", "app"));
-        assert_eq!(logins.complete(&stored(1)).password(), "p");
-        assert!(logins.complete(&stored(2)).login().is_none());
-        let elsewhere = Endpoint::tcp("db", 1, "", "", "other");
-        assert!(logins.complete(&elsewhere).login().is_none());
-        logins.learn(&Endpoint::tcp("db", 1, "u", "changed", "app"));
-        assert_eq!(logins.complete(&stored(1)).password(), "changed");
-        logins.learn(&stored(1));
-        assert_eq!(logins.complete(&stored(1)).password(), "changed");
-    }
-
-    #[test]
-    fn an_account_of_all_shards_goes_everywhere_but_where_another_login_is_known() {
-        let logins = Logins::everywhere(Login::new("r", "q"));
-        logins.learn(&Endpoint::tcp("db", 1, "u", "p", "app"));
-        assert_eq!(logins.complete(&stored(1)).user(), "u");
-        assert_eq!(logins.complete(&stored(2)).user(), "r");
-        // A login of an earlier version's topology.
-        let old = Endpoint::tcp("db", 3, "old", "p", "app");
-        assert_eq!(logins.complete(&old).user(), "r");
-        logins.keep_other(&old);
-        logins.keep_other(&old.with_login(&Login::new("lure", "x")));
-        assert_eq!(logins.other(&stored(3)), Some(old));
     }
 }

@@ -3,16 +3,16 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use prometheus::core::Collector;
+use door::{Ended, Event, Refused};
+use keyspace::description::Description;
+use keyspace::recovery::Round;
+use keyspace::topology::{ShardId, Topology};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::budget::{Kind, Usage};
-use crate::http::door::{Ended, Event, Refused};
 use crate::plan::Route;
-use crate::topology::{ShardId, Topology};
-use crate::transaction::recovery::Round;
 
 /// Buckets from 100 µs to 30 s: a point read takes a few hundred microseconds, the default timeout is 30 s.
 const SECONDS: [f64; 14] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -35,24 +35,6 @@ pub const ERROR_CODES: [&str; 15] = [
     "outcome_unknown",
     "internal",
 ];
-
-/// What is to be known about a family, for its documentation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
-    pub name: String,
-    /// `counter`, `gauge` or `histogram`.
-    pub kind: &'static str,
-    pub labels: Vec<String>,
-    pub help: String,
-}
-
-impl Description {
-    pub fn of(kind: &'static str, family: &impl Collector) -> Description {
-        let described = family.desc();
-        let one = described.first().expect("a family describes itself");
-        Description { name: one.fq_name.clone(), kind, labels: one.variable_labels.clone(), help: one.help.clone() }
-    }
-}
 
 /// Why a statement runs again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

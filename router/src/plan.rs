@@ -22,6 +22,9 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
+use keyspace::schema::Schema;
+use keyspace::slots::Slot;
+use keyspace::topology::{Epoch, ShardId, Topology};
 
 pub use self::insert::IdsWanted;
 use self::names::is_information_schema;
@@ -29,13 +32,10 @@ use self::place::{Place, Several};
 use self::question::Question;
 pub use self::unique::Uniqueness;
 use crate::merge::compare::Pad;
-use crate::schema::Schema;
-use crate::slots::Slot;
 use crate::sql::freeze::frozen;
 use crate::sql::inspect::Inspect;
 use crate::sql::statement::{Opaque, Read, Scope, Statement, TableName, TableUse, Unsupported};
 use crate::sql::{self, Sql, analyse};
-use crate::topology::{Epoch, ShardId, Topology};
 
 /// Where a statement goes, in the words that `/explain` uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

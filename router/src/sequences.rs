@@ -9,20 +9,15 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
-use sqlx::mysql::MySqlConnection;
+use keyspace::own;
+use keyspace::schema::auto_increment::next_of;
+use keyspace::schema::quote;
+use keyspace::topology::{Shard, Topology};
 use sqlx::{AssertSqlSafe, Executor, Row as _};
 
 use crate::error::QueryError;
 use crate::plan::IdsWanted;
-use crate::schema::quote;
 use crate::shards::Shards;
-use crate::sql::quote_text;
-use crate::topology::{Shard, Topology};
-
-pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS _autoscaler.sequences (
-    name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
-    next BIGINT UNSIGNED NOT NULL
- ) ENGINE=InnoDB";
 
 /// Ids taken at once.
 const BLOCK: u64 = 100;
@@ -113,15 +108,12 @@ async fn reserve(
 ) -> Result<Block, QueryError> {
     let home = topology.home();
     let mut lease = shards.lease_for_client(home, deadline).await?;
-    let literal = quote_text(name);
     let count = wanted.rows.len() as u64 + BLOCK;
     // An id that a row brings makes those behind it larger.
     let beyond = wanted.rows.iter().flatten().max().map_or(0, |largest| largest.saturating_add(count));
     for _ in 0..2 {
         let of_home = |error| QueryError::of_shard(&home.id, error);
-        let take = format!(
-            "UPDATE _autoscaler.sequences SET next = GREATEST(LAST_INSERT_ID(next) + {count}, {beyond}) WHERE name = {literal}"
-        );
+        let take = own::sequences::take(name, count, beyond);
         let taken = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(take))).await.map_err(of_home)?;
         if taken.rows_affected() == 1 {
             lease.done();
@@ -129,7 +121,7 @@ async fn reserve(
             return Ok(Block { next, end: (next + count).max(beyond) });
         }
         let first = first_free(shards, topology, wanted, deadline).await?;
-        let create = format!("INSERT IGNORE INTO _autoscaler.sequences (name, next) VALUES ({literal}, {first})");
+        let create = own::sequences::create(name, first);
         lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(create))).await.map_err(of_home)?;
     }
     Err(QueryError::Internal(format!("the sequence of {name} cannot be made")))
@@ -159,7 +151,7 @@ async fn first_free_on(
     let behind_rows: String = match lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(largest))).await {
         Ok(row) => row.try_get_unchecked(0).map_err(of_shard)?,
         // A shard that is only joining may lack the table.
-        Err(error) if crate::session::errno(&error) == Some(1146) => {
+        Err(error) if keyspace::mysql::errno(&error) == Some(1146) => {
             lease.done();
             return Ok(1);
         }
@@ -171,33 +163,4 @@ async fn first_free_on(
     let definition: String = row.try_get_unchecked(1).map_err(of_shard)?;
     lease.done();
     Ok(behind_rows.parse().unwrap_or(1).max(next_of(&definition).unwrap_or(1)))
-}
-
-/// Raises a table's sequence, if it has one, to the number that the table says its server would give next.
-pub async fn follow(connection: &mut MySqlConnection, table: &str) -> Result<(), sqlx::Error> {
-    let shown = format!("SHOW CREATE TABLE {}", quote(table));
-    let Ok(Some(row)) = connection.fetch_optional(sqlx::raw_sql(AssertSqlSafe(shown))).await else { return Ok(()) };
-    let Some(next) = next_of(&row.try_get_unchecked::<String, _>(1)?) else { return Ok(()) };
-    let name = quote_text(&table.to_lowercase());
-    let raise = format!("UPDATE _autoscaler.sequences SET next = GREATEST(next, {next}) WHERE name = {name}");
-    connection.execute(sqlx::raw_sql(AssertSqlSafe(raise))).await.map(drop)
-}
-
-/// The number that a table's definition says its server would give next.
-fn next_of(definition: &str) -> Option<u64> {
-    let options = &definition[definition.rfind("\n)")?..];
-    let digits = options.split(" AUTO_INCREMENT=").nth(1)?;
-    digits[..digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len())].parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_of;
-
-    #[test]
-    fn the_next_number_is_found() {
-        let table = "CREATE TABLE `t` (\n  `a` int DEFAULT ' AUTO_INCREMENT=5'\n) ENGINE=InnoDB AUTO_INCREMENT=12 X";
-        assert_eq!(next_of(table), Some(12));
-        assert_eq!(next_of("CREATE TABLE `t` (\n  `a` int\n) ENGINE=InnoDB"), None);
-    }
 }

@@ -10,25 +10,28 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use door::Client;
+use door::DoorLimits;
 use jiff::Timestamp;
+use keyspace::endpoint::Login;
+use keyspace::recovery::{PATIENCE, Recovery};
+use keyspace::schema::Layout;
+use keyspace::topology::{Epoch, Shard, ShardId, Topology};
 use serde_json::{Value, json};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Mutex, Semaphore};
 
 use self::literals::{Counting, LiteralRows};
 use self::session::Sessions;
-use crate::budget::{Budget, Client, Held, Kind};
+use crate::budget::{Budget, Held, Kind};
 use crate::bulkheads::{Place, Shares, Turns};
 use crate::definitions::{self, Time};
-use crate::endpoint::Login;
 use crate::error::QueryError;
 use crate::execute::{Execution, RowSink, Written};
 use crate::faults::Faults;
-use crate::http::door::DoorLimits;
 use crate::known::KnownReads;
 use crate::metrics::{Metrics, Retry};
 use crate::plan::{Combine, Gather, IdsWanted, Merge, Node, Plan, Planner, Refill, Refusal, WriteNode};
-use crate::schema::Layout;
 use crate::sequences::Sequences;
 use crate::shards::Shards;
 use crate::slot_load::SlotCounters;
@@ -36,10 +39,8 @@ use crate::sql::outline::outline;
 use crate::sql::statement::{Scope, Statement, Unsupported};
 use crate::sql::weight::weigh;
 use crate::sql::{self, Param, Sql, SqlError};
-use crate::topology::watch::{View, Watch};
-use crate::topology::{Epoch, Shard, ShardId, Topology};
-use crate::transaction::recovery::{PATIENCE, Recovery};
 use crate::transaction::{Coordinator, Transaction};
+use crate::watch::{View, Watch};
 
 #[derive(Clone, Debug)]
 pub struct RouterConfig {

@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use deadpool::Runtime;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult, Timeouts};
+use door::Client;
 use futures_util::future::BoxFuture;
+use keyspace::endpoint::Endpoint;
+use keyspace::mysql;
+use keyspace::topology::{Shard, ShardId};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::budget::Client;
 use crate::bulkheads::{Place, Shares, share_of};
-use crate::endpoint::Endpoint;
 use crate::error::QueryError;
-use crate::session;
-use crate::topology::{Shard, ShardId};
 
 /// After this long without use a connection is pinged before it serves again. Shorter than what the scaler waits for
 /// before it ends idle sessions at the end of a move, which is at least 4 s.
@@ -71,7 +71,7 @@ impl Manager for Opener {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<Open, sqlx::Error> {
-        let mut connection = session::connect(&self.endpoint).await?;
+        let mut connection = mysql::connect(&self.endpoint).await?;
         connection.execute(sqlx::raw_sql(AssertSqlSafe(waits()))).await?;
         let row = connection.fetch_one(sqlx::raw_sql("SELECT CONNECTION_ID()")).await?;
         Ok(Open { id: row.try_get_unchecked(0)?, connection, is_stained: false })
@@ -92,7 +92,7 @@ impl Manager for Opener {
 ///
 /// No server sees a deadlock over several of them: waiting ends before the statement's own timeout of 30 s. A transaction
 /// of a router that stands still is rolled back by its server long before anybody forgets that it was given up
-/// ([`crate::transaction::recovery`]).
+/// ([`keyspace::recovery`]).
 fn waits() -> String {
     format!("SET SESSION innodb_lock_wait_timeout = 10, SESSION wait_timeout = {}", IDLE_TIMEOUT.as_secs())
 }

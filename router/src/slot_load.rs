@@ -3,10 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
+use keyspace::slots::{SLOT_COUNT, Slot, SlotSet};
+use keyspace::topology::ShardId;
 use serde_json::{Map, Value, json};
-
-use crate::slots::{SLOT_COUNT, Slot, SlotSet};
-use crate::topology::ShardId;
 
 /// Counts the statements whose keys name a slot, and the rows that they returned or changed.
 pub struct SlotCounters {

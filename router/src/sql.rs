@@ -40,18 +40,17 @@ pub mod weight;
 
 use std::ops::Range;
 
-use sqlparser::ast::{Ident, Statement};
-use sqlparser::keywords::Keyword;
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
-
 pub use analyse::analyse;
 pub use bind::Param;
 pub use clauses::{SelectClauses, select_clauses};
 pub use dialect::MariaDialect;
 pub use head::Head;
-pub use literal::{decode_raw, decode_string, quote_text};
+pub use literal::{decode_raw, decode_string};
 pub use size::OPERATOR_LIMIT;
+use sqlparser::ast::{Ident, Statement};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
 /// One statement as the client wrote it, with params bound, its tokens and (when sqlparser understands it) its tree.
 #[derive(Debug)]

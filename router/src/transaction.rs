@@ -15,8 +15,6 @@
 //! transactions it holds ([`markers`]).
 
 pub mod markers;
-pub mod recovery;
-pub mod xid;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -26,17 +24,20 @@ use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
+use keyspace::own;
+use keyspace::recovery;
+use keyspace::recovery::Verdict;
+use keyspace::recovery::xid::Xid;
+use keyspace::topology::{ShardId, Topology};
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::Semaphore;
 
 use self::markers::Settled;
-use self::recovery::Verdict;
-use self::xid::Xid;
 use crate::error::QueryError;
-use crate::faults::{Faults, Point};
+use crate::faults::Faults;
+use crate::faults::Point;
 use crate::metrics::Metrics;
 use crate::shards::{Keeper, LAST_WORDS, Lease, Shards};
-use crate::topology::{ShardId, Topology};
 
 /// How long a commit whose answer was lost is asked after before the client hears that nobody knows.
 const ASKING: Duration = Duration::from_secs(5);
@@ -160,7 +161,7 @@ impl Coordinator {
     ) -> Result<(), QueryError> {
         let number = transaction.number.clone();
         let written = transaction.writers();
-        let marker = markers::insert(&number, &written);
+        let marker = own::commits::insert(&number, &written);
         let until_prepared = at_least(deadline);
         let coordinator = &self;
         let prepares = transaction.branches.iter().filter(|branch| branch.wrote).filter_map(|branch| {
@@ -439,7 +440,7 @@ impl Transaction {
     pub fn seal(&mut self, shard: &ShardId) -> Option<String> {
         self.wrote(shard);
         let xid = self.branch(shard)?.xid.as_ref()?;
-        Some(prepare(&markers::insert(&self.number, &self.writers()), xid))
+        Some(prepare(&own::commits::insert(&self.number, &self.writers()), xid))
     }
 
     /// Notes that it was.

@@ -4,7 +4,7 @@
 //! | account | whose |
 //! |---|---|
 //! | the scaler's | that of the configured DSNs and of the backend's instances; it makes the two others |
-//! | the router's | `router_account`, else [`router::accounts::ROUTER_USER`] with a password that is derived |
+//! | the router's | `router_account`, else [`keyspace::accounts::ROUTER_USER`] with a password that is derived |
 //! | the exporter's | `exporter`, else in `up` [`EXPORTER_USER`] with a derived password |
 
 mod secret;
@@ -14,12 +14,13 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use router::accounts::{self, Flavor, Grant, MakeError, On};
-use router::endpoint::{Endpoint, Login};
-use router::session;
-use router::topology::store::OWN_SCHEMA;
-use router::topology::watch::chain;
-use router::topology::{Shard, Topology};
+use keyspace::accounts::{self, Grant, MakeError, On};
+use keyspace::endpoint::{Endpoint, Login};
+use keyspace::errors::chain;
+use keyspace::mysql;
+use keyspace::mysql::Vendor;
+use keyspace::own::schema::OWN_SCHEMA;
+use keyspace::topology::{Shard, Topology};
 
 pub use self::secret::{KeyFile, SecretError};
 use crate::config::Config;
@@ -120,17 +121,17 @@ impl Accounts {
 
 /// Three connections at most, so that the exporter never takes those of the applications.
 async fn make_exporter(admin: &Endpoint, account: &Login) -> Result<(), MakeError> {
-    let mut connection = session::connect(admin).await.map_err(MakeError::Connect)?;
-    let grants = exporter_grants(admin.database(), Flavor::of(&mut connection).await?);
+    let mut connection = mysql::connect(admin).await.map_err(MakeError::Connect)?;
+    let grants = exporter_grants(admin.database(), Vendor::of(&mut connection).await?);
     accounts::make(&mut connection, account, &grants, "WITH MAX_USER_CONNECTIONS 3").await
 }
 
 /// What mysqld_exporter's collectors ask for, without a look at rows: SHOW VIEW is what makes a database's tables and
 /// their sizes visible to it.
-pub fn exporter_grants(database: &str, flavor: Flavor) -> Vec<Grant> {
-    let on_server: &[&str] = match flavor {
-        Flavor::MariaDb => &["PROCESS", "REPLICATION CLIENT", "SLAVE MONITOR"],
-        Flavor::MySql => &["PROCESS", "REPLICATION CLIENT"],
+pub fn exporter_grants(database: &str, vendor: Vendor) -> Vec<Grant> {
+    let on_server: &[&str] = match vendor {
+        Vendor::MariaDb => &["PROCESS", "REPLICATION CLIENT", "SLAVE MONITOR"],
+        Vendor::MySql => &["PROCESS", "REPLICATION CLIENT"],
     };
     vec![
         Grant::new(On::Server, on_server),
@@ -142,9 +143,9 @@ pub fn exporter_grants(database: &str, flavor: Flavor) -> Vec<Grant> {
 /// What the scaler's own account needs on a shard: it makes the other accounts and may pass on what they have, makes
 /// triggers and moves rows, sees and ends sessions of routers, and has moved rows written to disk. It reads everything,
 /// so that no server is taken or destroyed that holds rows of somebody else.
-pub fn scaler_grants(database: &str, flavor: Flavor) -> Vec<Grant> {
-    let on_server: &[&str] = match flavor {
-        Flavor::MariaDb => &[
+pub fn scaler_grants(database: &str, vendor: Vendor) -> Vec<Grant> {
+    let on_server: &[&str] = match vendor {
+        Vendor::MariaDb => &[
             "SELECT",
             "CREATE USER",
             "PROCESS",
@@ -154,7 +155,7 @@ pub fn scaler_grants(database: &str, flavor: Flavor) -> Vec<Grant> {
             "REPLICATION CLIENT",
             "SLAVE MONITOR",
         ],
-        Flavor::MySql => &[
+        Vendor::MySql => &[
             "SELECT",
             "CREATE USER",
             "PROCESS",

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use router::endpoint::Endpoint;
-use router::logins::Logins;
-use router::session;
-use router::topology::{Epoch, MoveId, MovePhase, Shard, ShardId, SlotMove, Topology, TopologyError, store};
+use keyspace::endpoint::Endpoint;
+use keyspace::logins::Logins;
+use keyspace::mysql;
+use keyspace::own;
+use keyspace::topology::{Epoch, MoveId, MovePhase, Shard, ShardId, SlotMove, Topology, TopologyError};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 use tokio::sync::watch;
@@ -66,7 +67,7 @@ pub enum ClusterError {
     #[error("shard `{0}` did not answer within {CONNECT_TIMEOUT:?}")]
     ConnectTimeout(ShardId),
     #[error("the topology on shard `{shard}` could not be read or written")]
-    Store { shard: ShardId, source: store::StoreError },
+    Store { shard: ShardId, source: own::topology::StoreError },
     #[error("shard `{0}` already carries another topology")]
     Superseded(ShardId),
     #[error("move {id} of an earlier scaler may have switched on shard `{source_shard}`, which has to be asked first")]
@@ -266,7 +267,7 @@ impl Cluster {
         let writes = shards.map(|shard| async {
             let write = async {
                 let mut connection = self.connect(&shard.id).await?;
-                store::catch_up(&mut connection, topology)
+                own::topology::catch_up(&mut connection, topology)
                     .await
                     .map_err(|source| ClusterError::Store { shard: shard.id.clone(), source })
             };
@@ -283,7 +284,7 @@ impl Cluster {
         let mut unreachable = self.shared.unreachable();
         match error {
             Some(error) if unreachable.insert(shard.clone()) => {
-                let error = router::topology::watch::chain(error);
+                let error = keyspace::errors::chain(error);
                 tracing::warn!(%shard, error, "the shard cannot be reached and misses the topology for now");
             }
             None if unreachable.remove(shard) => tracing::info!(%shard, "the shard can be reached again"),
@@ -293,7 +294,7 @@ impl Cluster {
 
     async fn read(&self, id: &ShardId) -> Result<Option<Topology>, ClusterError> {
         let mut connection = self.connect(id).await?;
-        store::read(&mut connection).await.map_err(|source| ClusterError::Store { shard: id.clone(), source })
+        own::topology::read(&mut connection).await.map_err(|source| ClusterError::Store { shard: id.clone(), source })
     }
 }
 
@@ -319,9 +320,9 @@ impl Publication<'_> {
         let write = async {
             let mut connection = self.connect_home().await?;
             // A shard that missed the last epoch would refuse the next one.
-            store::catch_up(&mut connection, &current).await.map_err(failed)?;
+            own::topology::catch_up(&mut connection, &current).await.map_err(failed)?;
             shared.unsure.store(true, Ordering::Relaxed);
-            let replaced = store::replace(&mut connection, &next).await.map_err(failed)?;
+            let replaced = own::topology::replace(&mut connection, &next).await.map_err(failed)?;
             shared.unsure.store(false, Ordering::Relaxed);
             Ok(replaced)
         };
@@ -339,7 +340,7 @@ impl Publication<'_> {
     async fn make_sure(&self) -> Result<(), ClusterError> {
         let home = self.cluster.topology().home().id.clone();
         let mut connection = self.connect_home().await?;
-        let read = store::read(&mut connection).await;
+        let read = own::topology::read(&mut connection).await;
         let carried = read.map_err(|source| ClusterError::Store { shard: home, source })?;
         if let Some(carried) = carried {
             self.cluster.adopt(carried);
@@ -354,7 +355,8 @@ impl Publication<'_> {
         const LOCK: &str = "SELECT GET_LOCK('_autoscaler.publication', 1)";
         let home = self.cluster.topology().home().id.clone();
         let mut connection = self.cluster.connect(&home).await?;
-        let failed = |source| ClusterError::Store { shard: home.clone(), source: store::StoreError::Database(source) };
+        let failed =
+            |source| ClusterError::Store { shard: home.clone(), source: own::topology::StoreError::Database(source) };
         // Whoever hangs with it in hand is not waited for by the next one.
         connection.execute(sqlx::raw_sql("SET SESSION wait_timeout = 10")).await.map_err(failed)?;
         while ask_number(&mut connection, LOCK).await.map_err(failed)? != Some(1) {
@@ -376,7 +378,7 @@ async fn in_time<T>(shard: &ShardId, step: impl Future<Output = Result<T, Cluste
 }
 
 async fn connect(id: &ShardId, endpoint: &Endpoint) -> Result<MySqlConnection, ClusterError> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, session::connect(endpoint)).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT, mysql::connect(endpoint)).await {
         Ok(connected) => connected.map_err(|source| ClusterError::Connect { shard: id.clone(), source }),
         Err(_) => Err(ClusterError::ConnectTimeout(id.clone())),
     }

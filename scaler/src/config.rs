@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backends::{DockerOptions, Owner};
-use router::endpoint::Endpoint;
-use router::http::door::Hosts;
-use router::schema::Layout;
+use door::Hosts;
+use keyspace::endpoint::Endpoint;
+use keyspace::schema::Layout;
+use keyspace::topology::Shard;
 use router::service::Limits;
-use router::topology::Shard;
 
 use crate::moves::{MoveSettings, Throttle};
 use crate::policy::{Mode, ScaleIn};
@@ -119,7 +119,7 @@ pub struct RouterAccount {
 
 impl Default for RouterAccount {
     fn default() -> RouterAccount {
-        RouterAccount { user: router::accounts::ROUTER_USER.to_owned(), password: None }
+        RouterAccount { user: keyspace::accounts::ROUTER_USER.to_owned(), password: None }
     }
 }
 

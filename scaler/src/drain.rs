@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use backends::OperationId;
 use jiff::Timestamp;
+use keyspace::slots::{SlotSet, plan_drain};
+use keyspace::topology::{MoveId, Shard, ShardId, Topology, Transfer};
 use rand::Rng;
-use router::slots::{SlotSet, plan_drain};
-use router::topology::{MoveId, Shard, ShardId, Topology, Transfer};
 use serde::Serialize;
 use serde_json::json;
 
@@ -181,8 +181,8 @@ async fn finish(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str) -> Resul
         Ok(Retired::NoInstance) => {
             (Outcome::Succeeded, format!("{shard} left the cluster; the backend has no instance of it"))
         }
-        Err(failure @ Failure::Retire(_)) => (Outcome::Failed, router::topology::watch::chain(failure)),
-        Err(failure) => (Outcome::Undone, router::topology::watch::chain(failure)),
+        Err(failure @ Failure::Retire(_)) => (Outcome::Failed, keyspace::errors::chain(failure)),
+        Err(failure) => (Outcome::Undone, keyspace::errors::chain(failure)),
     };
     tracing::info!(%shard, message, "the drain is over");
     scaler.catalogue.finish_action(operation, result, &message, Timestamp::now()).await?;
@@ -229,7 +229,7 @@ async fn patiently<T, F: Future<Output = Result<T, RetireError>>>(
     for number in 1..ATTEMPTS {
         match attempt().await {
             Err(error) if error.may_pass() => {
-                let error = router::topology::watch::chain(&error);
+                let error = keyspace::errors::chain(&error);
                 tracing::warn!(%shard, attempt = number, error, "taking the shard away will be tried again");
             }
             done => return done,
@@ -242,8 +242,8 @@ async fn patiently<T, F: Future<Output = Result<T, RetireError>>>(
 
 #[cfg(test)]
 mod tests {
-    use router::endpoint::Endpoint;
-    use router::slots;
+    use keyspace::endpoint::Endpoint;
+    use keyspace::slots;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! Foreign keys that a shard cannot enforce: the referred rows may lie on another one.
 
-use router::schema::Layout;
+use keyspace::schema::Layout;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Executor, Row};
 

@@ -10,10 +10,11 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use door::sites::{OTHER_SITE, is_from_other_site};
+use door::{self, BodyError, Caller, Door, DoorLimits, Hosts};
 use futures_util::Stream;
-use router::http::door::{self, BodyError, Caller, Door, DoorLimits, Hosts};
-use router::http::{OTHER_SITE, is_from_other_site};
-use router::topology::ShardId;
+use keyspace::topology::ShardId;
+use routes::Call;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -23,7 +24,6 @@ use warp::path::FullPath;
 use warp::{Buf, Filter, Reply};
 
 use crate::observe::ShardStatus;
-use routes::Call;
 
 /// The interface's description, kept by hand; a test compares it with the routes.
 const OPENAPI: &str = include_str!("http/openapi.json");

@@ -10,16 +10,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backends::Owner;
+use families::Families;
 use jiff::Timestamp;
+use keyspace::description::Description;
+use keyspace::topology::{Epoch, MovePhase, ShardId, Topology};
 use prometheus::{CounterVec, GaugeVec, Registry, TextEncoder};
-use router::metrics::Description;
-use router::topology::{Epoch, MovePhase, ShardId, Topology};
 
 use crate::catalogue::Outcome;
 use crate::moves::{MoveProgress, MoveState, Rest};
 use crate::observe::{Condition, InstanceUsage, Internals, ShardStatus};
 use crate::policy::Mode;
-use families::Families;
 
 /// Why nothing was done: the policy's reason codes. `calm` is that no rule asked, `wanted` that one did.
 const SUPPRESSIONS: [&str; 18] = [

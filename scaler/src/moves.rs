@@ -26,24 +26,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use router::faults::Faults;
-use router::schema::Layout;
-use router::schema::load::SchemaError;
-use router::topology::{MoveId, MovePhase, ShardId, SlotMove, TopologyError, Transfer};
+use connection::Connection;
+use ending::Undoing;
+use faults::Point;
+use keyspace::faults::Faults;
+use keyspace::schema::Layout;
+use keyspace::schema::load::SchemaError;
+use keyspace::topology::{MoveId, MovePhase, ShardId, SlotMove, TopologyError, Transfer};
+use mover::Mover;
+pub(crate) use preflight::{find_unfit, is_guarded};
+use progress::Reporter;
+pub(crate) use rows::{key_literal, select_expression};
 use serde::Serialize;
 use tokio::time::Instant;
 
 pub use self::pace::{Rest, Throttle};
 pub use self::progress::MoveProgress;
 use crate::cluster::{Cluster, ClusterError};
-use connection::Connection;
-use ending::Undoing;
-use faults::Point;
-use mover::Mover;
-use progress::Reporter;
-
-pub(crate) use preflight::{find_unfit, is_guarded};
-pub(crate) use rows::{key_literal, select_expression};
 
 /// How moves are paced. The defaults suit production.
 #[derive(Clone, Debug)]
@@ -77,7 +76,7 @@ impl Default for MoveSettings {
             chunk_rows: 1_000,
             throttle: Throttle::default(),
             free_bytes: BTreeMap::new(),
-            router_user: router::accounts::ROUTER_USER.to_owned(),
+            router_user: keyspace::accounts::ROUTER_USER.to_owned(),
             faults: Faults::default(),
         }
     }
@@ -235,7 +234,7 @@ pub async fn execute(
     let switched_at = Instant::now();
     let mut endings = movers.into_iter().map(Mover::into_ending).collect::<Vec<_>>();
     if let Some(error) = &failure {
-        let message = router::topology::watch::chain(error);
+        let message = keyspace::errors::chain(error);
         for slot_move in announcement.slot_moves.iter().filter(|slot_move| !switched.contains(&slot_move.id)) {
             let known = endings.iter().position(|(ended, _)| ended.id == slot_move.id);
             let reporter = known.map(|index| endings.swap_remove(index).1);
@@ -410,7 +409,7 @@ async fn undo(
                 return;
             }
             Err(error) => {
-                let error = router::topology::watch::chain(&error);
+                let error = keyspace::errors::chain(&error);
                 tracing::warn!(r#move = %slot_move.id, phase = "undo", attempt, error, "the move is not undone yet");
             }
         }

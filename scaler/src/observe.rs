@@ -9,16 +9,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use router::endpoint::Endpoint;
-use router::schema::Layout;
-use router::topology::{ShardId, Topology};
-use serde::Serialize;
-use sqlx::mysql::MySqlConnection;
-use tokio::time::timeout;
-
+use keyspace::endpoint::Endpoint;
+use keyspace::schema::Layout;
+use keyspace::topology::{ShardId, Topology};
 pub use look::Internals;
 use look::{Holdings, Vitals};
 use rates::{Reading, per_second};
+use serde::Serialize;
+use sqlx::mysql::MySqlConnection;
+use tokio::time::timeout;
 
 /// How long one look at one shard may take: well below the shortest sensible round of five seconds.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);

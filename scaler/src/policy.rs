@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use router::slots::Unsplittable;
-use router::topology::{ShardId, Topology};
+use keyspace::slots::halve::Unsplittable;
+use keyspace::topology::{ShardId, Topology};
 use serde::{Deserialize, Serialize};
 
 pub use self::decision::{Action, Breach, Cause, Decision, Reason, RuleState, RuleStatus};
@@ -127,7 +127,7 @@ impl ClusterView {
         troubles: &BTreeMap<ShardId, String>,
         action_in_progress: Option<String>,
     ) -> ClusterView {
-        let shard = |shard: &router::topology::Shard| ShardView {
+        let shard = |shard: &keyspace::topology::Shard| ShardView {
             id: shard.id.clone(),
             slots: topology.owned(&shard.id).len(),
             trouble: troubles.get(&shard.id).cloned(),

@@ -11,16 +11,16 @@ mod look;
 use std::time::{Duration, Instant};
 
 use backends::{DataFate, Instance, InstanceId, InstanceState, OperationId, ProvisionError};
-use router::slots::SlotSet;
-use router::topology::{Epoch, Shard, ShardId, Topology, TopologyError, store};
-use router::transaction::recovery;
-use router::transaction::xid::Xid;
+use keyspace::own;
+use keyspace::recovery;
+use keyspace::recovery::xid::Xid;
+use keyspace::slots::SlotSet;
+use keyspace::topology::{Epoch, Shard, ShardId, Topology, TopologyError};
+pub(crate) use look::{Found, connect, look_for_rows};
 
 use crate::cluster::ClusterError;
 use crate::scale_out::endpoint_of;
 use crate::service::Scaler;
-
-pub(crate) use look::{Found, connect, look_for_rows};
 
 /// How long a shard may take to tell which topology it carries.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -121,7 +121,7 @@ pub(crate) async fn leave(scaler: &Scaler, shard: &ShardId) -> Result<(), Retire
     // Whoever looks there alone, such as a router that was away, learns of it. Before its server is destroyed it is
     // written once more.
     if let Err(error) = tell(scaler, &leaving).await {
-        tracing::warn!(%shard, error = router::topology::watch::chain(&error), "the shard misses that it left");
+        tracing::warn!(%shard, error = keyspace::errors::chain(&error), "the shard misses that it left");
     }
     Ok(())
 }
@@ -185,7 +185,7 @@ async fn everybody_agrees(scaler: &Scaler, topology: &Topology, shard: &ShardId)
     for known in topology.shards() {
         let read = async {
             let mut connection = scaler.cluster.connect(&known.id).await?;
-            let read = store::read(&mut connection).await;
+            let read = own::topology::read(&mut connection).await;
             read.map_err(|source| ClusterError::Store { shard: known.id.clone(), source })
         };
         let read = tokio::time::timeout(ANSWER_TIMEOUT * 2, read).await;
@@ -222,7 +222,7 @@ async fn check_server(
     }
     let mut connection = look::connect(&endpoint).await.map_err(|error| unseen(error.into()))?;
     let silent = |_| unseen("it did not answer in time".into());
-    let carried = tokio::time::timeout(ANSWER_TIMEOUT, store::read(&mut connection)).await.map_err(silent)?;
+    let carried = tokio::time::timeout(ANSWER_TIMEOUT, own::topology::read(&mut connection)).await.map_err(silent)?;
     let carried = carried.map_err(|error| unseen(error.into()))?;
     if let Some(carried) = carried {
         if carried.epoch() > topology.epoch() {
@@ -233,7 +233,7 @@ async fn check_server(
         if !carried.shards().iter().any(is_shared) {
             return Err(RetireError::OtherCluster { shard: shard.clone() });
         }
-        let told = tokio::time::timeout(ANSWER_TIMEOUT, store::catch_up(&mut connection, topology)).await;
+        let told = tokio::time::timeout(ANSWER_TIMEOUT, own::topology::catch_up(&mut connection, topology)).await;
         told.map_err(silent)?.map_err(|error| unseen(error.into()))?;
     }
     let leaving = Shard { id: shard.clone(), endpoint };
@@ -254,9 +254,9 @@ fn is_same_server(one: &Shard, other: &Shard) -> bool {
 
 async fn tell(scaler: &Scaler, shard: &Shard) -> Result<(), ClusterError> {
     let tell = async {
-        let connected = router::session::connect(&shard.endpoint).await;
+        let connected = keyspace::mysql::connect(&shard.endpoint).await;
         let mut connection = connected.map_err(|source| ClusterError::Connect { shard: shard.id.clone(), source })?;
-        let told = store::catch_up(&mut connection, &scaler.cluster.topology()).await;
+        let told = own::topology::catch_up(&mut connection, &scaler.cluster.topology()).await;
         told.map_err(|source| ClusterError::Store { shard: shard.id.clone(), source })
     };
     tokio::time::timeout(ANSWER_TIMEOUT, tell).await.unwrap_or(Err(ClusterError::ConnectTimeout(shard.id.clone())))

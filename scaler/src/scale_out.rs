@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use backends::{ErrorClass, Instance, InstanceName, InstanceSpec, InstanceState, OperationId, ProvisionError};
 use jiff::Timestamp;
+use keyspace::accounts::MakeError;
+use keyspace::endpoint::Endpoint;
+use keyspace::slots::{SlotSet, plan_half, plan_share_for_newcomer};
+use keyspace::topology::{Shard, ShardId, Topology, TopologyError, Transfer};
 use rand::Rng;
-use router::accounts::MakeError;
-use router::endpoint::Endpoint;
-use router::slots::{SlotSet, plan_half, plan_share_for_newcomer};
-use router::topology::{Shard, ShardId, Topology, TopologyError, Transfer};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -208,7 +208,7 @@ pub(crate) async fn execute(scaler: &Arc<Scaler>, plan: &Plan) -> Result<(), Fai
             match undo(scaler, &plan.shard, &operation, &copies).await {
                 Ok(()) => Err(failure),
                 Err(Failure::Retire(kept)) if !kept.may_pass() => {
-                    let error = router::topology::watch::chain(&failure);
+                    let error = keyspace::errors::chain(&failure);
                     tracing::error!(shard = %plan.shard, error, "adding a shard failed, and its server is left");
                     Err(Failure::Retire(kept))
                 }
@@ -218,8 +218,8 @@ pub(crate) async fn execute(scaler: &Arc<Scaler>, plan: &Plan) -> Result<(), Fai
     };
     let (result, message) = match &outcome {
         Ok(()) => (Outcome::Succeeded, format!("{} serves", plan.shard)),
-        Err(failure @ Failure::Retire(_)) => (Outcome::Failed, router::topology::watch::chain(failure)),
-        Err(failure) => (Outcome::Undone, router::topology::watch::chain(failure)),
+        Err(failure @ Failure::Retire(_)) => (Outcome::Failed, keyspace::errors::chain(failure)),
+        Err(failure) => (Outcome::Undone, keyspace::errors::chain(failure)),
     };
     scaler.catalogue.finish_action(&operation, result, &message, Timestamp::now()).await?;
     outcome
@@ -335,7 +335,7 @@ pub(crate) async fn take_back(scaler: &Arc<Scaler>, action: &Action) -> Result<(
         }
         Ok(()) => (Outcome::Undone, "undone after a restart".to_owned()),
         Err(Failure::Retire(kept)) if !kept.may_pass() => {
-            (Outcome::Failed, router::topology::watch::chain(&Failure::Retire(kept)))
+            (Outcome::Failed, keyspace::errors::chain(&Failure::Retire(kept)))
         }
         Err(failure) => return Err(failure),
     };
@@ -374,7 +374,7 @@ mod tests {
             id: ShardId::new(format!("shard-{number}")).unwrap(),
             endpoint: Endpoint::tcp("127.0.0.1", number, "u", "p", "app"),
         };
-        Topology::first((1..=shards).map(shard).collect(), router::slots::plan_even_spread(usize::from(shards)))
+        Topology::first((1..=shards).map(shard).collect(), keyspace::slots::plan_even_spread(usize::from(shards)))
             .unwrap()
     }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use backends::{Instance, InstanceState, OperationId};
+use keyspace::errors::chain;
+use keyspace::slots::SlotSet;
+use keyspace::topology::{Shard, ShardId, Topology};
 use rand::Rng;
-use router::slots::SlotSet;
-use router::topology::watch::chain;
-use router::topology::{Shard, ShardId, Topology};
 
 use crate::retire::{self, RetireError};
 use crate::scale_out::{self, Failure};
@@ -128,9 +128,9 @@ pub(crate) fn orphans(topology: &Topology, configured: &[Shard], instances: &[In
 #[cfg(test)]
 mod tests {
     use backends::{Address, InstanceId, InstanceName, Limits, Login, Owner, Secret};
-    use router::endpoint::Endpoint;
-    use router::slots;
-    use router::topology::Transfer;
+    use keyspace::endpoint::Endpoint;
+    use keyspace::slots;
+    use keyspace::topology::Transfer;
 
     use super::*;
 

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use router::slots::{SLOT_COUNT, Slot, SlotLoad, SlotSet, Unsplittable, check_splittable, plan_half_by_load};
-use router::topology::ShardId;
+use keyspace::slots::halve::{SlotLoad, Unsplittable, check_splittable, plan_half_by_load};
+use keyspace::slots::{SLOT_COUNT, Slot, SlotSet};
+use keyspace::topology::ShardId;
 use serde::Deserialize;
 
 /// How long a router may take: a round must not wait for one that hangs.
@@ -89,7 +90,7 @@ impl SlotLoads {
         for (router, (answer, at)) in self.routers.iter_mut().zip(answers) {
             match answer {
                 Ok(counters) => router.take(counters, at),
-                Err(error) => router.silence = Some(router::topology::watch::chain(&error)),
+                Err(error) => router.silence = Some(keyspace::errors::chain(&error)),
             }
         }
     }

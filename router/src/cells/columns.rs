@@ -1,9 +1,10 @@
 //! From what sqlx says of a result's columns to [`Column`].
 
+use keyspace::literal::Kind;
 use sqlx::mysql::{MySql, MySqlColumn, MySqlRow, MySqlTypeInfo};
 use sqlx::{Column as _, Row as _, Type, TypeInfo as _};
 
-use super::{Column, Kind};
+use super::Column;
 
 /// Describes the columns of a result, from any of its rows; meant to be called once per result.
 ///

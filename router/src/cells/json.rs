@@ -2,10 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use keyspace::literal::Kind;
 use serde::de::IgnoredAny;
 
 use super::number::{write_double, write_float};
-use super::{Column, Kind, Row};
+use super::{Column, Row};
 
 /// A cell that cannot be written as JSON without changing its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

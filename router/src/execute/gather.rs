@@ -6,19 +6,20 @@ use std::time::Instant;
 
 use futures_util::TryStreamExt;
 use futures_util::future::try_join_all;
+use keyspace::literal::{Kind, write_literal};
+use keyspace::mysql;
+use keyspace::schema::quote;
+use keyspace::topology::ShardId;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::Mutex;
 
 use super::{Execution, RowSink, name_floats, reason};
-use crate::cells::{Column, Kind, Row, columns_from, columns_of, write_literal};
+use crate::cells::{Column, Row, columns_from, columns_of};
 use crate::error::QueryError;
 use crate::plan::{Gather, Part};
-use crate::schema::quote;
-use crate::session;
 use crate::shards::Lease;
 use crate::sql::statement::Unsupported;
-use crate::topology::ShardId;
 
 /// Bytes of one INSERT, far below every server's max_allowed_packet (16 MiB and more) unless one row alone is longer.
 const BATCH_BYTES: usize = 1 << 20;
@@ -93,7 +94,7 @@ impl Execution<'_> {
         workshop.run(AS_BEFORE).await?;
         let mut outcome = self.run_gathered(node, &mut workshop, sink).await;
         if matches!(outcome, Err(QueryError::Database { errno: 1055 | 1140, .. }))
-            && session::prepare(workshop.begin(), &node.original).await.is_ok()
+            && mysql::prepare(workshop.begin(), &node.original).await.is_ok()
         {
             workshop.run(LOOSE).await?;
             outcome = self.run_gathered(node, &mut workshop, sink).await;
@@ -246,7 +247,7 @@ impl Execution<'_> {
         }
         if is_empty && sink.wants_empty_columns() {
             // As for one shard: what ran but cannot be prepared has no columns to tell.
-            let columns = match session::prepare(workshop.begin(), &node.sql).await {
+            let columns = match mysql::prepare(workshop.begin(), &node.sql).await {
                 Ok(prepared) => described(columns_from(sqlx::Statement::columns(&prepared), is_json)),
                 Err(_) => Vec::new(),
             };

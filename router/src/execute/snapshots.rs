@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, future};
+use keyspace::own::commits::BEGIN_SNAPSHOT;
+use keyspace::recovery;
+use keyspace::topology::ShardId;
 use sqlx::mysql::{MySqlQueryResult, MySqlRow};
 use sqlx::{AssertSqlSafe, Either, Row as _};
 
@@ -13,13 +16,7 @@ use super::{Execution, Found, RowSink, Rows};
 use crate::error::QueryError;
 use crate::plan::ReadNode;
 use crate::shards::Lease;
-use crate::topology::ShardId;
 use crate::transaction::markers::{self, Markers};
-use crate::transaction::recovery;
-
-/// The snapshot is taken by the first statement, and the second one reads from it.
-const BEGIN: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; \
-     SELECT xid, participants FROM _autoscaler.commits WHERE committed";
 
 /// Looks that meet a transaction half-way before its participants are asked what became of it.
 const QUICK_LOOKS: u32 = 5;
@@ -43,7 +40,7 @@ impl Execution<'_> {
         loop {
             let started = Instant::now();
             let begun = join_all(shards.iter_mut().map(|(shard, lease)| async {
-                let mut results = sqlx::raw_sql(BEGIN).fetch_many(lease.begin());
+                let mut results = sqlx::raw_sql(BEGIN_SNAPSHOT).fetch_many(lease.begin());
                 let markers = markers_of(shard, &mut results).await?;
                 drain(shard, results).await?;
                 Ok::<_, QueryError>(markers)
@@ -72,7 +69,7 @@ impl Execution<'_> {
             let started = Instant::now();
             let results = leases.iter_mut().zip(&node.parts).map(|(lease, part)| {
                 // The statement may end in a comment.
-                let text = format!("{BEGIN}; {}\n; COMMIT", part.sql);
+                let text = format!("{BEGIN_SNAPSHOT}; {}\n; COMMIT", part.sql);
                 sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(lease.begin())
             });
             let mut results: Vec<Results> = results.collect();
@@ -135,7 +132,7 @@ impl Execution<'_> {
     }
 }
 
-/// Reads the answers to [`BEGIN`] to the end of the second.
+/// Reads the answers to [`BEGIN_SNAPSHOT`] to the end of the second.
 async fn markers_of(shard: &ShardId, results: &mut Results<'_>) -> Result<Markers, QueryError> {
     let mut markers = Markers::new();
     let mut ended = 0;

@@ -3,19 +3,21 @@
 use std::time::Instant;
 
 use futures_util::{FutureExt, TryStreamExt};
+use keyspace::literal::{Kind, write_literal};
+use keyspace::own;
+use keyspace::schema::quote;
+use keyspace::topology::ShardId;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Either, Executor, Row as _};
 
 use super::gather::{AS_BEFORE, LENIENT};
 use super::{Execution, RowSink, Written, at_rest_after_answer, reason};
-use crate::cells::{Column, Kind, Row, columns_of, write_literal};
+use crate::cells::{Column, Row, columns_of};
 use crate::error::QueryError;
 use crate::faults::Point;
 use crate::plan::{Part, Relocation, WriteNode, WritePart};
-use crate::schema::quote;
 use crate::shards::{Ending, LAST_WORDS, Lease};
 use crate::sql::statement::Unsupported;
-use crate::topology::ShardId;
 use crate::transaction::{Transaction, before_decision};
 
 /// Ends what [`WriteNode::clock`] begins.
@@ -387,13 +389,7 @@ impl Execution<'_> {
     /// leaves.
     fn look_at_fences(&self, shard: &ShardId) -> Option<String> {
         let fences = self.view.topology.fences_of(shard);
-        let ids = fences.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
-        let look = format!(
-            "SELECT {LARGEST_NUMBER} + (COUNT(*) <> {} OR SUM(fenced <> 0) <> 0) FROM _autoscaler.fence \
-             WHERE id IN ({ids}) LOCK IN SHARE MODE",
-            fences.len()
-        );
-        (!fences.is_empty()).then_some(look)
+        (!fences.is_empty()).then(|| own::fence::hold(&fences))
     }
 
     /// Holds the cutovers of everything that is leaving the shard off until the transaction ends, if it does not yet; fails
@@ -466,9 +462,7 @@ async fn run_collecting(
     .await
 }
 
-/// The largest number that a server adds without an error.
-const LARGEST_NUMBER: u64 = u64::MAX;
-/// A number is larger than that.
+/// What [`own::fence::hold`] fails with.
 const ER_DATA_OUT_OF_RANGE: u16 = 1690;
 
 /// Sends `prefix`, the part's statement and `suffix` in one go, and takes the statement's result.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use door::Client;
+use keyspace::literal;
 use serde::Deserialize;
 
 use super::pieces::Pieces;
-use crate::budget::{Budget, Client, Held, Kind};
-use crate::cells::{self, Column, Row, RowWriter, duplicate_name};
+use crate::budget::{Budget, Held, Kind};
+use crate::cells::{Column, Row, RowWriter, duplicate_name};
 use crate::error::QueryError;
 use crate::execute::RowSink;
 use crate::service::{Answer, Limits};
@@ -132,7 +134,10 @@ impl RowSink for JsonAnswer<'_> {
         }
         self.writer = Some(RowWriter::new(columns));
         let may_be_long = |column: &Column| {
-            matches!(column.kind, cells::Kind::Text | cells::Kind::Binary | cells::Kind::Json | cells::Kind::Geometry)
+            matches!(
+                column.kind,
+                literal::Kind::Text | literal::Kind::Binary | literal::Kind::Json | literal::Kind::Geometry
+            )
         };
         self.long = (0..columns.len()).filter(|index| may_be_long(&columns[*index])).collect();
         Ok(())

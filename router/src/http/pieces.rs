@@ -74,7 +74,8 @@ impl Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::{Budget, Client, Kind};
+    use crate::budget::{Budget, Kind};
+    use door::Client;
 
     #[test]
     fn each_piece_that_is_gone_makes_room() {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use door::{BodyError, Caller};
 use futures_util::Stream;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -13,7 +14,6 @@ use warp::http::{HeaderMap, StatusCode};
 
 use super::Failure;
 use super::answer::Format;
-use super::door::{BodyError, Caller};
 use crate::budget::{Held, Kind};
 use crate::service::{Consistency, Request, Router};
 use crate::sql::Param;

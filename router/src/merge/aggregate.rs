@@ -3,9 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use keyspace::literal::Kind;
+
 use super::compare::{Compare, write_group_key};
 use super::decimal::{Decimal, Division};
-use crate::cells::{Column, Kind, Row, write_double};
+use crate::cells::{Column, Row, write_double};
 
 /// How one column of the answer comes from the columns of the shards' rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

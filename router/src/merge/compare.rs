@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use crate::cells::{Kind, Row};
+use keyspace::literal::Kind;
+
+use crate::cells::Row;
 
 /// How the server orders a column's values, told from their text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use keyspace::keys::KeyLiteral;
+use keyspace::schema::{Table, TableKind, quote};
+use keyspace::slots::Slot;
+use keyspace::topology::ShardId;
+
 use super::place::{Place, Several};
 use super::question::Question;
 use super::unique::Value;
 use super::{Node, Part, Plan, Planner, Refusal, Relocation, Route, WriteNode, WritePart};
-use crate::keys::KeyLiteral;
-use crate::schema::{Table, TableKind, quote};
-use crate::slots::Slot;
 use crate::sql::conditions::change_text;
 use crate::sql::statement::{Assignment, Change, InsertCell, Statement, TableName, Unsupported};
 use crate::sql::{Sql, analyse, change_as_select};
-use crate::topology::ShardId;
 
 /// What differs from server to server, and is no clock.
 const LOCAL_FUNCTIONS: [&str; 12] = [
@@ -215,7 +216,7 @@ impl Planner<'_> {
 
     /// Whether rows are on their way from a shard, and not switched yet.
     pub(super) fn is_source(&self, shard: &ShardId) -> bool {
-        let announced = crate::topology::MovePhase::Announced;
+        let announced = keyspace::topology::MovePhase::Announced;
         self.topology.moves().iter().any(|slot_move| slot_move.source == *shard && slot_move.phase == announced)
     }
 
@@ -391,7 +392,7 @@ fn assigned_key<'a>(change: &'a Change, table: &Table, key: &str) -> Option<&'a 
 fn key_text(literal: &KeyLiteral) -> Option<String> {
     match literal {
         KeyLiteral::Integer(digits) => Some(digits.clone()),
-        KeyLiteral::Text(text) => Some(crate::sql::quote_text(text)),
+        KeyLiteral::Text(text) => Some(keyspace::literal::quote_text(text)),
         KeyLiteral::Bytes(bytes) => {
             Some(format!("x'{}'", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
         }

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use keyspace::schema::quote;
+
 use super::names::refuse_scratch_name;
 use super::{DefineNode, Node, Plan, Planner, Refusal, Route};
-use crate::schema::quote;
 use crate::sql::Sql;
 use crate::sql::statement::{Define, DefineKind, ForeignKey, Role, TableName, Unsupported};
 
@@ -38,7 +39,7 @@ impl Planner<'_> {
             }
         }
         let is_owner =
-            |shard: &&crate::topology::Shard| self.topology.owning_shards().iter().any(|owner| owner.id == shard.id);
+            |shard: &&keyspace::topology::Shard| self.topology.owning_shards().iter().any(|owner| owner.id == shard.id);
         let home = self.home();
         let newcomers = self.topology.shards().iter().filter(|shard| shard.id != *home && !is_owner(shard));
         let changes_tables =

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
+use keyspace::schema::{Table, TableColumn, TableKind, quote};
+use keyspace::topology::ShardId;
+
 use super::question::Question;
 use super::{Gather, Input, Node, Part, Plan, Planner, Refusal, Route};
-use crate::schema::{Table, TableColumn, TableKind, quote};
 use crate::sql::relations::{Relation, Relations};
 use crate::sql::statement::{Operand, Read, Unsupported};
 use crate::sql::{Sql, splice};
-use crate::topology::ShardId;
 
 impl Planner<'_> {
     /// `why` is what stands in the way of merging, for `/explain`.

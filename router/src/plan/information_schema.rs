@@ -5,11 +5,13 @@
 
 use std::ops::Range;
 
+use keyspace::literal::quote_text;
+use keyspace::schema::quote;
+
 use super::names::{INFORMATION_SCHEMA, is_information_schema};
 use super::{Plan, Planner, Refusal, Route};
-use crate::schema::quote;
 use crate::sql::statement::{Read, Unsupported};
-use crate::sql::{Sql, names, quote_text, splice};
+use crate::sql::{Sql, names, splice};
 
 /// What of a table is the client's to see.
 #[derive(Clone, Copy)]

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use keyspace::keys::{KeyLiteral, KeySlot, KeyType};
+use keyspace::schema::{Table, TableColumn, TableKind, quote};
+use keyspace::slots::Slot;
+use keyspace::topology::ShardId;
+
 use super::change::{can_be_undone, key_change, unusable};
 use super::place::Place;
 use super::unique::Value;
 use super::{Node, Part, Plan, Planner, Refill, Refusal, Route, WriteNode, WritePart};
-use crate::keys::{KeyLiteral, KeySlot, KeyType};
-use crate::schema::{Table, TableColumn, TableKind, quote};
-use crate::slots::Slot;
 use crate::sql::rows::{InsertText, RowText, SourceText, insert_text};
 use crate::sql::statement::{Insert, InsertCell, InsertRows, Scope, Statement, Unsupported, Update};
 use crate::sql::{Sql, analyse, read, splice};
-use crate::topology::ShardId;
 
 /// Ids that an INSERT needs before it can be planned.
 #[derive(Clone, Debug, PartialEq, Eq)]

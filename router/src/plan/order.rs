@@ -1,7 +1,8 @@
 //! How values compare outside of the server.
 
+use keyspace::schema::TableColumn;
+
 use crate::merge::compare::Pad;
-use crate::schema::TableColumn;
 
 /// How the values of a column compare, as far as that is not told by their type alone.
 #[derive(Clone, Debug, PartialEq, Eq)]

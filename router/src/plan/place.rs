@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use keyspace::keys::{KeyColumn, KeyLiteral, KeySlot, KeyType};
+use keyspace::schema::{TableColumn, TableKind};
+use keyspace::slots::Slot;
+use keyspace::topology::ShardId;
+
 use super::{Planner, Refusal, Route};
-use crate::keys::{KeyColumn, KeyLiteral, KeySlot, KeyType};
-use crate::schema::{TableColumn, TableKind};
-use crate::slots::Slot;
 use crate::sql::statement::{ColumnRef, Condition, Operand, Scope, Unsupported};
-use crate::topology::ShardId;
 
 /// Where all rows lie that matter to a statement.
 pub(super) enum Place {

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use keyspace::schema::{TableColumn, quote};
+use keyspace::topology::ShardId;
+
 use super::question::Question;
 use super::scatter::where_clause;
 use super::{Gather, Input, Node, Part, Plan, Planner, Route};
-use crate::schema::{TableColumn, quote};
 use crate::sql::pieces::{Aggregate, Column, Pieces, pieces};
 use crate::sql::statement::{ColumnRef, Key, Read, Shape, Unsupported};
 use crate::sql::{Sql, splice};
-use crate::topology::ShardId;
 
 const SCRATCH: &str = "_autoscaler_0";
 

@@ -2,16 +2,17 @@
 
 use std::ops::Range;
 
+use keyspace::keys::KeySlot;
+use keyspace::schema::{Schema, Table, TableColumn, TableKind, quote};
+use keyspace::topology::{MovePhase, ShardId};
+
 use super::question::Question;
 use super::select::Query;
 use super::{Node, Part, Plan, Planner, ReadNode, Refusal};
-use crate::keys::KeySlot;
-use crate::schema::{Schema, Table, TableColumn, TableKind, quote};
 use crate::sql::statement::{
     ColumnRef, Condition, Item, ItemKind, Operand, Read, Scope, SelectList, Shape, TableUse, Unsupported,
 };
 use crate::sql::{Sql, splice};
-use crate::topology::{MovePhase, ShardId};
 
 impl Planner<'_> {
     pub(super) fn plan_scatter(&self, question: &Question) -> Result<Plan, Refusal> {

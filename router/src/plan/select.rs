@@ -1,10 +1,11 @@
 //! One SELECT over several shards: what each is asked, and how the answers become one.
 
+use keyspace::schema::{Schema, TableColumn};
+
 use super::order::{Order, weight};
 use super::scatter::{expand_floats, labelled};
 use super::{Combine, Grouping, Merge, MergeKey, Position, Refusal, Window};
 use crate::merge::compare::Pad;
-use crate::schema::{Schema, TableColumn};
 use crate::sql::statement::{
     Aggregate, AggregateFunction, ColumnRef, Direction, Item, ItemKind, Key, Scope, SelectList, Shape, Unsupported,
 };

@@ -4,9 +4,10 @@
 //! trigger of an adopted database may make a temporary table or set a variable, and the connection's next user would
 //! find it.
 
+use keyspace::schema::{Table, TableKind};
+
 use super::Planner;
 use super::names::is_information_schema;
-use crate::schema::{Table, TableKind};
 use crate::sql::statement::Statement;
 use crate::sql::{Sql, names};
 

@@ -7,15 +7,15 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use keyspace::endpoint::Endpoint;
+use keyspace::keys::KeyType;
+use keyspace::schema::{Layout, Table, TableColumn, TableKind, UniqueIndex};
+use keyspace::slots;
+use keyspace::topology::{Shard, Transfer};
 use proptest::prelude::*;
 
 use super::*;
-use crate::endpoint::Endpoint;
-use crate::keys::KeyType;
-use crate::schema::{Layout, Table, TableColumn, TableKind, UniqueIndex};
-use crate::slots;
 use crate::sql;
-use crate::topology::{Shard, Transfer};
 
 fn column(definition: &str) -> TableColumn {
     let (name, rest) = definition.split_once(' ').unwrap();
@@ -888,8 +888,8 @@ proptest! {
         let wanted: Vec<ShardId> = (1..9)
             .flat_map(|user_id| [(user_id, 0), (user_id, 1)])
             .filter(|(user_id, country)| test.holds(*user_id, *country))
-            .map(|(user_id, _)| match KeyType::Integer.slot_of(&crate::keys::KeyLiteral::Integer(user_id.to_string())) {
-                crate::keys::KeySlot::Slot(slot) => topology.owner(slot).id.clone(),
+            .map(|(user_id, _)| match KeyType::Integer.slot_of(&keyspace::keys::KeyLiteral::Integer(user_id.to_string())) {
+                keyspace::keys::KeySlot::Slot(slot) => topology.owner(slot).id.clone(),
                 other => panic!("{other:?}"),
             })
             .collect();

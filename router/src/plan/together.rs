@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use keyspace::keys::KeyType;
+use keyspace::schema::{TableColumn, TableKind};
+
 use super::Planner;
 use super::place::Use;
-use crate::keys::KeyType;
-use crate::schema::{TableColumn, TableKind};
 use crate::sql::relations::{Membership, Relations};
 use crate::sql::statement::{ColumnRef, Condition, Operand, Read};
 

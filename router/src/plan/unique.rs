@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use keyspace::keys::KeyLiteral;
+use keyspace::schema::{Table, UniqueIndex, quote};
+use keyspace::topology::ShardId;
+
 use super::{Part, Planner, Refusal};
-use crate::keys::KeyLiteral;
-use crate::schema::{Table, UniqueIndex, quote};
 use crate::sql::statement::Unsupported;
-use crate::topology::ShardId;
 
 /// More values than this are too many to look for.
 const MOST_PROBES: usize = 1_000;

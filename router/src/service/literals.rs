@@ -1,9 +1,11 @@
 //! Rows as the VALUES of an INSERT, and cells as what a user variable holds.
 
-use crate::cells::{Column, Kind, Row, write_literal};
+use keyspace::literal::quote_text;
+use keyspace::literal::{Kind, write_literal};
+
+use crate::cells::{Column, Row};
 use crate::error::QueryError;
 use crate::execute::RowSink;
-use crate::sql::quote_text;
 
 /// More than this in one statement is more than a parser should be given.
 const MOST_ROWS: usize = 20_000;

@@ -6,14 +6,16 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
 
+use door::Client;
 use futures_util::future::join_all;
+use keyspace::topology::Topology;
 use tokio::sync::Mutex;
 
 use super::ended::{Dropped, Ended, EndedSessions, Heard};
 use super::leftovers::{Leftover, Leftovers};
 use super::literals::{Counting, Scalar};
 use super::{Answer, Attempt, Reading, Router};
-use crate::budget::{Client, Held, Kind};
+use crate::budget::{Held, Kind};
 use crate::bulkheads::share_of;
 use crate::error::QueryError;
 use crate::execute::{RowSink, Written};
@@ -22,7 +24,6 @@ use crate::shards::IDLE_BEFORE_PING;
 use crate::sql::command::{Command, SessionValues, Setting, command, with_session_values};
 use crate::sql::statement::{Statement, Unsupported};
 use crate::sql::{self, Sql};
-use crate::topology::Topology;
 use crate::transaction::{Coordinator, Transaction};
 
 /// Variables of one session.
@@ -648,7 +649,7 @@ impl Session {
         Some(Ended { why, heard: Heard::Nothing })
     }
 
-    fn shards(&mut self) -> Vec<crate::topology::ShardId> {
+    fn shards(&mut self) -> Vec<keyspace::topology::ShardId> {
         let open = self.transaction.as_mut();
         open.map(|open| open.transaction.get_mut().shards().cloned().collect()).unwrap_or_default()
     }

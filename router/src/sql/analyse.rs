@@ -1,5 +1,6 @@
 //! From a parsed statement to what the planner needs to know of it.
 
+use keyspace::keys::KeyLiteral;
 use sqlparser::ast::{
     self, AssignmentTarget, Expr, FromTable, ObjectName, OnInsert, SetExpr, TableObject, TableWithJoins,
 };
@@ -11,7 +12,6 @@ use super::statement::{
     Assignment, Change, ColumnRef, Insert, InsertCell, InsertRows, Opaque, Read, Scope, Statement, Unsupported, Update,
 };
 use super::{Head, Sql, ddl, inspect, leftovers, plain_rows};
-use crate::keys::KeyLiteral;
 
 /// Classifies a statement; refuses what no number of shards makes possible without a session.
 pub fn analyse(sql: &Sql) -> Result<Statement, Unsupported> {

@@ -1,8 +1,8 @@
 //! `?` placeholders become literals before anything is parsed.
 
+use keyspace::literal::quote_text;
 use sqlparser::tokenizer::Token;
 
-use super::literal::quote_text;
 use super::{Lexeme, SqlError};
 
 /// A value for a `?`.

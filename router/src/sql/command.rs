@@ -189,7 +189,7 @@ fn labels(sql: &Sql, edits: &[(Range<usize>, String)]) -> Vec<(Range<usize>, Str
             let is_edited = edits.get(first).is_some_and(|(edit, _)| edit.end <= range.end);
             matches!(item, SelectItem::UnnamedExpr(_)) && is_edited
         })
-        .map(|(_, range)| (range.end..range.end, format!(" AS {}", crate::schema::quote(sql.slice(range.clone())))))
+        .map(|(_, range)| (range.end..range.end, format!(" AS {}", keyspace::schema::quote(sql.slice(range.clone())))))
         .collect()
 }
 

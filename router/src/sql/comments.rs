@@ -7,61 +7,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use keyspace::mysql::{ServerVersion, Vendor};
+
 use super::SqlError;
 use super::scan::{Escapes, line_end, quoted_end, starts_line_comment};
-
-/// What a server is, as far as it decides which comments it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ServerVersion {
-    vendor: Vendor,
-    /// 10.11.14 is 101114, 9.7.4 is 90704.
-    number: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Vendor {
-    MariaDb,
-    MySql,
-}
-
-impl ServerVersion {
-    /// Reads what `SELECT VERSION()` answers, for example `10.11.14-MariaDB-0+deb12u2` or `9.7.4`.
-    pub fn parse(version: &str) -> Option<ServerVersion> {
-        let vendor = if version.contains("MariaDB") { Vendor::MariaDb } else { Vendor::MySql };
-        let numbers = version.split(|char: char| !char.is_ascii_digit()).take(3);
-        let numbers: Vec<u32> = numbers.map(|digits| digits.parse().ok()).collect::<Option<_>>()?;
-        let [major, minor, patch] = numbers[..] else { return None };
-        Some(ServerVersion { vendor, number: major * 10_000 + minor * 100 + patch })
-    }
-
-    /// The bytes of the marker at the beginning of `comment`, and whether what follows is code to this server.
-    ///
-    /// MariaDB takes six digits where there are six, MySQL only where a blank follows them. MariaDB skips what was
-    /// written for MySQL 5.7 to 9, whose features it may lack.
-    fn marker(self, comment: &[u8]) -> (usize, bool) {
-        let for_mariadb = comment.starts_with(b"/*M!");
-        let start = if for_mariadb { 4 } else { 3 };
-        let digits = comment[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let blank_follows = matches!(comment.get(start + 6), Some(b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r'));
-        let length = match (self.vendor, digits) {
-            (_, 0..=4) => 0,
-            (Vendor::MariaDb, 6..) => 6,
-            (Vendor::MySql, 6..) if blank_follows => 6,
-            _ => 5,
-        };
-        let version = comment[start..start + length].iter().fold(0, |sum, byte| sum * 10 + u32::from(byte - b'0'));
-        let runs = match self.vendor {
-            Vendor::MariaDb => version <= self.number && (for_mariadb || !(50_700..=99_999).contains(&version)),
-            Vendor::MySql => version <= self.number,
-        };
-        (start + length, length == 0 || runs)
-    }
-
-    /// Whether `/*M!` is more than a comment to this server.
-    fn reads_mariadb_marker(self) -> bool {
-        self.vendor == Vendor::MariaDb
-    }
-}
 
 /// What is left of a comment's marks: they separate tokens as an empty comment does. A blank would not: `--*` is two
 /// minus signs and a product, `-- ` begins a comment, and MySQL takes a comment behind SELECT and blanks for hints.
@@ -142,8 +91,8 @@ fn expand_for(text: &str, server: ServerVersion) -> Result<Expanded, SqlError> {
             b'/' if bytes.get(at + 1) == Some(&b'*') => {
                 let comment = &bytes[at..];
                 let is_executable =
-                    comment.starts_with(b"/*!") || (comment.starts_with(b"/*M!") && server.reads_mariadb_marker());
-                let (marker, runs) = if is_executable { server.marker(comment) } else { (0, false) };
+                    comment.starts_with(b"/*!") || (comment.starts_with(b"/*M!") && reads_mariadb_marker(server));
+                let (marker, runs) = if is_executable { marker(server, comment) } else { (0, false) };
                 if runs {
                     let end = at + marker;
                     expanded.comments.push((at..end, true));
@@ -196,6 +145,34 @@ fn skipped_end(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
+/// The bytes of the marker at the beginning of `comment`, and whether what follows is code to this server.
+///
+/// MariaDB takes six digits where there are six, MySQL only where a blank follows them. MariaDB skips what was
+/// written for MySQL 5.7 to 9, whose features it may lack.
+fn marker(server: ServerVersion, comment: &[u8]) -> (usize, bool) {
+    let for_mariadb = comment.starts_with(b"/*M!");
+    let start = if for_mariadb { 4 } else { 3 };
+    let digits = comment[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let blank_follows = matches!(comment.get(start + 6), Some(b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r'));
+    let length = match (server.vendor(), digits) {
+        (_, 0..=4) => 0,
+        (Vendor::MariaDb, 6..) => 6,
+        (Vendor::MySql, 6..) if blank_follows => 6,
+        _ => 5,
+    };
+    let version = comment[start..start + length].iter().fold(0, |sum, byte| sum * 10 + u32::from(byte - b'0'));
+    let runs = match server.vendor() {
+        Vendor::MariaDb => version <= server.number() && (for_mariadb || !(50_700..=99_999).contains(&version)),
+        Vendor::MySql => version <= server.number(),
+    };
+    (start + length, length == 0 || runs)
+}
+
+/// Whether `/*M!` is more than a comment to this server.
+fn reads_mariadb_marker(server: ServerVersion) -> bool {
+    server.vendor() == Vendor::MariaDb
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,7 +194,7 @@ mod tests {
 
     #[test]
     fn versions_are_numbers() {
-        let number = |version: &str| ServerVersion::parse(version).map(|version| version.number);
+        let number = |version: &str| ServerVersion::parse(version).map(|version| version.number());
         assert_eq!(number(MARIADB), Some(101_114));
         assert_eq!(number(MYSQL), Some(90_704));
         assert_eq!(number("8.4.0-log"), Some(80_400));

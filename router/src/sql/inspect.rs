@@ -4,10 +4,11 @@
 //! statements, what the connection's last user left. So an answer is narrowed to the router's database where it would
 //! hold more, and forms that cannot be narrowed are refused.
 
+use keyspace::literal::quote_text;
 use sqlparser::tokenizer::Token;
 
 use super::leftovers::LEFT_VARIABLES;
-use super::literal::{decode_string, quote_text};
+use super::literal::decode_string;
 use super::statement::{TableName, Unsupported};
 use super::{Sql, names};
 
@@ -76,7 +77,7 @@ impl Inspect {
                 "SELECT SCHEMA_NAME AS {} FROM information_schema.SCHEMATA \
                  WHERE SCHEMA_NAME LIKE {literal} AND CAST(SCHEMA_NAME AS BINARY) IN ({own}, 'information_schema') \
                  ORDER BY 1",
-                crate::schema::quote(&format!("Database ({pattern})")),
+                keyspace::schema::quote(&format!("Database ({pattern})")),
             ),
             (Some(Narrowing::Like { literal, .. }), _) => {
                 format!("{} WHERE `{like}` LIKE {literal} AND {shown}", self.text)

@@ -1,12 +1,12 @@
 //! Literals as a sharding key sees them.
 
+use keyspace::keys::KeyLiteral;
 use sqlparser::ast::{Expr, UnaryOperator, Value};
 use sqlparser::tokenizer::Token;
 
 use super::decode_raw;
 use super::plain_rows::signed;
 use super::statement::Literal;
-use crate::keys::KeyLiteral;
 
 /// The literal that a column is compared with.
 pub(super) fn compared_literal(expr: &Expr) -> Literal {

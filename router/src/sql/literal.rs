@@ -42,24 +42,6 @@ pub fn decode_raw(raw: &str, quote: char) -> String {
     value
 }
 
-/// A text as a single-quoted literal that reads back as the same text while backslash escapes are on.
-pub fn quote_text(value: &str) -> String {
-    let mut literal = String::with_capacity(value.len() + 2);
-    literal.push('\'');
-    for char in value.chars() {
-        match char {
-            '\'' => literal.push_str("''"),
-            '\\' => literal.push_str("\\\\"),
-            // Raw NULs upset logs and C strings on the way, and Ctrl-Z upsets Windows consoles.
-            '\0' => literal.push_str("\\0"),
-            '\u{1a}' => literal.push_str("\\Z"),
-            other => literal.push(other),
-        }
-    }
-    literal.push('\'');
-    literal
-}
-
 /// The raw content of `"…"` respelled for `'…'`.
 pub(super) fn single_quoted(raw: &str) -> String {
     let mut respelled = String::with_capacity(raw.len());

@@ -4,7 +4,7 @@
 //! Only the plainest lexical forms are covered, those on which every reader of SQL agrees; any other text has no
 //! outline and is read in full.
 
-use crate::keys::KeyLiteral;
+use keyspace::keys::KeyLiteral;
 
 /// A statement's text in two parts.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,13 +3,13 @@
 
 use std::ops::Range;
 
+use keyspace::keys::KeyLiteral;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Token;
 
 use super::key_literal::literal_of_token;
 use super::statement::InsertCell;
 use super::{Lexeme, Sql};
-use crate::keys::KeyLiteral;
 
 /// The tokens behind the first row and up to the last one's end, if all rows of the statement are as long as each other
 /// and hold literals only; an empty range otherwise.

@@ -2,6 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
+use keyspace::keys::KeyLiteral;
 use sqlparser::ast::{
     BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select, SetExpr, TableFactor,
     TableWithJoins, Visit, Visitor,
@@ -9,7 +10,6 @@ use sqlparser::ast::{
 
 use super::key_literal::{compared_literal, literal_of};
 use super::statement::{ColumnRef, Condition, Literal, Operand, Scope, TableName, TableUse, Unsupported};
-use crate::keys::KeyLiteral;
 
 /// The scopes of everything below `node`, outermost first. `outer` is the scope of the statement around it, if any.
 pub(super) fn collect(node: &impl Visit, outer: Option<Scope>) -> Result<Vec<Scope>, Unsupported> {

@@ -5,9 +5,10 @@
 
 use std::ops::Range;
 
+use keyspace::keys::KeyLiteral;
+
 use super::Sql;
 use super::inspect::Inspect;
-use crate::keys::KeyLiteral;
 
 /// One statement, ready to be planned.
 #[derive(Debug)]

@@ -9,25 +9,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use keyspace::topology::{Shard, ShardId, Topology};
+use keyspace::{mysql, own};
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::Coordinator;
 use crate::error::QueryError;
-use crate::session;
 use crate::shards::LAST_WORDS;
-use crate::topology::{Shard, ShardId, Topology};
 
 /// The snapshots of one read must not be further apart than this.
 pub const SETTLING: Duration = Duration::from_millis(400);
 /// How long rows stay when all participants have committed.
 const RETENTION: Duration = Duration::from_millis(500);
-
-pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS _autoscaler.commits (
-    xid VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
-    committed TINYINT NOT NULL,
-    participants TEXT CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    at DATETIME NOT NULL
- ) ENGINE=InnoDB";
 
 /// A transaction of which every branch is committed, and the shards that have its marker.
 pub(super) struct Settled {
@@ -40,23 +33,6 @@ impl Settled {
     pub fn new(number: String, shards: Vec<ShardId>) -> Settled {
         Settled { number, shards, at: Instant::now() }
     }
-}
-
-/// The statement that a branch commits its marker with. The clock of a session may be pinned; SYSDATE() is not.
-pub(super) fn insert(number: &str, participants: &[ShardId]) -> String {
-    let names: Vec<&str> = participants.iter().map(ShardId::as_str).collect();
-    format!(
-        "INSERT INTO _autoscaler.commits (xid, committed, participants, at) VALUES ('{number}', 1, '{}', SYSDATE())",
-        names.join(",")
-    )
-}
-
-/// Statements that delete markers, one by one and without locks on gaps: a condition over several could make the server
-/// look at, and wait for, rows of transactions that are going on.
-pub(super) fn deletion(numbers: &[String]) -> String {
-    let deletes: String =
-        numbers.iter().map(|number| format!("DELETE FROM _autoscaler.commits WHERE xid = '{number}'; ")).collect();
-    format!("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN; {deletes}COMMIT")
 }
 
 /// Transactions that one snapshot holds, each with its participants between commas.
@@ -109,8 +85,8 @@ impl Coordinator {
     async fn delete_markers(&self, shard: &Shard, numbers: &[String]) -> Result<(), QueryError> {
         let deadline = Instant::now() + LAST_WORDS;
         let mut lease = self.shards.lease(shard, deadline).await?;
-        let delete = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(deletion(numbers))));
-        session::within(LAST_WORDS, delete).await.map_err(|error| QueryError::of_shard(&shard.id, error))?;
+        let delete = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(own::commits::delete(numbers))));
+        mysql::within(LAST_WORDS, delete).await.map_err(|error| QueryError::of_shard(&shard.id, error))?;
         lease.done();
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Instant;
 
-use router::endpoint::Endpoint;
+use keyspace::endpoint::Endpoint;
 use scaler::moves::{MoveSettings, MoveState, Throttle};
 use tokio::process::Command;
 use tokio::sync::watch;

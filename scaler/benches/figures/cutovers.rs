@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use router::slots::plan_half;
+use keyspace::slots::plan_half;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use router::http::door::Hosts;
+use door::Hosts;
 use router::service::Router;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use router::endpoint::Endpoint;
+use keyspace::endpoint::Endpoint;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::net::TcpListener;
@@ -50,7 +50,7 @@ pub async fn overhead(servers: &Servers, folder: &Path) -> Outcome<()> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    let mut direct = router::session::connect(endpoint).await?;
+    let mut direct = keyspace::mysql::connect(endpoint).await?;
     let (mut direct_times, mut http_times) = (Vec::new(), Vec::new());
     for round in 0..4 {
         for number in 0..POINT_QUERIES / 4 {

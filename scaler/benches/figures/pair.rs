@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use router::endpoint::Endpoint;
-use router::schema::Layout;
+use keyspace::endpoint::Endpoint;
+use keyspace::own;
+use keyspace::schema::Layout;
+use keyspace::slots::{SlotSet, plan_even_spread};
+use keyspace::topology::{Shard, ShardId, Topology, Transfer};
 use router::service::{Router, RouterConfig};
-use router::slots::{SlotSet, plan_even_spread};
-use router::topology::{Shard, ShardId, Topology, Transfer, store};
 use scaler::cluster::Cluster;
 use scaler::moves::{self, MoveProgress, MoveReport, MoveSettings, MoveState, ProgressSink};
 use sqlx::{AssertSqlSafe, Executor};
@@ -61,9 +62,9 @@ impl Pair {
         let mut layout = Layout::default();
         layout.shard_keys.insert("users".to_owned(), "user_id".to_owned());
         let first = Topology::first(seeds.clone(), vec![all_slots(), SlotSet::empty()])?;
-        let mut connection = router::session::connect(&endpoints[0]).await?;
-        store::create_schema(&mut connection).await?;
-        store::create(&mut connection, &first).await?;
+        let mut connection = keyspace::mysql::connect(&endpoints[0]).await?;
+        own::schema::create_schema(&mut connection).await?;
+        own::topology::create(&mut connection, &first).await?;
         let router = Router::start(RouterConfig {
             seeds,
             account: None,
@@ -90,7 +91,7 @@ impl Pair {
     /// Makes the table `users` on the first shard, with so many rows.
     pub async fn fill(&self, rows: u64) -> Outcome<()> {
         const BATCH: u64 = 50_000;
-        let mut connection = router::session::connect(&self.endpoints[0]).await?;
+        let mut connection = keyspace::mysql::connect(&self.endpoints[0]).await?;
         connection.execute(USERS).await?;
         for first in (1..=rows).step_by(BATCH as usize) {
             let last = rows.min(first + BATCH - 1);

@@ -7,7 +7,7 @@ use backends::{
     DataFate, InstanceId, InstanceName, InstanceSpec, Limits, OperationId, Owner, ProcessConfig, ProcessProvisioner,
     Provisioner,
 };
-use router::endpoint::Endpoint;
+use keyspace::endpoint::Endpoint;
 use scaler::scale_out::endpoint_of;
 
 use crate::{Outcome, say};

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use router::endpoint::Endpoint;
-use router::schema::Layout;
+use keyspace::endpoint::Endpoint;
+use keyspace::schema::Layout;
+use keyspace::topology::Shard;
 use router::service::{Router, RouterConfig};
-use router::topology::Shard;
 
 use crate::http::{Http, serve};
 use crate::measure::{millis, quantile};

@@ -208,7 +208,7 @@ pub async fn scale_out(
 
 pub async fn drain(admin: &Admin, shard: &str, dry_run: bool, json: bool, out: Out<'_>) -> Result<(), AdminError> {
     // Anything but a plain name would ask for another path; the scaler refuses unknown shards by the same words.
-    let shard = router::topology::ShardId::new(shard).map_err(|error| AdminError::Refused {
+    let shard = keyspace::topology::ShardId::new(shard).map_err(|error| AdminError::Refused {
         code: "bad_request".to_owned(),
         message: error.to_string(),
         hint: None,

@@ -7,7 +7,7 @@ use backends::{
     Address, DockerConfig, DockerProvisioner, Login, PoolConfig, PoolProvisioner, PoolServer, ProcessConfig,
     ProcessProvisioner, ProvisionError, Provisioner, Secret,
 };
-use router::endpoint::Endpoint;
+use keyspace::endpoint::Endpoint;
 
 use crate::config::{BackendKind, Config};
 

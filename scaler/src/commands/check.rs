@@ -21,11 +21,12 @@ use std::time::Duration;
 use anyhow::Context;
 use backends::Instance;
 use futures_util::future::join_all;
-use router::endpoint::Endpoint;
-use router::logins::Logins;
-use router::schema::Schema;
-use router::topology::watch::chain;
-use router::topology::{Epoch, Shard, ShardId, Topology, store};
+use keyspace::endpoint::Endpoint;
+use keyspace::errors::chain;
+use keyspace::logins::Logins;
+use keyspace::own;
+use keyspace::schema::Schema;
+use keyspace::topology::{Epoch, Shard, ShardId, Topology};
 use serde::Serialize;
 use sqlx::mysql::MySqlConnection;
 
@@ -323,7 +324,7 @@ async fn newest_topology(config: &Config, seeds: &[Shard], findings: &mut Vec<Fi
     let reads = join_all(seeds.iter().map(|shard| async move {
         let read = async {
             let mut connection = connect(&shard.endpoint).await?;
-            store::read(&mut connection).await.map_err(|error| chain(&error))
+            own::topology::read(&mut connection).await.map_err(|error| chain(&error))
         };
         let read = tokio::time::timeout(ANSWER_TIMEOUT * 2, read).await;
         (shard, read.unwrap_or_else(|_| Err(format!("no answer within {:?}", ANSWER_TIMEOUT * 2))))
@@ -347,7 +348,7 @@ async fn newest_topology(config: &Config, seeds: &[Shard], findings: &mut Vec<Fi
 
 /// A session, or why there is none: a server that says nothing must not hold up the check.
 async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, String> {
-    router::session::within(ANSWER_TIMEOUT, router::session::connect(endpoint)).await.map_err(|error| chain(&error))
+    keyspace::mysql::within(ANSWER_TIMEOUT, keyspace::mysql::connect(endpoint)).await.map_err(|error| chain(&error))
 }
 
 /// What a server that works answers within.

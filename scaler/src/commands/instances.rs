@@ -8,8 +8,8 @@ use anyhow::Context;
 use backends::{
     Instance, InstanceId, InstanceName, InstanceSpec, InstanceState, OperationId, Owner, ProvisionError, Provisioner,
 };
-use router::topology::watch::chain;
-use router::topology::{Shard, ShardId};
+use keyspace::errors::chain;
+use keyspace::topology::{Shard, ShardId};
 
 use crate::cluster::Cluster;
 use crate::config::Config;

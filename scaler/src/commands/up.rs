@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use backends::{Owner, Provisioner};
-use router::endpoint::Login;
+use keyspace::endpoint::Login;
+use keyspace::topology::{Shard, ShardId, Topology};
 use router::faults::Faults;
 use router::service::{Router, RouterConfig};
-use router::topology::{Shard, ShardId, Topology};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -221,7 +221,7 @@ async fn follow_with_exporters(
                     running.insert(shard.id.clone(), exporter);
                 }
                 Err(error) => {
-                    tracing::error!(shard = %shard.id, error = router::topology::watch::chain(&error), "no exporter");
+                    tracing::error!(shard = %shard.id, error = keyspace::errors::chain(&error), "no exporter");
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backends::{DockerOptions, EngineConfig, InstanceName, Limits, PullPolicy, Restart, TlsFiles};
-use router::endpoint::Endpoint;
+use keyspace::endpoint::Endpoint;
 
 use super::json::{Object, Value};
 use super::read::{dsns, seconds};

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use backends::Owner;
-use router::endpoint::{DsnError, Endpoint};
-use router::http::door::{DoorLimits, Hosts};
-use router::schema::Layout;
-use router::topology::{Shard, ShardId};
+use door::{DoorLimits, Hosts};
+use keyspace::endpoint::{DsnError, Endpoint};
+use keyspace::schema::Layout;
+use keyspace::topology::{Shard, ShardId};
 
 use super::json::{Document, Object, Value};
 use super::{
@@ -19,7 +19,7 @@ use super::{
 /// More shards than this would own fewer than sixteen slots each, too few to balance.
 const MOST_SHARDS: u64 = 1024;
 
-/// Routers serve from a shard for 5 s after they last confirmed its epoch (`router::topology`), and nothing tells
+/// Routers serve from a shard for 5 s after they last confirmed its epoch (`keyspace::topology`), and nothing tells
 /// them of a shorter wait, so it must never be lowered.
 const LEAST_CONFIRMATION_SECONDS: f64 = 5.0;
 

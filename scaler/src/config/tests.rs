@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use router::http::door::DoorLimits;
+use door::DoorLimits;
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! From a request to a typed call, or to the error that says what is wrong with it. No IO.
 
-use router::topology::ShardId;
+use keyspace::topology::ShardId;
 use serde::Deserialize;
 use warp::http::Method;
 

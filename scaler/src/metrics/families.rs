@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
+use keyspace::description::Description;
 use prometheus::core::Collector;
 use prometheus::{Counter, CounterVec, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, Opts, Registry};
-use router::metrics::Description;
 
 const PREFIX: &str = "sql_autoscaler";
 

@@ -1,6 +1,6 @@
-use router::endpoint::Endpoint;
-use router::slots;
-use router::topology::{Shard, Transfer};
+use keyspace::endpoint::Endpoint;
+use keyspace::slots;
+use keyspace::topology::{Shard, Transfer};
 
 use super::*;
 

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use router::faults::Faults;
-use router::schema::quote;
-use router::topology::SlotMove;
+use keyspace::faults::Faults;
+use keyspace::schema::quote;
+use keyspace::topology::SlotMove;
 use tokio::time::Instant;
 
 use super::MoveError;
@@ -315,7 +315,7 @@ pub(super) async fn run_inserts(target: &mut Connection, inserts: &[Insert]) -> 
 /// Turns a lasting duplicate into an error that says what to do.
 pub(super) fn conflict(error: MoveError, table: &MovedTable, target: &Connection) -> MoveError {
     match error {
-        MoveError::Database { source, .. } if router::session::errno(&source) == Some(1062) => {
+        MoveError::Database { source, .. } if keyspace::mysql::errno(&source) == Some(1062) => {
             MoveError::Conflict { table: table.name.clone(), target: target.shard.clone(), source }
         }
         other => other,

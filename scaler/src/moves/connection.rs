@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use router::schema::load;
-use router::schema::{Layout, Schema};
-use router::session::{self, errno};
-use router::topology::store::{self, Sighting, StoreError, UNDOING};
-use router::topology::{MoveId, ShardId, SlotMove, Topology};
+use keyspace::mysql::{self, errno};
+use keyspace::own;
+use keyspace::own::journal::UNDOING;
+use keyspace::own::topology::{Sighting, StoreError};
+use keyspace::schema::load;
+use keyspace::schema::{Layout, Schema};
+use keyspace::topology::{MoveId, ShardId, SlotMove, Topology};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor, Row};
 use tokio::sync::mpsc;
@@ -235,43 +237,43 @@ impl Connection {
     /// The topology that the shard carries.
     pub async fn topology(&mut self) -> Result<Option<Topology>, MoveError> {
         self.check_answers()?;
-        let done = tokio::time::timeout(self.patience, store::read(&mut self.inner)).await;
+        let done = tokio::time::timeout(self.patience, own::topology::read(&mut self.inner)).await;
         self.stored(done)
     }
 
     /// The epoch that the shard carries.
     pub async fn sighting(&mut self) -> Result<Option<Sighting>, MoveError> {
         self.check_answers()?;
-        let done = tokio::time::timeout(self.patience, store::look(&mut self.inner)).await;
+        let done = tokio::time::timeout(self.patience, own::topology::look(&mut self.inner)).await;
         self.stored(done)
     }
 
     /// Brings the shard up to a topology.
     pub async fn catch_up(&mut self, topology: &Topology) -> Result<(), MoveError> {
         self.check_answers()?;
-        let done = tokio::time::timeout(self.patience, store::catch_up(&mut self.inner, topology)).await;
+        let done = tokio::time::timeout(self.patience, own::topology::catch_up(&mut self.inner, topology)).await;
         self.stored(done)
     }
 
-    /// [`store::replace`], within the transaction if one is open.
+    /// [`own::topology::replace`], within the transaction if one is open.
     pub async fn replace_topology(&mut self, topology: &Topology) -> Result<bool, MoveError> {
         self.check_answers()?;
-        let done = tokio::time::timeout(self.patience, store::replace(&mut self.inner, topology)).await;
+        let done = tokio::time::timeout(self.patience, own::topology::replace(&mut self.inner, topology)).await;
         self.stored(done)
     }
 
-    /// [`store::forbid_switch`].
+    /// [`own::journal::forbid_switch`].
     pub async fn forbid_switch(&mut self, id: &MoveId) -> Result<Option<Topology>, MoveError> {
         self.check_answers()?;
-        let done = tokio::time::timeout(self.patience, store::forbid_switch(&mut self.inner, id)).await;
+        let done = tokio::time::timeout(self.patience, own::journal::forbid_switch(&mut self.inner, id)).await;
         self.stored(done)
     }
 
-    /// [`store::create_schema`].
+    /// [`own::schema::create_schema`].
     pub async fn create_own_schema(&mut self) -> Result<(), MoveError> {
         self.check_answers()?;
-        let done = tokio::time::timeout(self.patience, store::create_schema(&mut self.inner)).await;
-        self.stored(done)
+        let done = tokio::time::timeout(self.patience, own::schema::create_schema(&mut self.inner)).await;
+        self.stored(done.map(|made| made.map_err(StoreError::from)))
     }
 
     fn stored<T>(&mut self, outcome: Result<Result<T, StoreError>, Elapsed>) -> Result<T, MoveError> {
@@ -330,7 +332,7 @@ impl Connection {
                 Err(_) => {
                     let kill = format!("KILL QUERY {number}");
                     // If the statement has just ended, there is nothing to end.
-                    let _ = session::within(KILL_PATIENCE, killer.execute(sqlx::raw_sql(AssertSqlSafe(kill)))).await;
+                    let _ = mysql::within(KILL_PATIENCE, killer.execute(sqlx::raw_sql(AssertSqlSafe(kill)))).await;
                     running.await
                 }
             }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use router::faults::Faults;
-use router::schema::quote;
-use router::topology::MoveId;
+use keyspace::faults::Faults;
+use keyspace::schema::quote;
+use keyspace::topology::MoveId;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use router::faults::Faults;
-use router::topology::{SlotMove, Topology};
+use keyspace::faults::Faults;
+use keyspace::topology::{SlotMove, Topology};
 use tokio::time::Instant;
 
 use super::changes::{Changes, Touched};
@@ -184,7 +184,7 @@ impl Cutover<'_> {
     async fn write_switch(&mut self, next: &Topology) -> Result<(), MoveError> {
         let SlotMove { id, fence, .. } = self.slot_move;
         self.source.run(&format!("UPDATE _autoscaler.fence SET fenced=1 WHERE id={fence}")).await?;
-        // Fails if another scaler is about to undo the move, see `store::forbid_switch`.
+        // Fails if another scaler is about to undo the move, see `own::journal::forbid_switch`.
         journal::switch(self.source, id).await?;
         match self.source.replace_topology(next).await? {
             true => Ok(()),
@@ -212,7 +212,7 @@ impl Cutover<'_> {
                     return Ok(carried.filter(|carried| journal::is_switched(carried, id)));
                 }
                 Err(error) => {
-                    let error = router::topology::watch::chain(&error);
+                    let error = keyspace::errors::chain(&error);
                     tracing::warn!(r#move = %id, phase = "cutover", error, "waiting for the source to come back");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }

@@ -2,13 +2,13 @@
 
 mod programs;
 
-use router::definitions::without_auto_increment;
-use router::schema::quote;
+use keyspace::schema::auto_increment::without_auto_increment;
+use keyspace::schema::quote;
+pub(super) use programs::copy_triggers;
 
 use super::MoveError;
 use super::connection::{Cells, Connection, error_number, into_text, string_literal};
 use super::table::MovedTable;
-pub(super) use programs::copy_triggers;
 
 /// Creates on the target what the source has and it has not: tables, functions and procedures, then views, which may
 /// use both. Safe to repeat.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use router::schema::Layout;
-use router::topology::{MoveId, SlotMove};
+use keyspace::schema::Layout;
+use keyspace::topology::{MoveId, SlotMove};
 
 use super::connection::{Connection, Purpose, into_text, is_away};
 use super::copy::delete_moving_rows;
@@ -64,7 +64,7 @@ pub(super) async fn undo(
     let mut target = match clear_target(cluster, layout, slot_move, settings).await {
         Ok(target) => Some(target),
         Err(error) if is_away(&error) && cluster.topology().owned(&slot_move.target).is_empty() => {
-            let error = router::topology::watch::chain(&error);
+            let error = keyspace::errors::chain(&error);
             tracing::warn!(r#move = %id, shard = %slot_move.target, error, "the copied rows stay on it for now");
             None
         }
@@ -182,7 +182,7 @@ pub(super) async fn clean_up_until_done(
         match clean_up(cluster, layout, slot_move, settings, reporter).await {
             Ok(deleted) => return deleted,
             Err(error) => {
-                let error = router::topology::watch::chain(&error);
+                let error = keyspace::errors::chain(&error);
                 tracing::warn!(r#move = %slot_move.id, phase = "clean_up", error, "cleaning up will be tried again");
             }
         }
@@ -244,7 +244,7 @@ pub(super) async fn sweep(
         journal::forbid_copying(&mut target, &stray.id).await?;
         let owned = topology.owned(&shard);
         let is_arriving = |slot| topology.moves_touching(&shard).any(|known| known.slots.contains(slot));
-        let copies: router::slots::SlotSet =
+        let copies: keyspace::slots::SlotSet =
             stray.slots.iter().filter(|&slot| !owned.contains(slot) && !is_arriving(slot)).collect();
         if !copies.is_empty() {
             target.run(&format!("SET {SLOTS_VARIABLE}=x'{}'", copies.to_hex())).await?;

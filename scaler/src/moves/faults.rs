@@ -1,6 +1,6 @@
 //! Named points of a move at which a test stops the scaler, or something around it.
 
-use router::faults::FaultPoint;
+use keyspace::faults::FaultPoint;
 
 use super::MoveState;
 

@@ -1,7 +1,7 @@
 //! One chunk of rows on its way into the target, while it is still being read.
 
-use router::faults::Faults;
-use router::schema::quote;
+use keyspace::faults::Faults;
+use keyspace::schema::quote;
 use tokio::sync::{Mutex, mpsc};
 
 use super::MoveError;

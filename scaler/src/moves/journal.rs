@@ -4,8 +4,8 @@
 //! that was stopped and wakes up after another one took its move over finds the row changed or gone, and writes
 //! nothing.
 
-use router::topology::store::UNDOING;
-use router::topology::{MoveId, MovePhase, SlotMove, Topology};
+use keyspace::own::journal::UNDOING;
+use keyspace::topology::{MoveId, MovePhase, SlotMove, Topology};
 
 use super::connection::{Connection, error_number, into_text, string_literal};
 use super::{MoveError, MoveState};

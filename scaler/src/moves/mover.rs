@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use router::schema::Layout;
-use router::topology::{MoveId, SlotMove, Transfer};
+use keyspace::schema::Layout;
+use keyspace::topology::{MoveId, SlotMove, Transfer};
 use tokio::time::Instant;
 
 use super::changes::{Changes, read_rows, run_inserts};
@@ -269,7 +269,7 @@ impl<'a> Mover<'a> {
         let saved = async {
             // Behind a failed cutover its transaction is over.
             let rows = read_rows(&mut self.target, table, &keys).await?;
-            let create = format!("CREATE TABLE IF NOT EXISTS {kept} LIKE {}", router::schema::quote(&table.name));
+            let create = format!("CREATE TABLE IF NOT EXISTS {kept} LIKE {}", keyspace::schema::quote(&table.name));
             self.source.run(&create).await?;
             run_inserts(&mut self.source, &table.insert_statements(&kept, &rows)).await
         };

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use router::endpoint::Endpoint;
-use router::session;
-use router::topology::ShardId;
+use keyspace::endpoint::Endpoint;
+use keyspace::mysql;
+use keyspace::topology::ShardId;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Executor, Row};
 use tokio::time::Instant;
@@ -310,7 +310,7 @@ async fn feeding_sessions(connection: &mut MySqlConnection) -> Result<u32, sqlx:
 async fn replica_lag(endpoint: &Endpoint, kept: &mut Option<MySqlConnection>) -> Result<Option<Duration>, sqlx::Error> {
     let connection = match kept {
         Some(connection) => connection,
-        None => kept.insert(session::connect(endpoint).await?),
+        None => kept.insert(mysql::connect(endpoint).await?),
     };
     // MariaDB 10.6 and MySQL 8.4 have this form in common.
     let row = connection.fetch_optional(sqlx::raw_sql("SHOW REPLICA STATUS")).await?;

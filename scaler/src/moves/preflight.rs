@@ -3,17 +3,16 @@
 mod server;
 mod space;
 
-use router::accounts::Grants;
-use router::schema::{Layout, Schema, Table, TableKind};
-use router::topology::ShardId;
+use keyspace::accounts::Grants;
+use keyspace::schema::{Layout, Schema, Table, TableKind};
+use keyspace::topology::ShardId;
+use server::Server;
+pub(super) use space::check_space;
 
 use super::connection::{Connection, error_number, into_text};
 use super::journal::Side;
 use super::{MoveError, triggers};
 use crate::cluster::Cluster;
-
-use server::Server;
-pub(super) use space::check_space;
 
 /// A user's trigger that reads this variable can tell a mover, which has it set, from everybody else.
 const GUARD: &str = "@_autoscaler_cleanup";

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use router::faults::Faults;
-use router::topology::{MoveId, ShardId, SlotMove};
+use keyspace::faults::Faults;
+use keyspace::topology::{MoveId, ShardId, SlotMove};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -78,8 +78,8 @@ impl MoveProgress {
             id: serde_json::from_value(id.into()).unwrap(),
             source: shard("shard-1"),
             target: shard("shard-2"),
-            slots: router::slots::plan_even_spread(2).remove(0),
-            phase: router::topology::MovePhase::Announced,
+            slots: keyspace::slots::plan_even_spread(2).remove(0),
+            phase: keyspace::topology::MovePhase::Announced,
             fence: 1,
         };
         MoveProgress { state, started_at: jiff::Timestamp::UNIX_EPOCH, ..MoveProgress::of(&slot_move) }

@@ -3,8 +3,8 @@
 //! The rules and their reasons are measured in notes/mysql-facts.md, "Writing rows exactly". They hold in
 //! sessions set up by [`super::connection::Connection`].
 
-use router::cells::{Kind, write_literal};
-use router::schema::TableColumn;
+use keyspace::literal::{Kind, write_literal};
+use keyspace::schema::TableColumn;
 
 /// The ways in which column types travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! A table that takes part in a move, and the SQL pieces that its rows and keys need.
 
-use router::keys::KeyType;
-use router::schema::{Table, TableColumn, TableKind, quote};
-use router::slots::SlotSet;
-use router::topology::MoveId;
+use keyspace::keys::KeyType;
+use keyspace::schema::{Table, TableColumn, TableKind, quote};
+use keyspace::slots::SlotSet;
+use keyspace::topology::MoveId;
 
 use super::connection::Cells;
 use super::rows;

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use router::faults::Faults;
-use router::schema::quote;
-use router::topology::{MoveId, SlotMove};
+use keyspace::faults::Faults;
+use keyspace::schema::quote;
+use keyspace::topology::{MoveId, SlotMove};
 use tokio::time::Instant;
 
 use super::MoveError;
@@ -247,9 +247,9 @@ pub(super) async fn try_creating(source: &mut Connection) -> Result<Option<&'sta
 
 #[cfg(test)]
 mod tests {
-    use router::schema::{Layout, Schema, Table, TableColumn, TableKind};
-    use router::slots::Slot;
-    use router::topology::{MovePhase, ShardId};
+    use keyspace::schema::{Layout, Schema, Table, TableColumn, TableKind};
+    use keyspace::slots::Slot;
+    use keyspace::topology::{MovePhase, ShardId};
 
     use super::*;
 
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn an_update_logs_both_keys_and_is_refused_behind_the_fence() {
-        let key_type = router::keys::KeyType::Integer;
+        let key_type = keyspace::keys::KeyType::Integer;
         check(
             &orders(TableKind::Sharded { key: "a".to_owned(), key_type }),
             Event::Update,

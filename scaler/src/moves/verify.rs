@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use router::schema::quote;
+use keyspace::schema::quote;
 use tokio::time::Instant;
 
 use super::MoveError;

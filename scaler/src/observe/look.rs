@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use router::endpoint::Endpoint;
-use router::schema::{Layout, Schema, TableKind, load, quote};
-use router::session;
-use router::slots::SlotSet;
-use router::topology::{ShardId, Topology};
+use keyspace::endpoint::Endpoint;
+use keyspace::mysql;
+use keyspace::schema::{Layout, Schema, TableKind, load, quote};
+use keyspace::slots::SlotSet;
+use keyspace::topology::{ShardId, Topology};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor, Row};
 
@@ -52,7 +52,7 @@ pub enum HoldingsError {
 
 /// A session whose statements end on the server too when their look is over.
 pub async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, sqlx::Error> {
-    let mut connection = session::connect(endpoint).await?;
+    let mut connection = mysql::connect(endpoint).await?;
     let version: String = connection.fetch_one(sqlx::raw_sql("SELECT VERSION()")).await?.try_get_unchecked(0)?;
     let setup = match version.contains("MariaDB") {
         true => "SET SESSION max_statement_time = 3",

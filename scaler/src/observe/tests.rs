@@ -1,6 +1,6 @@
-use router::keys::{KeyColumn, KeyType};
-use router::schema::{Schema, Table, TableKind};
-use router::slots;
+use keyspace::keys::{KeyColumn, KeyType};
+use keyspace::schema::{Schema, Table, TableKind};
+use keyspace::slots;
 use serde_json::json;
 
 use super::*;
@@ -138,12 +138,12 @@ impl UsageSource for NoUsage {
 async fn a_shard_that_is_away_is_unreachable() {
     // Bound and closed again: nothing listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let shard = router::topology::Shard {
+    let shard = keyspace::topology::Shard {
         id: ShardId::new("shard-1").unwrap(),
         endpoint: Endpoint::tcp("127.0.0.1", port, "app", "secret", "shop"),
     };
     let topology = Topology::first(vec![shard.clone()], slots::plan_even_spread(1)).unwrap();
-    let joining = router::topology::Shard { id: ShardId::new("shard-2").unwrap(), ..shard };
+    let joining = keyspace::topology::Shard { id: ShardId::new("shard-2").unwrap(), ..shard };
     let topology = topology.with_shard(joining);
     let mut observer = Observer::new(Layout::default());
     let statuses = observer.observe(&topology, &BTreeSet::new(), &NoUsage).await;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use router::slots::Unsplittable;
-use router::topology::ShardId;
+use keyspace::slots::halve::Unsplittable;
+use keyspace::topology::ShardId;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 

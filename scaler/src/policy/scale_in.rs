@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use router::slots::plan_drain_sizes;
-use router::topology::ShardId;
+use keyspace::slots::plan_drain_sizes;
+use keyspace::topology::ShardId;
 use serde::{Deserialize, Serialize};
 
 use super::decision::{Reason, RuleState, RuleStatus, place};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use router::topology::ShardId;
+use keyspace::topology::ShardId;
 use serde::{Deserialize, Serialize};
 
 use super::decision::Cause;

@@ -307,7 +307,8 @@ fn the_worst_breach_that_can_be_helped_wins() {
 
 #[test]
 fn a_lone_hot_slot_is_told_and_not_moved() {
-    let hot_slot = |share| router::slots::Unsplittable::HotSlot { slot: router::slots::Slot::new(17).unwrap(), share };
+    let hot_slot =
+        |share| keyspace::slots::halve::Unsplittable::HotSlot { slot: keyspace::slots::Slot::new(17).unwrap(), share };
     let mut sim = Sim::new(2);
     sim.cluster = sim.cluster.with_unsplittable(&BTreeMap::from([(id(1), hot_slot(0.931))]));
     let qps = |value| {
@@ -473,9 +474,9 @@ fn bounds_are_checked_once() {
 
 #[test]
 fn a_move_in_the_topology_is_an_action_in_progress() {
-    use router::endpoint::Endpoint;
-    use router::slots;
-    use router::topology::{Shard, Transfer};
+    use keyspace::endpoint::Endpoint;
+    use keyspace::slots;
+    use keyspace::topology::{Shard, Transfer};
     let shard =
         |number: u16| Shard { id: id(number.into()), endpoint: Endpoint::tcp("127.0.0.1", number, "u", "p", "app") };
     let topology = Topology::first(vec![shard(1)], slots::plan_even_spread(1)).unwrap().with_shard(shard(2));
@@ -703,7 +704,7 @@ fn a_day_with_a_night_grows_and_shrinks_without_flapping() {
                     let sizes: Vec<usize> = sim.cluster.shards.iter().map(|shard| shard.slots).collect();
                     let others: Vec<usize> = (0..sizes.len()).filter(|&i| i != index).collect();
                     let owned: Vec<usize> = others.iter().map(|&i| sizes[i]).collect();
-                    let shares = router::slots::plan_drain_sizes(sizes[index], &owned);
+                    let shares = keyspace::slots::plan_drain_sizes(sizes[index], &owned);
                     for (&other, share) in others.iter().zip(shares) {
                         parts[other] += parts[index] * share as f64 / sizes[index] as f64;
                         sim.cluster.shards[other].slots += share;

@@ -1,4 +1,4 @@
-use router::topology::ShardId;
+use keyspace::topology::ShardId;
 
 /// Why a value is not known. Never a number, so it cannot be compared with a threshold by mistake.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

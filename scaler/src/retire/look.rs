@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use router::accounts;
-use router::endpoint::Endpoint;
-use router::schema::load::SchemaError;
-use router::schema::{Layout, Table, TableKind, load, quote};
-use router::session;
-use router::slots::SlotSet;
+use keyspace::accounts;
+use keyspace::endpoint::Endpoint;
+use keyspace::mysql;
+use keyspace::schema::load::SchemaError;
+use keyspace::schema::{Layout, Table, TableKind, load, quote};
+use keyspace::slots::SlotSet;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
@@ -39,12 +39,12 @@ const TABLES: &str = "SELECT CAST(TABLE_SCHEMA AS CHAR), CAST(TABLE_NAME AS CHAR
      NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema', '_autoscaler') ORDER BY 3 DESC, 1, 2";
 
 pub(crate) async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, sqlx::Error> {
-    session::within(ANSWER_TIMEOUT, session::connect(endpoint)).await
+    mysql::within(ANSWER_TIMEOUT, mysql::connect(endpoint)).await
 }
 
 /// Whether any transaction at all is prepared on the server.
 pub(super) async fn has_prepared(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
-    let listed = session::within(ANSWER_TIMEOUT, connection.fetch_all(sqlx::raw_sql("XA RECOVER"))).await?;
+    let listed = mysql::within(ANSWER_TIMEOUT, connection.fetch_all(sqlx::raw_sql("XA RECOVER"))).await?;
     Ok(!listed.is_empty())
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn look_for_rows(
     layout: &Layout,
     copies: &SlotSet,
 ) -> Result<Option<Found>, LookError> {
-    session::within(ROWS_TIMEOUT, async { Ok(look(connection, layout, copies).await) }).await?
+    mysql::within(ROWS_TIMEOUT, async { Ok(look(connection, layout, copies).await) }).await?
 }
 
 async fn look(connection: &mut MySqlConnection, layout: &Layout, copies: &SlotSet) -> Result<Option<Found>, LookError> {

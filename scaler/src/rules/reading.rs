@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use router::topology::ShardId;
+use keyspace::topology::ShardId;
 
 use super::{Rule, Scope};
 use crate::prometheus::{MetricSource, Reading, Sample, Unknown};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use router::topology::ShardId;
-use router::topology::watch::chain;
+use keyspace::errors::chain;
+use keyspace::topology::ShardId;
 use serde_json::{Value, json};
 
 use super::Scaler;

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::Stdio;
 
 use backends::ProgramCommand;
-use router::endpoint::Endpoint;
-use router::topology::ShardId;
+use keyspace::endpoint::Endpoint;
+use keyspace::topology::ShardId;
 
 use super::UpError;
 use super::data_dir::create_private_dir;

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use keyspace::accounts::{self, Grant, router_grants};
+use keyspace::endpoint::{Endpoint, Login};
+use keyspace::mysql::Vendor as Kind;
+use keyspace::own;
+use keyspace::schema::Layout;
+use keyspace::topology::Topology;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use router::accounts::{self, Flavor as Kind, Grant, router_grants};
-use router::endpoint::{Endpoint, Login};
-use router::schema::Layout;
 use router::service::Limits;
-use router::topology::{Topology, store};
 use scaler::accounts::{Accounts, EXPORTER_USER, KeyFile, exporter_grants, scaler_grants};
 use scaler::config::Config;
 use serde_json::{Value, json};
@@ -58,7 +60,7 @@ fn wanted(grants: &[Grant]) -> BTreeMap<String, BTreeSet<String>> {
 
 /// Logs in and compares what the account has with exactly what the product asks for.
 async fn check_grants(endpoint: &Endpoint, login: &Login, grants: &[Grant]) {
-    let connected = router::session::connect(&endpoint.with_login(login)).await;
+    let connected = keyspace::mysql::connect(&endpoint.with_login(login)).await;
     let mut connection = connected.unwrap_or_else(|error| panic!("{login:?}: {error}"));
     let lines = rows(&mut connection, "SHOW GRANTS").await;
     assert_eq!(shown(&lines), wanted(grants), "{login:?}");
@@ -114,7 +116,7 @@ async fn every_server_that_up_makes_has_three_narrow_accounts() {
         check_grants(&endpoint, made.exporter().unwrap(), &exporter_grants("my_app", Kind::MariaDb)).await;
         assert_eq!(made.exporter().unwrap().user(), EXPORTER_USER);
         check_exporter(&endpoint.with_login(made.exporter().unwrap())).await;
-        let mut scaler = router::session::connect(&endpoint).await.unwrap();
+        let mut scaler = keyspace::mysql::connect(&endpoint).await.unwrap();
         check_no_logins(&mut scaler, &[password, made.router().unwrap().password()]).await;
     }
     let found = site.run(&["check"]).await;
@@ -124,7 +126,7 @@ async fn every_server_that_up_makes_has_three_narrow_accounts() {
 
 /// The exporter's account sees how many rows there are, and none of them.
 async fn check_exporter(endpoint: &Endpoint) {
-    let mut exporter = router::session::connect(endpoint).await.unwrap();
+    let mut exporter = keyspace::mysql::connect(endpoint).await.unwrap();
     let sizes = "SELECT COUNT(*) FROM information_schema.TABLES \
          WHERE TABLE_SCHEMA=DATABASE() AND TABLE_NAME='users' AND TABLE_ROWS IS NOT NULL AND DATA_LENGTH > 0";
     assert_eq!(number(&mut exporter, sizes).await, 1);
@@ -219,7 +221,7 @@ async fn end(mut child: Child) {
 async fn refuses(connection: &mut MySqlConnection, sql: &str) {
     let outcome = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
     let error = outcome.map(drop).expect_err(sql);
-    let number = router::session::errno(&error);
+    let number = keyspace::mysql::errno(&error);
     // Denied for a database, a file, a command, a column, for all, a routine, a grant, a thread, a setting, a function.
     const DENIED: [u16; 10] = [1044, 1045, 1142, 1143, 1227, 1370, 1410, 1095, 1290, 1419];
     assert!(number.is_some_and(|number| DENIED.contains(&number)), "{sql}: {error}");
@@ -236,7 +238,7 @@ async fn routers_limits(flavor: Flavor) {
     run(&mut admin, secret).await;
     let own = number(&mut admin, "SELECT CONNECTION_ID()").await;
 
-    let mut router = router::session::connect(&server.endpoint(DATABASE).with_login(&login)).await.unwrap();
+    let mut router = keyspace::mysql::connect(&server.endpoint(DATABASE).with_login(&login)).await.unwrap();
     run(&mut router, "CREATE TABLE t (a INT PRIMARY KEY); INSERT INTO t VALUES (1); DROP TABLE t").await;
     for sql in [
         "SELECT * FROM mysql.user",
@@ -338,8 +340,8 @@ async fn topologies_of_earlier_versions_lose_their_logins() {
     })
     .await;
     let topologies = [
-        store::read(&mut servers[0].connect().await).await.unwrap().unwrap(),
-        store::read(&mut servers[1].connect().await).await.unwrap().unwrap(),
+        own::topology::read(&mut servers[0].connect().await).await.unwrap().unwrap(),
+        own::topology::read(&mut servers[1].connect().await).await.unwrap().unwrap(),
     ];
     assert!(topologies.iter().all(|topology: &Topology| topology.epoch().number() == 2 && !topology.has_logins()));
     assert_eq!(topologies[0], topologies[1]);
@@ -417,16 +419,16 @@ async fn a_changed_password_reaches_the_shards_and_ends_no_session() {
     before.query("CREATE TABLE t (a INT PRIMARY KEY)").await;
     let login = |site: &Site| Accounts::of(&config_of(site), KeyFile::None).unwrap().router().unwrap().clone();
     let endpoint = server.endpoint(DATABASE);
-    let mut held = router::session::connect(&endpoint.with_login(&login(&before))).await.unwrap();
+    let mut held = keyspace::mysql::connect(&endpoint.with_login(&login(&before))).await.unwrap();
     stop(scaler).await;
 
     let after = Site::over(&[&server], config("second"));
     let scaler = after.start("scaler").await;
     wait_until("the new password works", || async {
-        router::session::connect(&endpoint.with_login(&login(&after))).await.is_ok()
+        keyspace::mysql::connect(&endpoint.with_login(&login(&after))).await.is_ok()
     })
     .await;
-    let refused = router::session::connect(&endpoint.with_login(&login(&before))).await.unwrap_err();
+    let refused = keyspace::mysql::connect(&endpoint.with_login(&login(&before))).await.unwrap_err();
     assert!(accounts::is_login_refused(&refused), "{refused}");
     // Sessions that are open go on, and with them the router that has not heard of it.
     assert_eq!(number(&mut held, "SELECT 7").await, 7);

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use router::endpoint::Endpoint;
-use router::logins::Logins;
-use router::schema::Layout;
-use router::topology::bootstrap::{BootstrapError, find_or_create};
-use router::topology::{Shard, ShardId, Topology, store};
+use keyspace::bootstrap::{BootstrapError, find_or_create};
+use keyspace::endpoint::Endpoint;
+use keyspace::logins::Logins;
+use keyspace::own;
+use keyspace::schema::Layout;
+use keyspace::topology::{Shard, ShardId, Topology};
 
 use crate::servers::{DATABASE, Server, run};
 
@@ -104,9 +105,9 @@ async fn whoever_starts_first_makes_the_topology_for_all() {
     let next = |name: &str| {
         topologies[0].with_shard(Shard { id: ShardId::new(name).unwrap(), endpoint: pair.seeds[0].endpoint.clone() })
     };
-    assert!(store::replace(&mut connection, &next("shard-3")).await.unwrap());
-    assert!(!store::replace(&mut connection, &next("shard-4")).await.unwrap());
-    let kept = store::read(&mut connection).await.unwrap().unwrap();
+    assert!(own::topology::replace(&mut connection, &next("shard-3")).await.unwrap());
+    assert!(!own::topology::replace(&mut connection, &next("shard-4")).await.unwrap());
+    let kept = own::topology::read(&mut connection).await.unwrap().unwrap();
     assert_eq!((kept.epoch().number(), kept.shards().last().unwrap().id.as_str()), (2, "shard-3"));
     let found = pair.find_or_create().await.unwrap();
     assert_eq!(found.epoch().number(), 2, "the newest that any shard carries");

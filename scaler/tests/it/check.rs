@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use router::keys::{KeyLiteral, KeySlot, KeyType};
-use router::slots::{Slot, SlotSet, plan_even_spread, plan_half};
-use router::topology::{ShardId, Topology, Transfer, store};
+use keyspace::keys::{KeyLiteral, KeySlot, KeyType};
+use keyspace::own;
+use keyspace::slots::{Slot, SlotSet, plan_even_spread, plan_half};
+use keyspace::topology::{ShardId, Topology, Transfer};
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
 
@@ -349,7 +350,7 @@ async fn what_moves_left_behind_is_removed_on_mysql() {
 
 /// The topology that both servers carry.
 async fn topology(servers: &[Server]) -> Topology {
-    store::read(&mut servers[0].connect().await).await.unwrap().unwrap()
+    own::topology::read(&mut servers[0].connect().await).await.unwrap().unwrap()
 }
 
 fn announced(topology: &Topology) -> Topology {
@@ -380,7 +381,7 @@ async fn nothing_is_repaired_unless_every_shard_agrees_and_no_row_moves() {
     let first = topology(&servers).await;
     let moving = announced(&first);
     for connection in &mut connect(&servers).await {
-        store::catch_up(connection, &moving).await.unwrap();
+        own::topology::catch_up(connection, &moving).await.unwrap();
     }
     refused("move m2-1 is in progress").await;
     assert_eq!(count_users(&servers).await, [1, 1]);
@@ -415,9 +416,9 @@ async fn a_move_that_is_announced_meanwhile_stops_the_repair() {
     let moving = announced(&topology(&servers).await);
     let mut announcer = servers[1 - misplaced].connect().await;
     run(&mut announcer, "BEGIN").await;
-    store::catch_up(&mut announcer, &topology(&servers).await).await.unwrap();
+    own::topology::catch_up(&mut announcer, &topology(&servers).await).await.unwrap();
     run(&mut announcer, "BEGIN").await;
-    assert!(store::replace(&mut announcer, &moving).await.unwrap());
+    assert!(own::topology::replace(&mut announcer, &moving).await.unwrap());
     let (stopped, ()) = tokio::join!(site.run(&["check", "--repair"]), async {
         wait_for_query(&servers[1 - misplaced], "LOCK IN SHARE MODE").await;
         run(&mut announcer, "COMMIT").await;

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use keyspace::faults::{FaultPoint, Faults};
+use keyspace::schema::Layout;
+use keyspace::slots;
+use keyspace::topology::{Shard, ShardId, Transfer};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use router::faults::{FaultPoint, Faults, Point};
-use router::schema::Layout;
+use router::faults::Point;
 use router::service::Limits;
-use router::slots;
-use router::topology::{Shard, ShardId, Transfer};
 use scaler::cluster::ClusterError;
 use serde_json::{Value, json};
 
@@ -529,7 +530,7 @@ async fn a_new_shard_gets_reference_tables_while_they_are_written() {
     let cluster = cluster_of(&front.router);
     let (home, newcomer) = (cluster.topology().home().id.clone(), ShardId::new("shard-2").unwrap());
     let joined = Shard { id: newcomer.clone(), endpoint: servers[1].endpoint(DATABASE) };
-    router::accounts::ensure_router(&joined.endpoint, &routers_login()).await.unwrap();
+    keyspace::accounts::ensure_router(&joined.endpoint, &routers_login()).await.unwrap();
     cluster.change(|topology| Ok::<_, ClusterError>(topology.with_shard(joined))).await.unwrap();
     let slots = slots::plan_half(&cluster.topology().owned(&home));
     let transfer = Transfer { source: home, target: newcomer, slots };

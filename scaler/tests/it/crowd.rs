@@ -17,21 +17,20 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use keyspace::endpoint::Endpoint;
+use keyspace::schema::Layout;
+use keyspace::topology::ShardId;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use router::endpoint::Endpoint;
-use router::schema::Layout;
-use router::topology::ShardId;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use self::account::Account;
-pub use self::leftovers::assert_no_leftovers;
-
 use self::account::{Change, Key, Rows, Table};
 use self::client::{Client, Ending};
 use self::direct::Direct;
+pub use self::leftovers::assert_no_leftovers;
 use self::writers::{WRITERS, Writer};
 use crate::moves::bench::ORDERS;
 use crate::servers::wait_until;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use router::schema::Layout;
+use keyspace::schema::Layout;
 use router::service::Limits;
 use serde_json::{Value, json};
 

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use door::{DoorLimits, Hosts};
+use keyspace::schema::Layout;
+use keyspace::topology::{Shard, ShardId};
 use router::faults::Faults;
-use router::http::door::{DoorLimits, Hosts};
-use router::schema::Layout;
 use router::service::{Limits, Router, RouterConfig};
-use router::topology::{Shard, ShardId};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

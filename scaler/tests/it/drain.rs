@@ -9,9 +9,10 @@ use backends::{
     Address, Call, ErrorClass, Fault, InstanceId, InstanceName, InstanceSpec, InstanceState, Limits, Login,
     MemoryProvisioner, OperationId, Owner, Provisioner, Secret,
 };
-use router::endpoint::Endpoint;
-use router::slots::plan_even_spread;
-use router::topology::{Shard, ShardId, Topology, store};
+use keyspace::endpoint::Endpoint;
+use keyspace::own;
+use keyspace::slots::plan_even_spread;
+use keyspace::topology::{Shard, ShardId, Topology};
 use scaler::accounts::{Accounts, KeyFile};
 use scaler::catalogue::{Catalogue, Outcome};
 use scaler::cluster::ClusterError;
@@ -57,7 +58,7 @@ impl Field {
         let shard = |index: usize| Shard { id: id(index), endpoint: servers[index].endpoint(DATABASE) };
         let topology = Topology::first((0..owning).map(shard).collect(), plan_even_spread(owning)).unwrap();
         for server in &servers[..owning] {
-            store::catch_up(&mut server.connect().await, &topology).await.unwrap();
+            own::topology::catch_up(&mut server.connect().await, &topology).await.unwrap();
         }
         let bench = Bench { cluster: scaler::cluster::Cluster::new(topology, Arc::new(|| {})), servers };
         for table in [ORDERS, COUNTRIES, NOTES, "INSERT INTO countries VALUES ('DE'), ('FR')"] {
@@ -238,7 +239,7 @@ async fn a_drained_shard_gives_everything_and_its_server_is_destroyed() {
     assert_eq!(field.instances().await, ["shard-1"]);
     field.bench.assert_orders(&account).await;
     field.bench.assert_clean().await;
-    let carried = store::read(&mut field.bench.servers[1].connect().await).await.unwrap().unwrap();
+    let carried = own::topology::read(&mut field.bench.servers[1].connect().await).await.unwrap().unwrap();
     assert_eq!(carried, *field.topology().await, "whoever looks there alone learns that it left");
     let mut connection = field.bench.servers[0].connect().await;
     assert_eq!(rows(&mut connection, "XA RECOVER").await, Vec::<Vec<String>>::new());
@@ -467,10 +468,10 @@ async fn orphans_are_destroyed_only_when_they_are_known_to_be_empty() {
     let id_of = |index: usize| InstanceId::new(format!("drained.{}", id(index))).unwrap();
     field.provisioner.stop(&id_of(2)).await.unwrap();
     let newer = topology.with_shard(Shard { id: id(3), endpoint: servers[3].endpoint(DATABASE) });
-    store::catch_up(&mut servers[3].connect().await, &newer).await.unwrap();
+    own::topology::catch_up(&mut servers[3].connect().await, &newer).await.unwrap();
     let stranger = Shard { id: id(0), endpoint: Endpoint::tcp("10.1.1.1", 3306, "u", "p", "shop") };
     let other = Topology::first(vec![stranger], plan_even_spread(1)).unwrap();
-    store::catch_up(&mut servers[4].connect().await, &other).await.unwrap();
+    own::topology::catch_up(&mut servers[4].connect().await, &other).await.unwrap();
     run(&mut servers[5].connect().await, COUNTRIES).await;
     run(&mut servers[5].connect().await, "INSERT INTO countries VALUES ('DE')").await;
     field.provisioner.stop(&id_of(5)).await.unwrap();
@@ -653,7 +654,7 @@ async fn a_killed_addition_without_catalogue_is_settled_and_rows_in_it_are_kept(
     let port = u16::try_from(record["port"].as_u64().unwrap()).unwrap();
     let text = |key: &str| record[key].as_str().unwrap().to_owned();
     let endpoint = Endpoint::tcp("127.0.0.1", port, &text("user"), &text("password"), &text("database"));
-    let mut connection = router::session::connect(&endpoint).await.unwrap();
+    let mut connection = keyspace::mysql::connect(&endpoint).await.unwrap();
     run(&mut connection, "CREATE TABLE mine (a INT)").await;
     run(&mut connection, "INSERT INTO mine VALUES (1), (2)").await;
     drop(connection);
@@ -667,7 +668,7 @@ async fn a_killed_addition_without_catalogue_is_settled_and_rows_in_it_are_kept(
     assert_eq!(code, 1, "{shown}");
     assert!(shown.contains("sql-autoscaler.shard-2: belongs to no shard and holds 2 rows of table mine"), "{shown}");
     assert_eq!(site.query("SELECT COUNT(*) n FROM users").await["data"], json!([{ "n": 5 }]));
-    let mut connection = router::session::connect(&endpoint).await.unwrap();
+    let mut connection = keyspace::mysql::connect(&endpoint).await.unwrap();
     run(&mut connection, "DROP TABLE mine").await;
     stop(up).await;
 

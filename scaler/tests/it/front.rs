@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use router::endpoint::Endpoint;
+use door::Hosts;
+use keyspace::endpoint::Endpoint;
+use keyspace::schema::Layout;
+use keyspace::slots::{self, SlotSet};
+use keyspace::topology::{Shard, ShardId, Transfer};
 use router::faults::Faults;
-use router::http::door::Hosts;
-use router::schema::Layout;
 use router::service::{Limits, Router, RouterConfig};
-use router::slots::{self, SlotSet};
-use router::topology::{Shard, ShardId, Transfer};
 use scaler::cluster::Cluster;
 use scaler::moves::MoveSettings;
 use tokio::net::TcpListener;

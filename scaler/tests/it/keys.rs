@@ -1,6 +1,6 @@
 //! The two forms of the slot rule, Rust for literals and SQL for rows, agree on both servers.
 
-use router::keys::{KeyLiteral, KeySlot, KeyType};
+use keyspace::keys::{KeyLiteral, KeySlot, KeyType};
 
 use crate::servers::{Server, rows, run};
 

@@ -1,7 +1,7 @@
 //! What one client's statement leaves on a connection to a shard is not seen by the next one: with a pool of one
 //! connection every client is the next one.
 
-use router::schema::Layout;
+use keyspace::schema::Layout;
 use router::service::Limits;
 use serde_json::{Value, json};
 

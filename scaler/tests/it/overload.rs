@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use keyspace::schema::Layout;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use router::schema::Layout;
 use router::service::Limits;
 use serde_json::{Value, json};
 

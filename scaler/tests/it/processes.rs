@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use keyspace::schema::Layout;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use router::schema::Layout;
 use serde_json::{Map, Value, json};
 
 use crate::servers::{DATABASE, Server, free_port, wait_until};

@@ -6,10 +6,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use backends::{Program, ProgramCommand, find_program};
+use keyspace::endpoint::Endpoint;
+use keyspace::topology::ShardId;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use router::endpoint::Endpoint;
-use router::topology::ShardId;
 use scaler::up::{Exporter, PrometheusServer, ScrapeTargets, UpError, end_leftovers};
 use sqlx::{Connection, MySqlConnection};
 use warp::Filter;

@@ -199,7 +199,7 @@ mod tests {
         run(&mut witness, "CREATE TABLE t (id BIGINT PRIMARY KEY)").await;
         let proxy = Proxy::start(server.address()).await;
         let endpoint = server.endpoint_through(&proxy, DATABASE);
-        let mut client = router::session::connect(&endpoint).await.unwrap();
+        let mut client = keyspace::mysql::connect(&endpoint).await.unwrap();
         assert!(answers(&mut Box::pin(insert(&mut client, 1))).await);
         let mut count = async |row: u64| number(&mut witness, &format!("SELECT COUNT(*) FROM t WHERE id={row}")).await;
 
@@ -212,7 +212,7 @@ mod tests {
             assert_eq!(proxy.held(), 1, "{direction:?}");
             assert_eq!(count(row).await, u64::from(arrives), "{direction:?}");
             // Nobody is greeted; but nobody is turned away.
-            let mut connected = Box::pin(router::session::connect(&endpoint));
+            let mut connected = Box::pin(keyspace::mysql::connect(&endpoint));
             assert!(tokio::time::timeout(A_WHILE, &mut connected).await.is_err(), "{direction:?}");
             proxy.set(Mode::Pass);
             assert_eq!(inserted.await.unwrap(), 1, "{direction:?}");
@@ -230,17 +230,17 @@ mod tests {
         })
         .await;
 
-        let mut client = router::session::connect(&endpoint).await.unwrap();
+        let mut client = keyspace::mysql::connect(&endpoint).await.unwrap();
         run(&mut client, "BEGIN; INSERT INTO t VALUES (11)").await;
         proxy.set(Mode::Reset);
         let broken = client.ping().await.unwrap_err();
         assert!(matches!(broken, sqlx::Error::Io(_)), "{broken:?}");
-        assert!(router::session::connect(&endpoint).await.is_err());
+        assert!(keyspace::mysql::connect(&endpoint).await.is_err());
         wait_until("the server has noticed", || async {
             innodb_rows(&server, "SELECT trx_id FROM information_schema.INNODB_TRX").await.is_empty()
         })
         .await;
         proxy.set(Mode::Pass);
-        assert!(router::session::connect(&endpoint).await.is_ok());
+        assert!(keyspace::mysql::connect(&endpoint).await.is_ok());
     }
 }

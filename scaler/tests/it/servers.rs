@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use router::endpoint::{Endpoint, Login};
-use router::topology::Topology;
+use keyspace::endpoint::{Endpoint, Login};
+use keyspace::topology::Topology;
 use scaler::accounts::{Accounts, KeyFile, scaler_grants};
 use scaler::config::Config;
 use serde_json::json;
@@ -54,11 +54,11 @@ pub fn routers_login() -> Login {
 /// Statements that make the scaler's account.
 fn make_scalers_account(flavor: Flavor) -> Vec<String> {
     let flavor = match flavor {
-        Flavor::MariaDb => router::accounts::Flavor::MariaDb,
-        Flavor::MySql => router::accounts::Flavor::MySql,
+        Flavor::MariaDb => keyspace::mysql::Vendor::MariaDb,
+        Flavor::MySql => keyspace::mysql::Vendor::MySql,
     };
     let login = scalers_login();
-    let user = router::accounts::quoted(login.user());
+    let user = keyspace::accounts::quoted(login.user());
     let create = format!("CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{}'", login.password());
     let grants = scaler_grants(DATABASE, flavor).into_iter();
     let grants = grants.map(|grant| format!("{} WITH GRANT OPTION", grant.statement(&user)));
@@ -168,7 +168,7 @@ impl Server {
         let child = command.spawn().unwrap();
         let mut server = Server { child, command, port, admin: Login::new("root", ""), data };
         server.wait_until_ready().await;
-        let mut connection = router::session::connect(&server.admin_endpoint("mysql")).await.unwrap();
+        let mut connection = keyspace::mysql::connect(&server.admin_endpoint("mysql")).await.unwrap();
         for statement in make_scalers_account(Flavor::MySql) {
             run(&mut connection, &statement).await;
         }
@@ -202,7 +202,7 @@ impl Server {
 
     /// As somebody who may do everything.
     pub async fn connect(&self) -> MySqlConnection {
-        router::session::connect(&self.admin_endpoint(DATABASE)).await.unwrap()
+        keyspace::mysql::connect(&self.admin_endpoint(DATABASE)).await.unwrap()
     }
 
     /// Where its data and temporary files lie.
@@ -233,7 +233,7 @@ impl Server {
         let folder = self.data.path().file_name().unwrap().to_str().unwrap().to_owned();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            if let Ok(mut connection) = router::session::connect(&self.admin_endpoint(database)).await {
+            if let Ok(mut connection) = keyspace::mysql::connect(&self.admin_endpoint(database)).await {
                 let answering = rows(&mut connection, "SELECT @@datadir").await[0][0].clone();
                 assert!(answering.contains(&folder), "port {} belongs to {answering}", self.port);
                 return;

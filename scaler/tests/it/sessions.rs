@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use router::schema::Layout;
+use keyspace::schema::Layout;
+use keyspace::topology::MovePhase;
 use router::service::Limits;
-use router::topology::MovePhase;
 use scaler::cluster::Cluster;
 use scaler::moves::execute;
 use serde_json::{Value, json};
@@ -291,7 +291,7 @@ async fn say(connection: &mut MySqlConnection, sql: &str) -> String {
     }
     match connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await {
         Ok(result) => format!("affected {}", result.rows_affected()),
-        Err(error) => format!("error {}", router::session::errno(&error).unwrap()),
+        Err(error) => format!("error {}", keyspace::mysql::errno(&error).unwrap()),
     }
 }
 

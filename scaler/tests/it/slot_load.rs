@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use router::schema::Layout;
+use keyspace::schema::Layout;
+use keyspace::slots::Slot;
+use keyspace::topology::ShardId;
 use router::service::Limits;
-use router::slots::Slot;
-use router::topology::ShardId;
 use scaler::rules::SplitBy;
 use scaler::scale_out::{self, Plan};
 use scaler::slot_load::{SlotLoads, fetch_counters};

@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use keyspace::endpoint::Endpoint;
+use keyspace::schema::Layout;
+use keyspace::slots::{self, SlotSet};
+use keyspace::topology::{ShardId, Transfer};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use router::endpoint::Endpoint;
-use router::faults::{Faults, Point};
-use router::schema::Layout;
+use router::faults::Faults;
+use router::faults::Point;
 use router::service::Limits;
-use router::slots::{self, SlotSet};
-use router::topology::{ShardId, Transfer};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use router::keys::{KeyLiteral, KeySlot, KeyType};
-use router::schema::Layout;
+use keyspace::keys::{KeyLiteral, KeySlot, KeyType};
+use keyspace::schema::Layout;
 use router::service::Limits;
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;

@@ -1,7 +1,8 @@
 //! Names that lead to another database of the server are refused, on one shard and on several.
 
+use keyspace::schema::Surroundings;
+
 use super::*;
-use crate::schema::Surroundings;
 
 fn beside_others() -> Schema {
     let other_databases = ["other".to_owned(), "mysql".to_owned(), "information_schema".to_owned()].into();

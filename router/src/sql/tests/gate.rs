@@ -1,3 +1,5 @@
+use keyspace::mysql::ServerVersion;
+
 use super::*;
 
 #[track_caller]
@@ -145,7 +147,7 @@ fn executable_comments_hide_nothing() {
         "CREATE /*!50000TRIGGER*/ x BEFORE INSERT ON t FOR EACH ROW SET @a = 1",
     ] {
         for version in ["10.11.14-MariaDB", "9.7.4"] {
-            let server = comments::ServerVersion::parse(version).unwrap();
+            let server = ServerVersion::parse(version).unwrap();
             let outcome = comments::expand(text, &[server]).and_then(|expanded| read(&expanded, &[]));
             let refused =
                 matches!(outcome, Err(SqlError::NotAllowed { .. } | SqlError::Malformed(_) | SqlError::Several));
@@ -159,7 +161,7 @@ fn executable_comments_hide_nothing() {
 fn a_line_comment_hides_no_code() {
     let text = "-- '\nDELETE FROM /*!c USING other.secrets-- */\n*/ c";
     for version in ["10.11.14-MariaDB", "9.7.4"] {
-        let server = comments::ServerVersion::parse(version).unwrap();
+        let server = ServerVersion::parse(version).unwrap();
         let expanded = comments::expand(text, &[server]).unwrap();
         assert_eq!(expanded, "-- '\nDELETE FROM /**/c USING other.secrets-- */\n/**/ c", "{version}");
         let qualified = names::qualified(&read(&expanded, &[]).unwrap());

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use router::accounts::{Flavor, Grant, Grants, grants_of, is_login_refused, quoted, router_grants};
-use router::endpoint::Login;
-use router::session::{self, errno};
-use router::topology::watch::chain;
-use router::topology::{Shard, Topology};
+use keyspace::accounts::{Grant, Grants, grants_of, is_login_refused, quoted, router_grants};
+use keyspace::endpoint::Login;
+use keyspace::errors::chain;
+use keyspace::mysql::Vendor;
+use keyspace::mysql::{self, errno};
+use keyspace::topology::{Shard, Topology};
 
 use super::agreement::Carried;
 use super::session::{CheckError, ShardSession};
@@ -40,9 +41,9 @@ pub(super) async fn look(
         // One that does not answer was told before.
         let Ok(mut session) = ShardSession::open(cluster, &shard.id).await else { continue };
         let looked = async {
-            let flavor = if session.mariadb { Flavor::MariaDb } else { Flavor::MySql };
+            let vendor = if session.mariadb { Vendor::MariaDb } else { Vendor::MySql };
             let database = shard.endpoint.database();
-            own(&mut session, shard, &scaler_grants(database, flavor), findings).await?;
+            own(&mut session, shard, &scaler_grants(database, vendor), findings).await?;
             match accounts.router() {
                 Some(router) if router.user() == shard.endpoint.user() => findings.push(Finding::new(
                     Severity::Warning,
@@ -51,7 +52,7 @@ pub(super) async fn look(
                     "give the scaler a login of its own, or name another `router_account`",
                 )),
                 Some(router) => {
-                    let wanted = router_grants(database, flavor);
+                    let wanted = router_grants(database, vendor);
                     let account = Other { whose: "router", login: router, wanted, expected: true };
                     other(&mut session, shard, &account, findings).await?;
                 }
@@ -63,7 +64,7 @@ pub(super) async fn look(
                 )),
             }
             if let Some(exporter) = accounts.exporter().filter(|login| login.user() != shard.endpoint.user()) {
-                let wanted = exporter_grants(database, flavor);
+                let wanted = exporter_grants(database, vendor);
                 let account = Other { whose: "exporter", login: exporter, wanted, expected: is_exporter_configured };
                 other(&mut session, shard, &account, findings).await?;
             }
@@ -124,9 +125,9 @@ async fn other(
 ) -> Result<(), CheckError> {
     const TOO_MANY_OF_USER: u16 = 1226;
     let whose = account.whose;
-    let grants = match session::connect(&shard.endpoint.with_login(account.login)).await {
+    let grants = match mysql::connect(&shard.endpoint.with_login(account.login)).await {
         Ok(mut connection) => {
-            let granted = session::within(PATIENCE, grants_of(&mut connection)).await;
+            let granted = mysql::within(PATIENCE, grants_of(&mut connection)).await;
             granted.map_err(|error| session.failed(error))?
         }
         Err(error) if errno(&error) == Some(TOO_MANY_OF_USER) => return Ok(()),
@@ -172,7 +173,7 @@ async fn refused(
     account: &Other<'_>,
 ) -> Result<Option<Finding>, CheckError> {
     let (whose, user) = (account.whose, account.login.user());
-    let known = format!("SELECT COUNT(*) FROM mysql.user WHERE User={}", router::sql::quote_text(user));
+    let known = format!("SELECT COUNT(*) FROM mysql.user WHERE User={}", keyspace::literal::quote_text(user));
     let is_there = match session.fetch_text(&known).await {
         Ok(count) => count.as_deref() != Some("0"),
         // It may not look.

@@ -1,7 +1,7 @@
 //! Whether all shards carry the same topology.
 
-use router::slots::all_slots;
-use router::topology::{Epoch, ShardId, Topology};
+use keyspace::slots::all_slots;
+use keyspace::topology::{Epoch, ShardId, Topology};
 
 use super::{Finding, Severity};
 
@@ -70,15 +70,15 @@ pub(super) fn refusal(newest: &Topology, carried: &[Carried]) -> Option<String> 
 
 #[cfg(test)]
 mod tests {
-    use router::slots::{plan_even_spread, plan_half};
-    use router::topology::{Shard, Transfer};
+    use keyspace::slots::{plan_even_spread, plan_half};
+    use keyspace::topology::{Shard, Transfer};
 
     use super::*;
 
     fn shard(number: u16) -> Shard {
         Shard {
             id: ShardId::new(format!("shard-{number}")).unwrap(),
-            endpoint: router::endpoint::Endpoint::tcp("127.0.0.1", number, "u", "p", "app"),
+            endpoint: keyspace::endpoint::Endpoint::tcp("127.0.0.1", number, "u", "p", "app"),
         }
     }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use router::schema::{Layout, Schema, TableKind, quote};
-use router::topology::watch::chain;
-use router::topology::{Shard, ShardId, Topology};
+use keyspace::errors::chain;
+use keyspace::schema::{Layout, Schema, TableKind, quote};
+use keyspace::topology::{Shard, ShardId, Topology};
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::{Finding, Severity, connect};
@@ -24,7 +24,7 @@ pub(super) async fn foreign_keys(shard: &Shard, layout: &Layout, findings: &mut 
     let found = async {
         let mut connection = connect(&shard.endpoint).await?;
         let crossing = foreign_keys::crossing(&mut connection, layout);
-        router::session::within(SCHEMA_PATIENCE, crossing).await.map_err(|error| chain(&error))
+        keyspace::mysql::within(SCHEMA_PATIENCE, crossing).await.map_err(|error| chain(&error))
     };
     match found.await {
         Ok(keys) => findings.extend(keys.into_iter().map(|key| {
@@ -85,7 +85,7 @@ pub(super) async fn reference_tables(topology: &Topology, schema: &Schema, findi
 async fn sum(shard: &Shard, question: &str) -> Result<String, String> {
     let mut connection = connect(&shard.endpoint).await?;
     let asked = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(question.to_owned())));
-    let row = router::session::within(SUM_PATIENCE, asked).await;
+    let row = keyspace::mysql::within(SUM_PATIENCE, asked).await;
     let row = row.map_err(|error| chain(&error))?;
     let cell = |index: usize| row.try_get_unchecked::<String, _>(index).map_err(|error| chain(&error));
     Ok(format!("{} {}", cell(0)?, cell(1)?))

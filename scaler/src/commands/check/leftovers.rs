@@ -3,8 +3,8 @@
 //! A move is named after the epoch that announces it, so one that an epoch up to now has named and that no topology
 //! knows any more can never come back. What it left is provably surplus.
 
-use router::schema::quote;
-use router::topology::{MovePhase, ShardId, Topology};
+use keyspace::schema::quote;
+use keyspace::topology::{MovePhase, ShardId, Topology};
 
 use super::session::{CheckError, ShardSession};
 use super::{Finding, Severity};
@@ -181,8 +181,8 @@ fn move_of_trigger(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use router::slots::{plan_even_spread, plan_half};
-    use router::topology::{Shard, Transfer};
+    use keyspace::slots::{plan_even_spread, plan_half};
+    use keyspace::topology::{Shard, Transfer};
 
     use super::*;
 
@@ -194,7 +194,7 @@ mod tests {
     fn topologies() -> (Topology, Topology) {
         let shard = |number| Shard {
             id: id(number),
-            endpoint: router::endpoint::Endpoint::tcp("127.0.0.1", number, "u", "p", "app"),
+            endpoint: keyspace::endpoint::Endpoint::tcp("127.0.0.1", number, "u", "p", "app"),
         };
         let still = Topology::first(vec![shard(1)], plan_even_spread(1)).unwrap().with_shard(shard(2));
         let transfer = Transfer { source: id(1), target: id(2), slots: plan_half(&still.owned(&id(1))) };

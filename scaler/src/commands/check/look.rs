@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use router::accounts::Grants;
-use router::schema::{Layout, Schema, Table, UniqueIndex};
-use router::session::errno;
-use router::topology::watch::chain;
-use router::topology::{Shard, Topology};
-use router::transaction::recovery;
+use keyspace::accounts::Grants;
+use keyspace::errors::chain;
+use keyspace::mysql::errno;
+use keyspace::recovery;
+use keyspace::schema::{Layout, Schema, Table, UniqueIndex};
+use keyspace::topology::{Shard, Topology};
 
 use super::leftovers::{self, Leftover};
 use super::session::{CheckError, ShardSession};

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use router::schema::{Schema, Table, TableKind, quote};
-use router::slots::SlotSet;
-use router::topology::watch::chain;
-use router::topology::{MovePhase, ShardId, Topology};
+use keyspace::errors::chain;
+use keyspace::schema::{Schema, Table, TableKind, quote};
+use keyspace::slots::SlotSet;
+use keyspace::topology::{MovePhase, ShardId, Topology};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -335,15 +335,15 @@ async fn check_home_table(
 
 #[cfg(test)]
 mod tests {
-    use router::slots::{Slot, plan_even_spread, plan_half};
-    use router::topology::{Shard, Transfer};
+    use keyspace::slots::{Slot, plan_even_spread, plan_half};
+    use keyspace::topology::{Shard, Transfer};
 
     use super::*;
 
     fn shard(number: u16) -> Shard {
         Shard {
             id: ShardId::new(format!("shard-{number}")).unwrap(),
-            endpoint: router::endpoint::Endpoint::tcp("127.0.0.1", number, "u", "p", "app"),
+            endpoint: keyspace::endpoint::Endpoint::tcp("127.0.0.1", number, "u", "p", "app"),
         }
     }
 

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use router::definitions::without_auto_increment;
-use router::schema::{Layout, Schema, Table, quote};
-use router::topology::watch::chain;
-use router::topology::{Epoch, ShardId, Topology};
+use keyspace::errors::chain;
+use keyspace::schema::auto_increment::without_auto_increment;
+use keyspace::schema::{Layout, Schema, Table, quote};
+use keyspace::topology::{Epoch, ShardId, Topology};
 use serde::Serialize;
 use tokio::time::Instant;
 

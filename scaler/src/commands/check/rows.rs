@@ -2,9 +2,9 @@
 //!
 //! It holds in a [`super::session::ShardSession`], on MariaDB and MySQL, for every type a primary key can have.
 
-use router::keys::KeyType;
-use router::schema::{Table, TableColumn, quote};
-use router::slots::{Slot, SlotSet};
+use keyspace::keys::KeyType;
+use keyspace::schema::{Table, TableColumn, quote};
+use keyspace::slots::{Slot, SlotSet};
 
 use super::session::Cells;
 use crate::moves::{key_literal, select_expression};
@@ -226,7 +226,7 @@ fn join(parts: impl Iterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use router::schema::{Layout, Schema, TableKind};
+    use keyspace::schema::{Layout, Schema, TableKind};
 
     use super::*;
 

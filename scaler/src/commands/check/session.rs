@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use router::definitions::{self, Change};
-use router::schema::load::{self, SchemaError};
-use router::schema::{Layout, Schema};
-use router::session::{self, errno};
-use router::topology::ShardId;
-use router::topology::Topology;
-use router::topology::store::{self, StoreError};
-use router::transaction::recovery;
-use router::transaction::xid::Xid;
+use keyspace::mysql::{self, errno};
+use keyspace::own;
+use keyspace::own::definitions::Change;
+use keyspace::own::topology::StoreError;
+use keyspace::recovery;
+use keyspace::recovery::xid::Xid;
+use keyspace::schema::load::{self, SchemaError};
+use keyspace::schema::{Layout, Schema};
+use keyspace::topology::ShardId;
+use keyspace::topology::Topology;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
@@ -90,13 +91,13 @@ impl ShardSession {
 
     /// Runs one or more statements and returns the affected rows.
     pub async fn run(&mut self, sql: &str) -> Result<u64, CheckError> {
-        let result = session::within(PATIENCE, self.inner.execute(sqlx::raw_sql(AssertSqlSafe(sql)))).await;
+        let result = mysql::within(PATIENCE, self.inner.execute(sqlx::raw_sql(AssertSqlSafe(sql)))).await;
         Ok(result.map_err(|source| self.failed(source))?.rows_affected())
     }
 
     /// The rows of one or more statements, one after the other.
     pub async fn fetch(&mut self, sql: &str) -> Result<Vec<Cells>, CheckError> {
-        let rows = session::within(PATIENCE, self.inner.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))).await;
+        let rows = mysql::within(PATIENCE, self.inner.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))).await;
         let rows = rows.map_err(|source| self.failed(source))?;
         let cells = |row: &sqlx::mysql::MySqlRow| {
             (0..row.len())
@@ -123,25 +124,25 @@ impl ShardSession {
 
     pub async fn load_schema(&mut self, layout: &Layout) -> Result<Schema, CheckError> {
         let loaded = async { Ok(load::load(&mut self.inner, layout).await) };
-        let loaded = session::within(SCHEMA_PATIENCE, loaded).await.map_err(|source| self.failed(source))?;
+        let loaded = mysql::within(SCHEMA_PATIENCE, loaded).await.map_err(|source| self.failed(source))?;
         loaded.map_err(|source| CheckError::Schema { shard: self.shard.clone(), source })
     }
 
     /// The topology that the shard carries.
     pub async fn topology(&mut self) -> Result<Option<Topology>, CheckError> {
-        let read = async { Ok(store::read(&mut self.inner).await) };
-        let read = session::within(LOOK_PATIENCE, read).await.map_err(|source| self.failed(source))?;
+        let read = async { Ok(own::topology::read(&mut self.inner).await) };
+        let read = mysql::within(LOOK_PATIENCE, read).await.map_err(|source| self.failed(source))?;
         read.map_err(|source| CheckError::Store { shard: self.shard.clone(), source })
     }
 
     /// The prepared branches of ours.
     pub async fn prepared(&mut self) -> Result<Vec<Xid>, sqlx::Error> {
-        session::within(LOOK_PATIENCE, recovery::prepared(&mut self.inner)).await
+        mysql::within(LOOK_PATIENCE, recovery::prepared(&mut self.inner)).await
     }
 
     /// The change of the schema that waits to be finished.
     pub async fn journal(&mut self) -> Result<Option<Change>, CheckError> {
-        let read = session::within(LOOK_PATIENCE, definitions::read_journal(&mut self.inner)).await;
+        let read = mysql::within(LOOK_PATIENCE, own::definitions::read(&mut self.inner)).await;
         read.map_err(|source| self.failed(source))
     }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use backends::{Instance, InstanceName, InstanceSpec, InstanceState};
-use router::slots::SlotSet;
-use router::topology::Topology;
-use router::topology::watch::chain;
+use keyspace::errors::chain;
+use keyspace::slots::SlotSet;
+use keyspace::topology::Topology;
 
 use super::super::{backend, prometheus_client};
 use super::{Finding, Severity};

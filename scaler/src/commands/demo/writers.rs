@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use keyspace::errors::chain;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, RwLock, RwLockWriteGuard};
 use tokio::task::JoinSet;
-
-use router::topology::watch::chain;
 
 use super::account::{Account, COUNTRIES, Cents, MOMENTS, Order, User};
 use super::client::{ClientError, ClusterClient};

@@ -3,7 +3,7 @@
 //! Each keeps the SQL mode and the collation under which it was made, and works with the rights of its definer. Events
 //! are not copied: each shard would run them.
 
-use router::schema::quote;
+use keyspace::schema::quote;
 use tokio::time::{Duration, Instant};
 
 use super::super::MoveError;
@@ -169,7 +169,7 @@ async fn create(target: &mut Connection, program: &Program) -> Result<(), MoveEr
     match created {
         Err(error) if error_number(&error).is_some_and(|number| EXISTS.contains(&number)) => return Ok(()),
         Err(error) if error_number(&error).is_some_and(|number| DENIED.contains(&number)) => {
-            let error = router::topology::watch::chain(&error);
+            let error = keyspace::errors::chain(&error);
             let reason = format!("{kind} {name} is missing there and cannot be created ({error})");
             return Err(unfit(target, reason, format!("create the {kind} there, or grant its account the right to")));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use router::accounts::Grants;
+use keyspace::accounts::Grants;
 
 use super::super::MoveError;
 use super::super::connection::{Connection, error_number};

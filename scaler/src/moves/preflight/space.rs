@@ -1,7 +1,7 @@
 //! Whether rows that would move fit on the target's disk.
 
-use router::schema::{Schema, TableKind};
-use router::topology::ShardId;
+use keyspace::schema::{Schema, TableKind};
+use keyspace::topology::ShardId;
 
 use super::super::MoveError;
 use super::super::connection::Connection;
@@ -84,7 +84,7 @@ fn needed_bytes(moving_bytes: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use router::keys::KeyType;
+    use keyspace::keys::KeyType;
 
     use super::*;
 

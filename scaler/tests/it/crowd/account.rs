@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use router::slots::Slot;
-use router::topology::Topology;
+use keyspace::slots::Slot;
+use keyspace::topology::Topology;
 
 use crate::moves::bench::{id, slot_of};
 use crate::servers::{Server, number, rows};

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use keyspace::endpoint::Endpoint;
+use keyspace::mysql::errno;
+use keyspace::own;
+use keyspace::own::topology::StoreError;
+use keyspace::topology::{ShardId, Topology};
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
-use router::endpoint::Endpoint;
-use router::session::errno;
-use router::topology::store::StoreError;
-use router::topology::{ShardId, Topology, store};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::time::{Instant, timeout};
@@ -90,7 +91,7 @@ impl Direct {
     async fn connect(&mut self) -> Option<MySqlConnection> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => timeout(PATIENCE, router::session::connect(&self.endpoint)).await.ok()?.ok()?,
+            None => timeout(PATIENCE, keyspace::mysql::connect(&self.endpoint)).await.ok()?.ok()?,
         };
         let undone = timeout(PATIENCE, connection.execute(sqlx::raw_sql("ROLLBACK"))).await;
         undone.ok()?.ok()?;
@@ -99,7 +100,7 @@ impl Direct {
 
     /// Two of its orders that the shard owns; those that are moving are preferred.
     async fn choose(&mut self, connection: &mut MySqlConnection) -> Option<Vec<Change>> {
-        let topology = timeout(PATIENCE, store::read(connection)).await.ok()?.ok()??;
+        let topology = timeout(PATIENCE, own::topology::read(connection)).await.ok()?.ok()??;
         let mut owned: Vec<i64> = self.keys.iter().copied().filter(|key| owns(&topology, &self.shard, *key)).collect();
         owned.shuffle(&mut self.client.rng);
         let is_moving = |key: i64| topology.moves().iter().any(|other| other.slots.contains(order(key).slot()));
@@ -129,7 +130,7 @@ impl Direct {
                 execute(connection, format!("UPDATE orders SET value = {worth} WHERE id = {}", key.value)).await?;
         }
         // Now that the rows are locked no cutover passes; who owned them before may have changed since they were chosen.
-        let topology = timeout(PATIENCE, store::read(connection)).await.map_err(|_| GivenUp::Silent)?;
+        let topology = timeout(PATIENCE, own::topology::read(connection)).await.map_err(|_| GivenUp::Silent)?;
         let topology = topology.map_err(|error| match error {
             StoreError::Database(error) => GivenUp::Failed(error),
             StoreError::Document(error) => GivenUp::Wrong(error.to_string()),

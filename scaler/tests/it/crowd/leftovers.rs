@@ -1,6 +1,7 @@
 //! That nothing is left of moves.
 
-use router::topology::{Topology, store};
+use keyspace::own;
+use keyspace::topology::Topology;
 
 use crate::moves::bench::id;
 use crate::servers::{Server, number, rows, wait_until};
@@ -36,7 +37,7 @@ pub async fn assert_no_leftovers(servers: &[Server], topology: &Topology) {
             rows(&mut server.connect().await, "XA RECOVER").await.is_empty()
         })
         .await;
-        let carried = store::read(&mut connection).await.unwrap();
+        let carried = own::topology::read(&mut connection).await.unwrap();
         match topology.shard(&shard) {
             Some(_) => assert_eq!(carried.as_ref(), Some(topology), "the topology on {shard}"),
             // It may have left, with the topology of that moment.

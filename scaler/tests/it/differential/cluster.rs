@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-use router::schema::Layout;
+use keyspace::schema::Layout;
 use router::service::Limits;
 use serde_json::{Value, json};
 

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use router::endpoint::Endpoint;
+use keyspace::endpoint::Endpoint;
+use keyspace::schema::Layout;
 use router::faults::Faults;
-use router::schema::Layout;
 use router::service::Limits;
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
@@ -346,7 +346,7 @@ impl Bench {
 
 /// A new session of the administrator, and the end of all that the router has on the server.
 async fn free(root: &mut MySqlConnection, server: &Server) -> Result<(), sqlx::Error> {
-    *root = router::session::connect(&server.admin_endpoint("mysql")).await?;
+    *root = keyspace::mysql::connect(&server.admin_endpoint("mysql")).await?;
     state::run(root, PATIENT).await?;
     for row in state::rows(root, "SELECT id FROM information_schema.processlist WHERE user = 'gate'").await? {
         // It may have ended by itself.

@@ -114,7 +114,7 @@ async fn bare(bench: &Bench) -> MySqlConnection {
     }
     let users: Vec<String> = (1..=USERS).map(|id| format!("({id}, 'user {id}')")).collect();
     run(&mut root, &format!("REPLACE INTO bare.users VALUES {}", users.join(", "))).await;
-    router::session::connect(&server.admin_endpoint(BARE)).await.unwrap()
+    keyspace::mysql::connect(&server.admin_endpoint(BARE)).await.unwrap()
 }
 
 /// How the router's answer differs from the server's; `None` if it is the same or a refusal.

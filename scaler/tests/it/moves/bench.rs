@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::keys::{KeyLiteral, KeySlot, KeyType};
-use router::schema::Layout;
-use router::slots::{self, Slot, SlotSet};
-use router::topology::{Shard, ShardId, Topology, Transfer, store};
+use keyspace::keys::{KeyLiteral, KeySlot, KeyType};
+use keyspace::own;
+use keyspace::schema::Layout;
+use keyspace::slots::{self, Slot, SlotSet};
+use keyspace::topology::{Shard, ShardId, Topology, Transfer};
 use scaler::cluster::Cluster;
 use scaler::moves::{MoveProgress, MoveSettings, ProgressSink};
 
@@ -42,7 +43,7 @@ impl Bench {
             topology = topology.with_shard(shard(index));
         }
         for server in &servers {
-            store::catch_up(&mut server.connect().await, &topology).await.unwrap();
+            own::topology::catch_up(&mut server.connect().await, &topology).await.unwrap();
         }
         Bench { cluster: Cluster::new(topology, Arc::new(|| {})), servers }
     }

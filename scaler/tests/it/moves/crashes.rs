@@ -8,11 +8,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyspace::faults::{FaultPoint, Faults};
+use keyspace::own;
+use keyspace::slots::{self, SlotSet};
+use keyspace::topology::{Shard, ShardId, Topology, Transfer};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use router::faults::{FaultPoint, Faults};
-use router::slots::{self, SlotSet};
-use router::topology::{Shard, ShardId, Topology, Transfer, store};
 use scaler::cluster::Cluster;
 use scaler::moves::faults::Point;
 use scaler::moves::{MoveError, MoveReport, MoveSettings, execute, recover};
@@ -111,7 +112,7 @@ impl Scene {
         }
         let topology = Topology::first(shards, slots::plan_even_spread(SHARDS)).unwrap();
         for server in &servers {
-            store::catch_up(&mut server.connect().await, &topology).await.unwrap();
+            own::topology::catch_up(&mut server.connect().await, &topology).await.unwrap();
         }
         let mut routers = Vec::new();
         for _ in 0..2 {
@@ -302,7 +303,7 @@ impl Scene {
             match recover(&self.cluster, &layout(), &settings, &silent()).await {
                 Ok(_) => return,
                 Err(error) => {
-                    let error = router::topology::watch::chain(&error);
+                    let error = keyspace::errors::chain(&error);
                     assert!(Instant::now() < deadline, "{what}: not settled: {error}");
                 }
             }

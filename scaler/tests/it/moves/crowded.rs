@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::faults::Faults;
-use router::slots;
-use router::topology::{MovePhase, Shard, Topology, Transfer, store};
+use keyspace::faults::Faults;
+use keyspace::own;
+use keyspace::slots;
+use keyspace::topology::{MovePhase, Shard, Topology, Transfer};
 use scaler::cluster::Cluster;
 use scaler::moves::faults::Point;
 use scaler::moves::{MoveSettings, MoveState, ProgressSink, execute};
@@ -280,7 +281,7 @@ async fn behind_proxies(servers: &[Server]) -> (Vec<Proxy>, Topology) {
         shards[1..].iter().fold(first, |topology, shard| topology.with_shard(shard.clone()))
     });
     for server in servers {
-        store::catch_up(&mut server.connect().await, &proxied).await.unwrap();
+        own::topology::catch_up(&mut server.connect().await, &proxied).await.unwrap();
     }
     (proxies, direct)
 }
@@ -385,7 +386,7 @@ async fn a_router_that_has_not_heard_of_a_move_yet_counts_no_row_twice() {
 async fn a_router_that_has_not_heard_of_a_switch_yet_knows_what_is_taken_behind_it() {
     let Some(servers) = Server::start_all(Flavor::MariaDb, 3).await else { return };
     let layout =
-        router::schema::Layout { shard_keys: [("members".to_owned(), "id".to_owned())].into(), ..Default::default() };
+        keyspace::schema::Layout { shard_keys: [("members".to_owned(), "id".to_owned())].into(), ..Default::default() };
     let front = Front::start(&servers, layout.clone(), router::service::Limits::default()).await;
     let ask = async |front: &str, client: &reqwest::Client, sql: &str| -> Value {
         let answer = client.post(format!("{front}/query")).json(&json!({ "query": sql })).send().await.unwrap();
@@ -408,7 +409,7 @@ async fn a_router_that_has_not_heard_of_a_switch_yet_knows_what_is_taken_behind_
         Box::pin(async move {
             // Nobody but the source knows that the row has another owner, which another router has written to already.
             if point == Point::SwitchCommitted {
-                let mut target = router::session::connect(&target).await.unwrap();
+                let mut target = keyspace::mysql::connect(&target).await.unwrap();
                 run(&mut target, &format!("UPDATE members SET email='taken' WHERE id={moving}")).await;
                 let write = format!("UPDATE members SET email='taken' WHERE id={staying}");
                 given.lock().await.push(ask(&url, &client, &write).await);
@@ -462,7 +463,7 @@ async fn a_crowd_accounts_for_what_fails() {
         wait_until("the crowd is at work again", || async { crowd.tally().writes > before + 100 }).await;
         crowd.pause().await;
         println!("{fault}: {}", crowd.tally());
-        let carried = store::read(&mut servers[0].connect().await).await.unwrap().unwrap();
+        let carried = own::topology::read(&mut servers[0].connect().await).await.unwrap().unwrap();
         assert_no_leftovers(&servers, &carried).await;
         crowd.account().verify(&servers, &carried).await;
         crowd.resume();

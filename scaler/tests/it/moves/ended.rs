@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use router::faults::FaultPoint;
-use router::topology::{Topology, store};
+use keyspace::faults::FaultPoint;
+use keyspace::own;
+use keyspace::topology::Topology;
 use scaler::moves::faults::Point;
 use serde_json::json;
 use tokio::process::Child;
@@ -33,7 +34,7 @@ async fn ends_itself(scaler: &mut Child, point: Point) {
 }
 
 async fn topology_of(server: &Server) -> Topology {
-    store::read(&mut server.connect().await).await.unwrap().unwrap()
+    own::topology::read(&mut server.connect().await).await.unwrap().unwrap()
 }
 
 /// Kills the scaler in an addition at each of the points, starts it again, and checks every row.

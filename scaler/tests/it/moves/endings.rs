@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::topology::{MovePhase, Shard, Topology};
+use keyspace::topology::{MovePhase, Shard, Topology};
 use scaler::cluster::{ClusterError, Lease};
 use scaler::moves::{MoveError, MoveProgress, MoveState, ProgressSink, execute, recover};
 use tokio::sync::mpsc::UnboundedReceiver;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use router::schema::Layout;
-use router::topology::Transfer;
+use keyspace::schema::Layout;
+use keyspace::topology::Transfer;
 use scaler::moves::{MoveError, MoveSettings, execute};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};

@@ -1,6 +1,6 @@
 //! Functions, procedures and triggers of users arrive where rows do.
 
-use router::topology::Transfer;
+use keyspace::topology::Transfer;
 use scaler::moves::{MoveError, execute};
 
 use super::bench::{Bench, ORDERS, half, id, layout, quick, silent};

@@ -1,7 +1,7 @@
 //! What a move refuses before it changes anything, and what it says about it.
 
-use router::schema::Layout;
-use router::topology::Transfer;
+use keyspace::schema::Layout;
+use keyspace::topology::Transfer;
 use scaler::moves::{MoveError, MoveSettings, execute};
 
 use super::bench::{Bench, ORDERS, half, id, layout, quick, silent};
@@ -107,7 +107,7 @@ async fn with_rights(bench: &Bench, grants: &[&str]) -> scaler::cluster::Cluster
             run(&mut connection, &format!("GRANT {grant} TO weak@'%'")).await;
         }
         let (host, port) = shard.endpoint.tcp_address().unwrap();
-        shard.endpoint = router::endpoint::Endpoint::tcp(host, port, "weak", "w", crate::servers::DATABASE);
+        shard.endpoint = keyspace::endpoint::Endpoint::tcp(host, port, "weak", "w", crate::servers::DATABASE);
     }
     let topology = current.with_endpoints(&shards).unwrap();
     scaler::cluster::Cluster::new(topology, std::sync::Arc::new(|| {}))
@@ -160,7 +160,7 @@ async fn missing_privileges_are_named(flavor: Flavor) {
     let account = bench.fill_orders(100).await;
     let cluster = with_rights(&bench, &narrow).await;
     for server in &bench.servers {
-        let known = router::topology::store::catch_up(&mut server.connect().await, &cluster.topology()).await;
+        let known = keyspace::own::topology::catch_up(&mut server.connect().await, &cluster.topology()).await;
         known.unwrap();
     }
     execute(&cluster, &layout(), &[half(&cluster, 0, 1)], &quick(), &silent()).await.unwrap();

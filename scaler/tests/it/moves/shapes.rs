@@ -1,11 +1,11 @@
 //! Moves of every shape: one shard to several, several at a time.
 
+use keyspace::slots::{SlotSet, plan_half};
+use keyspace::topology::Transfer;
 use scaler::moves::{MoveError, execute};
 
 use super::bench::{Bench, ORDERS, half, id, layout, quick, silent};
 use super::writing::beside_writers;
-use router::slots::{SlotSet, plan_half};
-use router::topology::Transfer;
 
 /// What is left of a shard's slots when others get some of them, in two parts.
 fn two_parts(bench: &Bench, source: usize) -> [SlotSet; 2] {

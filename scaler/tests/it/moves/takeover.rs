@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use router::faults::Faults;
-use router::topology::{Topology, Transfer};
+use keyspace::faults::Faults;
+use keyspace::topology::{Topology, Transfer};
 use scaler::cluster::{Cluster, ClusterError};
 use scaler::moves::faults::Point;
 use scaler::moves::{MoveError, MoveReport, MoveSettings, execute, recover};
@@ -18,7 +18,7 @@ use crate::servers::{DATABASE, rows, run, with_scalers_logins};
 
 /// Another scaler's handle, which knows what one of the shards carries.
 async fn successor(bench: &Bench) -> Cluster {
-    let carried = router::topology::store::read(&mut bench.servers[0].connect().await).await.unwrap().unwrap();
+    let carried = keyspace::own::topology::read(&mut bench.servers[0].connect().await).await.unwrap().unwrap();
     Cluster::new(with_scalers_logins(carried), Arc::new(|| {}))
 }
 
@@ -161,11 +161,11 @@ async fn what_is_replayed_last_is_compared_under_the_fence() {
         let (source, target, is_late) = (source.clone(), target.clone(), is_late.clone());
         Box::pin(async move {
             if point == Point::CuttingOver && !is_late.swap(true, Ordering::SeqCst) {
-                let mut source = router::session::connect(&source).await.unwrap();
+                let mut source = keyspace::mysql::connect(&source).await.unwrap();
                 run(&mut source, &format!("UPDATE orders SET value=5 WHERE id={moving}")).await;
             }
             if point == Point::ChangesReplayed && is_late.load(Ordering::SeqCst) {
-                run(&mut router::session::connect(&target).await.unwrap(), &spoil(moving)).await;
+                run(&mut keyspace::mysql::connect(&target).await.unwrap(), &spoil(moving)).await;
             }
         })
     });

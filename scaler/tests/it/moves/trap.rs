@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use router::faults::Faults;
+use keyspace::faults::Faults;
 use scaler::moves::faults::Point;
 use tokio::sync::{Notify, mpsc};
 

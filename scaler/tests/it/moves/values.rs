@@ -1,8 +1,8 @@
 //! Values survive a move bit for bit.
 
-use router::schema::Layout;
-use router::slots;
-use router::topology::Transfer;
+use keyspace::schema::Layout;
+use keyspace::slots;
+use keyspace::topology::Transfer;
 use scaler::moves::execute;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
@@ -247,7 +247,7 @@ async fn rows_that_violate_a_constraint_survive_a_move_on_mysql() {
 /// Names that have to be quoted, and names that the mover itself uses.
 async fn odd_names_travel(bench: &Bench) {
     let table = "it's `ödd` \"t?\"; -- \\";
-    let quoted = router::schema::quote(table);
+    let quoted = keyspace::schema::quote(table);
     let layout = Layout { shard_keys: [(table.to_owned(), "k0".to_owned())].into(), ..Layout::default() };
     let mut source = bench.servers[0].connect().await;
     let create = format!(

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use keyspace::faults::Faults;
+use keyspace::mysql::errno;
+use keyspace::topology::ShardId;
 use rand::Rng;
-use router::faults::Faults;
-use router::session::errno;
-use router::topology::ShardId;
 use scaler::cluster::Cluster;
 use scaler::moves::faults::Point;
 use scaler::moves::{MoveSettings, execute};
@@ -327,7 +327,7 @@ async fn moved_rows_are_deleted_beside_locked_ones(flavor: Flavor) {
         Box::pin(async move {
             match point {
                 Point::Switched => {
-                    let mut connection = router::session::connect(&source).await.unwrap();
+                    let mut connection = keyspace::mysql::connect(&source).await.unwrap();
                     run(&mut connection, &locking).await;
                     *client.lock().await = Some(connection);
                 }

@@ -1,0 +1,18 @@
+//! Fences, in `_autoscaler.fence`: each move that leaves a shard has one, which is up once its slots have switched.
+//!
+//! Whoever writes rows that are leaving holds the fence with a shared lock until its transaction ends, so that the cutover,
+//! which raises it, waits. Fences are numbered `1..=MOST_FENCES` and never deleted.
+
+/// The largest number that a server adds without an error.
+const LARGEST_NUMBER: u64 = u64::MAX;
+
+/// The statement that holds fences until the transaction ends. It fails with ER_DATA_OUT_OF_RANGE once one of them is up or
+/// gone, so that nothing that follows in the same packet is run.
+pub fn hold(fences: &[u8]) -> String {
+    let ids = fences.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+    format!(
+        "SELECT {LARGEST_NUMBER} + (COUNT(*) <> {} OR SUM(fenced <> 0) <> 0) FROM _autoscaler.fence \
+         WHERE id IN ({ids}) LOCK IN SHARE MODE",
+        fences.len()
+    )
+}
