@@ -14,10 +14,10 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: packages ## Install what is missing, build, and watch a cluster scale from 1 to 3 shards
-	$(CARGO) run --profile demo --package scaler --bin sql-autoscaler -- demo
+	$(CARGO) run --profile demo --package cli --bin sql-autoscaler -- demo
 
 build: packages ## Build target/demo/sql-autoscaler, optimised but quick to build
-	$(CARGO) build --profile demo --package scaler --bin sql-autoscaler
+	$(CARGO) build --profile demo --package cli --bin sql-autoscaler
 
 check: ## Formatting and lints, without servers
 	cargo fmt --all --check
@@ -54,23 +54,23 @@ image: ## Build the image sql-autoscaler:latest, for compose/ (needs Docker)
 # The profile of `make build`, so that what is measured is what people run.
 bench: ## Print the figures that the README names (5 minutes after the build): FIGURES="copy cutovers" for some
 	@.ci/install-packages sysbench wrk mariadb-dump
-	$(CARGO) bench --profile demo --package scaler --bench figures -- $(FIGURES)
+	$(CARGO) bench --profile demo --package cli --bench figures -- $(FIGURES)
 
 fuzz: packages ## Compare random SELECTs over shards with one server: COUNT=20000 SEED=1, FUZZ_MYSQL=1 for MySQL
 	FUZZ_STATEMENTS=$(or $(COUNT),20000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) \
-		$(CARGO) test --package scaler --test it differential::random -- --nocapture
+		$(CARGO) test --package cli --test it differential::random -- --nocapture
 
 gate: packages ## Try to get around the gate, with random statements: COUNT=20000 SEED=1
 	GATE_STATEMENTS=$(or $(COUNT),20000) GATE_SEED=$(or $(SEED),$(shell date +%s)) \
-		$(CARGO) test --package scaler --test it gate:: -- --nocapture --test-threads 2
+		$(CARGO) test --package cli --test it gate:: -- --nocapture --test-threads 2
 
 kills: packages ## Kill routers and servers in the middle of transactions: COUNT=100 SEED=1 (rounds of each of four tests)
 	COMMIT_KILLS=$(or $(COUNT),100) COMMIT_SEED=$(or $(SEED),$(shell date +%s)) \
-		$(CARGO) test --package scaler --test it commits::a_killed -- --nocapture --test-threads 1
+		$(CARGO) test --package cli --test it commits::a_killed -- --nocapture --test-threads 1
 
 chaos: packages ## Kill and cut off everything at every step of a move: COUNT=29 SEED=1 (cases of each of four tests), SOAK=120 (seconds of each of two)
 	MOVE_KILLS=$(or $(COUNT),29) MOVE_SEED=$(or $(SEED),$(shell date +%s)) MOVE_SOAK_SECONDS=$(or $(SOAK),120) \
-		$(CARGO) test --package scaler --test it moves::crashes -- --nocapture --test-threads 1
+		$(CARGO) test --package cli --test it moves::crashes -- --nocapture --test-threads 1
 
 corpus: ## Read and plan every statement of MariaDB's own tests (fetches 20 MB from Debian)
 	@mkdir -p target/corpus

@@ -1,6 +1,7 @@
 //! Why a query has no answer, in the terms that its client acts on.
 
 use keyspace::mysql::errno;
+use keyspace::own;
 use keyspace::topology::ShardId;
 
 use crate::cells::RowError;
@@ -92,7 +93,6 @@ pub struct ServerError<'a> {
 }
 
 const ER_SIGNAL: u16 = 1644;
-const MOVED_SIGNAL: &str = "_autoscaler: slot moved";
 
 /// A server's last words on a connection: it shuts down, MariaDB's KILL, MySQL's KILL, idle for too long.
 const LAST_WORDS: [u16; 4] = [1053, 1927, 3169, 4031];
@@ -107,7 +107,7 @@ impl QueryError {
             Some(database) => (database.code().unwrap_or_default().into_owned(), database.message().to_owned()),
             None => (String::new(), error.to_string()),
         };
-        match number == ER_SIGNAL && message == MOVED_SIGNAL {
+        match number == ER_SIGNAL && message == own::fence::MOVED {
             true => QueryError::Moved(shard.clone()),
             false => QueryError::Database { shard: shard.clone(), errno: number, sqlstate, message },
         }

@@ -7,8 +7,6 @@
 //! | the router's | `router_account`, else [`keyspace::accounts::ROUTER_USER`] with a password that is derived |
 //! | the exporter's | `exporter`, else in `up` [`EXPORTER_USER`] with a derived password |
 
-mod secret;
-
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -21,9 +19,6 @@ use keyspace::mysql;
 use keyspace::mysql::Vendor;
 use keyspace::own::schema::OWN_SCHEMA;
 use keyspace::topology::{Shard, Topology};
-
-pub use self::secret::{KeyFile, SecretError};
-use crate::config::Config;
 
 /// What the exporter's account is called where `up` makes one by itself.
 pub const EXPORTER_USER: &str = "autoscaler_exporter";
@@ -42,24 +37,10 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Those of a configuration. `up` runs exporters of its own, which need an account also where none is configured.
-    pub fn of(config: &Config, key_file: KeyFile<'_>) -> Result<Accounts, SecretError> {
-        let secret = secret::of(config, &key_file)?;
-        let derived = |user: &str| Some(Login::new(user, secret.as_ref()?.password(user)));
-        let account = &config.router_account;
-        let own = config.shards.first().filter(|shard| shard.endpoint.user() == account.user);
-        let router = match (&account.password, own) {
-            (Some(password), _) => Some(Login::new(&account.user, password)),
-            // Whoever has a DSN with the account has its password.
-            (None, Some(shard)) => shard.endpoint.login().cloned(),
-            (None, None) => derived(&account.user),
-        };
-        let exporter = match (&config.exporter, key_file) {
-            (Some(account), _) => Some(Login::new(&account.user, &account.password)),
-            (None, KeyFile::Make(_) | KeyFile::Read(_)) => derived(EXPORTER_USER),
-            (None, KeyFile::None) => None,
-        };
-        Ok(Accounts { router, exporter, ..Accounts::default() })
+    /// `router`: `None` where router and scaler have no secret in common. `exporter`: `None` if exporters are not the
+    /// scaler's business.
+    pub fn new(router: Option<Login>, exporter: Option<Login>) -> Accounts {
+        Accounts { router, exporter, ..Accounts::default() }
     }
 
     /// `None` where router and scaler have no secret in common.

@@ -15,12 +15,12 @@ use backends::OperationId;
 use jiff::Timestamp;
 use keyspace::slots::{SlotSet, plan_drain};
 use keyspace::topology::{MoveId, Shard, ShardId, Topology, Transfer};
+use moves;
 use rand::Rng;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::catalogue::{Action, NewAction, Outcome};
-use crate::moves;
 use crate::retire::{self, RetireError, Retired};
 use crate::scale_out::{self, Failure};
 use crate::service::Scaler;
@@ -200,7 +200,8 @@ async fn run_phases(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str) -> R
             .map(|transfer| Transfer { source: shard.clone(), target: transfer.target, slots: transfer.slots })
             .collect();
         let (settings, progress) = (scaler.settings_of_moves(&transfers).await, scaler.progress_sink());
-        let reports = moves::execute(&scaler.cluster, &scaler.config.layout, &transfers, &settings, &progress).await?;
+        let reports =
+            moves::execute(&scaler.cluster, &scaler.settings.layout, &transfers, &settings, &progress).await?;
         scale_out::record_reports(scaler, &reports, started).await?;
     }
 

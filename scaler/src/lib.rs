@@ -3,17 +3,10 @@
 //! Each round reads `observe → prometheus → rules → policy`, and acts through `moves`. See ARCHITECTURE.md.
 
 pub mod accounts;
-pub mod admin;
 pub mod catalogue;
-pub mod cli;
-pub mod cluster;
-pub mod commands;
-pub mod config;
 pub mod drain;
-mod foreign_keys;
 pub mod http;
 pub mod metrics;
-pub mod moves;
 pub mod observe;
 pub mod policy;
 pub mod prometheus;
@@ -21,6 +14,6 @@ pub mod retire;
 pub mod rules;
 pub mod scale_out;
 pub mod service;
-mod settle;
+pub mod settings;
+pub mod settle;
 pub mod slot_load;
-pub mod up;

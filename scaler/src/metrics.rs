@@ -13,11 +13,12 @@ use backends::Owner;
 use families::Families;
 use jiff::Timestamp;
 use keyspace::description::Description;
+use keyspace::own::journal::MoveState;
 use keyspace::topology::{Epoch, MovePhase, ShardId, Topology};
+use moves::{MoveProgress, Rest};
 use prometheus::{CounterVec, GaugeVec, Registry, TextEncoder};
 
 use crate::catalogue::Outcome;
-use crate::moves::{MoveProgress, MoveState, Rest};
 use crate::observe::{Condition, InstanceUsage, Internals, ShardStatus};
 use crate::policy::Mode;
 
@@ -504,4 +505,4 @@ fn flag(set: bool) -> f64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -16,9 +16,9 @@ use keyspace::recovery;
 use keyspace::recovery::xid::Xid;
 use keyspace::slots::SlotSet;
 use keyspace::topology::{Epoch, Shard, ShardId, Topology, TopologyError};
-pub(crate) use look::{Found, connect, look_for_rows};
+pub use look::{Found, connect, look_for_rows};
+use moves::cluster::ClusterError;
 
-use crate::cluster::ClusterError;
 use crate::scale_out::endpoint_of;
 use crate::service::Scaler;
 
@@ -128,7 +128,7 @@ pub(crate) async fn leave(scaler: &Scaler, shard: &ShardId) -> Result<(), Retire
 
 /// Waits until every router that may still serve knows the topology as it is now.
 pub(crate) async fn wait_for_routers(scaler: &Scaler) {
-    tokio::time::sleep(scaler.move_settings().confirmation_wait).await;
+    tokio::time::sleep(scaler.settings.moves.clone().confirmation_wait).await;
 }
 
 /// Destroys the instance of a shard that is in no topology, if nothing of its own is found on it.
@@ -141,7 +141,7 @@ pub(crate) async fn destroy(
     operation: &OperationId,
     copies: &SlotSet,
 ) -> Result<Retired, RetireError> {
-    if scaler.config.shards.iter().any(|configured| configured.id == *shard) {
+    if scaler.settings.shards.iter().any(|configured| configured.id == *shard) {
         return Ok(Retired::LeftToItsOwner);
     }
     let Some(instance) = instance_of(scaler, shard).await? else { return Ok(Retired::NoInstance) };
@@ -217,7 +217,7 @@ async fn check_server(
     };
     let endpoint = endpoint_of(running).map_err(|error| unseen(error.into()))?;
     let serves = |known: &&Shard| known.endpoint.address() == endpoint.address();
-    if let Some(owner) = topology.shards().iter().chain(&scaler.config.shards).find(serves) {
+    if let Some(owner) = topology.shards().iter().chain(&scaler.settings.shards).find(serves) {
         return Err(RetireError::InUse { shard: shard.clone(), owner: owner.id.clone() });
     }
     let mut connection = look::connect(&endpoint).await.map_err(|error| unseen(error.into()))?;
@@ -241,7 +241,7 @@ async fn check_server(
     if look::has_prepared(&mut connection).await.map_err(|error| unseen(error.into()))? {
         return Err(RetireError::StrangersBranch { shard: shard.clone() });
     }
-    let found = look_for_rows(&mut connection, &scaler.config.layout, copies).await.map_err(|e| unseen(e.into()))?;
+    let found = look_for_rows(&mut connection, &scaler.settings.layout, copies).await.map_err(|e| unseen(e.into()))?;
     match found {
         Some(Found { table, rows }) => Err(RetireError::HoldsRows { shard: shard.clone(), table, rows }),
         None => Ok(()),
@@ -271,7 +271,7 @@ enum Asked {
 
 /// Waits until no branch is prepared that `leaving` decides, nor any on it; ends those whose router left them behind.
 async fn end_branches(scaler: &Scaler, topology: &Topology, leaving: &Shard, asked: Asked) -> Result<(), RetireError> {
-    let patience = scaler.config.limits.in_doubt_timeout;
+    let patience = scaler.settings.in_doubt_timeout;
     // Where the deciding shard is found, whether it is still in the topology or not.
     let addresses = topology.with_shard(leaving.clone());
     let began = Instant::now();

@@ -16,13 +16,13 @@ use keyspace::accounts::MakeError;
 use keyspace::endpoint::Endpoint;
 use keyspace::slots::{SlotSet, plan_half, plan_share_for_newcomer};
 use keyspace::topology::{Shard, ShardId, Topology, TopologyError, Transfer};
+use moves::cluster::ClusterError;
+use moves::{self, MoveError, MoveReport};
 use rand::Rng;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::catalogue::{Action, CatalogueError, NewAction, Outcome};
-use crate::cluster::ClusterError;
-use crate::moves::{self, MoveError, MoveReport};
 use crate::retire::{self, RetireError};
 use crate::rules::SplitBy;
 use crate::service::Scaler;
@@ -258,7 +258,7 @@ async fn run_phases(scaler: &Arc<Scaler>, plan: &Plan, operation: &str, started:
         })
         .collect();
     let (settings, progress) = (scaler.settings_of_moves(&transfers).await, scaler.progress_sink());
-    let reports = moves::execute(&scaler.cluster, &scaler.config.layout, &transfers, &settings, &progress).await?;
+    let reports = moves::execute(&scaler.cluster, &scaler.settings.layout, &transfers, &settings, &progress).await?;
     record_reports(scaler, &reports, started).await?;
     Ok(())
 }
@@ -296,8 +296,8 @@ async fn undo(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str, copies: &S
     scaler.metrics.action_phase("undo");
     // The sweep of a recovery needs every shard, and the new one may be what is gone.
     if !scaler.cluster.topology().moves().is_empty() {
-        let settings = scaler.move_settings();
-        moves::recover(&scaler.cluster, &scaler.config.layout, &settings, &scaler.progress_sink()).await?;
+        let settings = scaler.settings.moves.clone();
+        moves::recover(&scaler.cluster, &scaler.settings.layout, &settings, &scaler.progress_sink()).await?;
     }
     let topology = scaler.cluster.topology();
     if topology.shard(shard).is_some() && !topology.owned(shard).is_empty() {
@@ -350,7 +350,7 @@ fn instance_spec(scaler: &Scaler, shard: &ShardId) -> Result<InstanceSpec, Failu
         owner: scaler.owner.clone(),
         name: InstanceName::new(shard.as_str()).map_err(|_| Failure::Name(shard.to_string()))?,
         database: home,
-        limits: scaler.config.backend.limits,
+        limits: scaler.settings.shard_limits,
     })
 }
 

@@ -13,25 +13,23 @@ use backends::{InstanceId, Owner, Provisioner};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use keyspace::bootstrap::{self, BootstrapError};
-use keyspace::endpoint::Login;
+use keyspace::endpoint::{Endpoint, Login};
 use keyspace::errors::chain;
-use keyspace::faults::Faults;
 use keyspace::logins::Logins;
 use keyspace::recovery::Recovery;
 use keyspace::topology::{MoveId, Shard, ShardId, Transfer};
+use moves::cluster::{Cluster, ClusterError, Lease};
+use moves::{MoveProgress, MoveSettings, ProgressSink};
 use tokio::task::JoinHandle;
 
 use crate::accounts::Accounts;
 use crate::catalogue::{Catalogue, CatalogueError};
-use crate::cluster::{Cluster, ClusterError, Lease};
-use crate::config::{BackendKind, Config};
 use crate::metrics::Metrics;
-use crate::moves::faults::Point;
-use crate::moves::{MoveProgress, MoveSettings, ProgressSink};
 use crate::observe::{Condition, InstanceUsage, Observer, ShardStatus, UsageSource};
 use crate::policy::{Action, ClusterView, Decision, Policy, PolicyError, PolicyState, RuleState, decide};
 use crate::prometheus::Prometheus;
 use crate::rules::{Rule, RuleReading, SplitBy};
+use crate::settings::Settings;
 use crate::slot_load::{self, SlotLoads};
 use crate::{drain, scale_out, settle};
 
@@ -40,7 +38,7 @@ pub type ExporterOf = Arc<dyn Fn(&Shard) -> Option<String> + Send + Sync>;
 
 /// Everything that the service is made of.
 pub struct Parts {
-    pub config: Config,
+    pub settings: Settings,
     pub catalogue: PathBuf,
     pub seeds: Vec<Shard>,
     pub provisioner: Arc<dyn Provisioner>,
@@ -69,7 +67,7 @@ pub enum StartError {
 }
 
 pub struct Scaler {
-    pub(crate) config: Config,
+    pub(crate) settings: Settings,
     pub(crate) cluster: Cluster,
     pub(crate) catalogue: Catalogue,
     pub(crate) provisioner: Arc<dyn Provisioner>,
@@ -85,7 +83,6 @@ pub struct Scaler {
     policy: Policy,
     lease: tokio::sync::Mutex<Option<Lease>>,
     recovery: tokio::sync::Mutex<Recovery>,
-    move_faults: Faults<Point>,
     state: Mutex<State>,
 }
 
@@ -132,29 +129,30 @@ impl State {
 impl Scaler {
     /// Finds the topology (or makes the first), takes the lease, opens the catalogue.
     pub async fn start(parts: Parts) -> Result<Arc<Scaler>, StartError> {
-        let config = parts.config;
-        let logins = known_logins(&parts.seeds, &config, &*parts.provisioner).await;
-        let topology = bootstrap::find_or_create(&parts.seeds, &config.layout, &logins).await?;
+        let settings = parts.settings;
+        let logins = known_logins(&parts.seeds, &settings.pool, &parts.owner, &*parts.provisioner).await;
+        let topology = bootstrap::find_or_create(&parts.seeds, &settings.layout, &logins).await?;
         let cluster = Cluster::with_logins(topology, logins, parts.nudge);
         let lease = Lease::acquire(&cluster).await.map_err(StartError::Lease)?;
         let catalogue = Catalogue::open(&parts.catalogue).await?;
-        let rules = config.scaling_thresholds.rules(config.scope, config.monitoring_interval).map_err(|errors| {
-            StartError::Rules(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-        })?;
-        let (min, max) = (usize::from(config.min_shards), usize::from(config.max_shards));
-        let policy = Policy::new(config.mode, min, max, config.cooldown, config.monitoring_interval)?;
-        let policy = policy.with_scale_in(config.scale_in);
-        let recovery = Recovery::new(config.limits.in_doubt_timeout);
+        let rules =
+            settings.scaling_thresholds.rules(settings.scope, settings.monitoring_interval).map_err(|errors| {
+                StartError::Rules(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+            })?;
+        let (min, max) = (usize::from(settings.min_shards), usize::from(settings.max_shards));
+        let policy = Policy::new(settings.mode, min, max, settings.cooldown, settings.monitoring_interval)?;
+        let policy = policy.with_scale_in(settings.scale_in);
+        let recovery = Recovery::new(settings.in_doubt_timeout);
         let metrics = Metrics::of_cluster(&parts.owner);
         metrics.shard_limits(min, max);
         metrics.set_leader(true);
-        metrics.set_mode(config.mode);
+        metrics.set_mode(settings.mode);
         for rule in &rules {
             metrics.rule(rule.name(), "out", rule.threshold());
         }
         let remembered = catalogue.load_state::<PolicyState>(POLICY_STATE).await?.unwrap_or_default();
         Ok(Arc::new(Scaler {
-            config,
+            settings,
             cluster,
             catalogue,
             provisioner: parts.provisioner,
@@ -168,7 +166,6 @@ impl Scaler {
             policy,
             lease: tokio::sync::Mutex::new(Some(lease)),
             recovery: tokio::sync::Mutex::new(recovery),
-            move_faults: Faults::from_env(),
             state: Mutex::new(State::new(&parts.routers, remembered)),
             routers: parts.routers,
         }))
@@ -179,7 +176,7 @@ impl Scaler {
     }
 
     /// The account of the exporters, if it is the scaler's business.
-    pub(crate) fn exporter_login(&self) -> Option<&Login> {
+    pub fn exporter_login(&self) -> Option<&Login> {
         self.accounts.exporter()
     }
 
@@ -187,8 +184,8 @@ impl Scaler {
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         self.settle_leftovers();
-        let mut observer = Observer::new(self.config.layout.clone());
-        let mut ticks = tokio::time::interval(self.config.monitoring_interval);
+        let mut observer = Observer::new(self.settings.layout.clone());
+        let mut ticks = tokio::time::interval(self.settings.monitoring_interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -267,7 +264,7 @@ impl Scaler {
             // Reference tables are copies: counting them on every shard would ask for shards without end.
             if let Some(counts) = &mut counted.table_counts {
                 counts.retain(|table, _| {
-                    !self.config.layout.reference_tables.iter().any(|name| name.eq_ignore_ascii_case(table))
+                    !self.settings.layout.reference_tables.iter().any(|name| name.eq_ignore_ascii_case(table))
                 });
             }
             let shard = &status.shard_id;
@@ -334,9 +331,9 @@ impl Scaler {
             (decision, next)
         };
         self.metrics.evaluated(started.elapsed(), now);
-        self.metrics.cooldown("out", remembered.cooldown_until(self.config.cooldown));
-        let scale_in = self.config.scale_in.as_ref();
-        self.metrics.cooldown("in", remembered.scale_in_cooldown_until(self.config.cooldown, scale_in));
+        self.metrics.cooldown("out", remembered.cooldown_until(self.settings.cooldown));
+        let scale_in = self.settings.scale_in.as_ref();
+        self.metrics.cooldown("in", remembered.scale_in_cooldown_until(self.settings.cooldown, scale_in));
         self.metrics.set_paused(remembered.is_paused());
         for rule in &decision.rules {
             self.metrics.rule_status(&rule.rule, rule.shard.as_ref(), rule.value, state_name(rule.state));
@@ -409,7 +406,7 @@ impl Scaler {
         if let Some(action) = &state.action {
             return Err(format!("{action} is in progress"));
         }
-        let max_shards = usize::from(self.config.max_shards);
+        let max_shards = usize::from(self.settings.max_shards);
         let plan = scale_out::plan(&self.cluster.topology(), source, split_by, &state.slot_loads, max_shards)?;
         let away = state.statuses.iter().find(|status| {
             let gives = plan.transfers.iter().any(|transfer| transfer.source == status.shard_id);
@@ -444,8 +441,8 @@ impl Scaler {
     fn plan_drain_in(&self, state: &State, shard: &ShardId) -> Result<drain::Plan, drain::Refusal> {
         let is_away = |status: &&ShardStatus| matches!(status.status, Condition::Unreachable | Condition::Starting);
         let away = state.statuses.iter().filter(is_away).map(|status| status.shard_id.clone()).collect();
-        let min = usize::from(self.config.min_shards);
-        let plan = drain::plan(&self.cluster.topology(), shard, min, &away, &self.config.shards);
+        let min = usize::from(self.settings.min_shards);
+        let plan = drain::plan(&self.cluster.topology(), shard, min, &away, &self.settings.shards);
         match (&state.action, plan) {
             // What will never be possible is told first.
             (Some(action), Ok(_) | Err(drain::Refusal::Moving(_) | drain::Refusal::Unreachable(_))) => {
@@ -564,23 +561,7 @@ impl Scaler {
         self.state().moves.get(id.as_str()).cloned()
     }
 
-    pub(crate) fn move_settings(&self) -> MoveSettings {
-        let moves = &self.config.moves;
-        MoveSettings {
-            // Routers look once a second and may serve for the confirmation time after a look.
-            confirmation_wait: moves.confirmation + Duration::from_millis(200),
-            cleanup_delay: moves.cleanup_delay,
-            cutover_budget: moves.cutover_budget,
-            cutover_attempts: moves.cutover_attempts,
-            chunk_rows: moves.chunk_rows,
-            throttle: moves.throttle.clone(),
-            free_bytes: BTreeMap::new(),
-            router_user: self.config.router_account.user.clone(),
-            faults: self.move_faults.clone(),
-        }
-    }
-
-    /// The same for these transfers, with the room that the backend sees on their targets.
+    /// How transfers are to be carried out, with the room that the backend sees on their targets.
     pub(crate) async fn settings_of_moves(&self, transfers: &[Transfer]) -> MoveSettings {
         let backend = BackendUsage { provisioner: &*self.provisioner, owner: &self.owner };
         let targets: BTreeSet<&ShardId> = transfers.iter().map(|transfer| &transfer.target).collect();
@@ -589,7 +570,7 @@ impl Scaler {
             Some((target.clone(), usage.disk_available_bytes?))
         });
         let free_bytes = join_all(looks).await.into_iter().flatten().collect();
-        MoveSettings { free_bytes, ..self.move_settings() }
+        MoveSettings { free_bytes, ..self.settings.moves.clone() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -598,12 +579,10 @@ impl Scaler {
 }
 
 /// The logins of the scaler: of the configuration, and of the backend's instances.
-pub(crate) async fn known_logins(seeds: &[Shard], config: &Config, provisioner: &dyn Provisioner) -> Logins {
+pub async fn known_logins(seeds: &[Shard], pool: &[Endpoint], owner: &Owner, provisioner: &dyn Provisioner) -> Logins {
     let logins = Logins::of(seeds);
-    if let BackendKind::Static(pool) = &config.backend.kind {
-        pool.iter().for_each(|server| logins.learn(server));
-    }
-    match provisioner.list(&config.cluster).await {
+    pool.iter().for_each(|server| logins.learn(server));
+    match provisioner.list(owner).await {
         Ok(instances) => {
             instances.iter().filter_map(|instance| scale_out::endpoint_of(instance).ok()).for_each(|known| {
                 logins.learn(&known);

@@ -7,19 +7,20 @@ use backends::{Instance, InstanceState, OperationId};
 use keyspace::errors::chain;
 use keyspace::slots::SlotSet;
 use keyspace::topology::{Shard, ShardId, Topology};
+use moves;
 use rand::Rng;
 
+use crate::drain;
 use crate::retire::{self, RetireError};
 use crate::scale_out::{self, Failure};
 use crate::service::Scaler;
-use crate::{drain, moves};
 
 /// Finishes or undoes moves, closes actions that were under way, and takes away shards and instances that nobody uses.
 ///
 /// Only with the lease and only while no action runs: what is being made looks like what was left.
-pub(crate) async fn settle(scaler: &Arc<Scaler>) -> Result<(), Failure> {
-    let (settings, progress) = (scaler.move_settings(), scaler.progress_sink());
-    let recovered = moves::recover(&scaler.cluster, &scaler.config.layout, &settings, &progress).await;
+pub async fn settle(scaler: &Arc<Scaler>) -> Result<(), Failure> {
+    let (settings, progress) = (scaler.settings.moves.clone(), scaler.progress_sink());
+    let recovered = moves::recover(&scaler.cluster, &scaler.settings.layout, &settings, &progress).await;
     let mut first_failure: Option<Failure> = match recovered {
         Ok(_) => None,
         // Only the sweep is missing, perhaps because of a shard that is to be taken away below.
@@ -54,14 +55,14 @@ async fn remove_unused(scaler: &Arc<Scaler>) -> Result<(), Failure> {
         }
     };
     let mut first_failure: Option<RetireError> = None;
-    for shard in idle_shards(&scaler.cluster.topology(), &scaler.config.shards, &instances) {
+    for shard in idle_shards(&scaler.cluster.topology(), &scaler.settings.shards, &instances) {
         tracing::warn!(%shard, "the shard owns nothing and is left of an addition or a drain: it is taken away");
         if let Err(error) = retire::leave(scaler, &shard).await {
             tracing::warn!(%shard, error = chain(&error), "the shard stays for now");
             first_failure.get_or_insert(error);
         }
     }
-    let orphans = orphans(&scaler.cluster.topology(), &scaler.config.shards, &instances);
+    let orphans = orphans(&scaler.cluster.topology(), &scaler.settings.shards, &instances);
     if !orphans.is_empty() {
         retire::wait_for_routers(scaler).await;
     }
@@ -100,7 +101,7 @@ async fn stop_again(scaler: &Scaler, instance: &Instance) {
 
 /// Shards of the topology that an interrupted addition or drain left there: they own nothing, nothing moves to or from
 /// them, they are not configured, and they are the backend's.
-pub(crate) fn idle_shards(topology: &Topology, configured: &[Shard], instances: &[Instance]) -> Vec<ShardId> {
+pub fn idle_shards(topology: &Topology, configured: &[Shard], instances: &[Instance]) -> Vec<ShardId> {
     let home = &topology.home().id;
     let ids = topology.shards().iter().map(|shard| &shard.id);
     ids.filter(|id| {
@@ -115,7 +116,7 @@ pub(crate) fn idle_shards(topology: &Topology, configured: &[Shard], instances: 
 }
 
 /// Instances of ours that are no shard, by name or by address.
-pub(crate) fn orphans(topology: &Topology, configured: &[Shard], instances: &[Instance]) -> Vec<Instance> {
+pub fn orphans(topology: &Topology, configured: &[Shard], instances: &[Instance]) -> Vec<Instance> {
     let is_shard = |instance: &Instance| {
         let address = instance.address.as_ref().map(ToString::to_string);
         let is_same =

@@ -1,12 +1,13 @@
 use std::sync::Mutex;
 
 use jiff::Timestamp;
+use keyspace::own::journal::MoveState;
+use moves::Rest;
 use reqwest::{Client, RequestBuilder};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::moves::{MoveProgress, MoveState, Rest};
 use crate::observe::Condition;
 
 /// Notes what it was asked, and fails at what needs a database while `broken`.
@@ -230,7 +231,7 @@ async fn shards_have_the_interfaces_form() {
 fn moves_are_described_as_they_are_told() {
     let openapi: Value = serde_json::from_str(OPENAPI).unwrap();
     let described = &openapi["components"]["schemas"]["Move"]["properties"];
-    let told = json!(MoveProgress::example("m3-1", MoveState::Copying));
+    let told = json!(crate::metrics::tests::example("m3-1", MoveState::Copying));
     // The report of a finished move adds two.
     let of_report = ["rows_moved", "attempts"];
     let keys = described.as_object().unwrap().keys().filter(|key| !of_report.contains(&key.as_str()));

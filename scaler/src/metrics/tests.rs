@@ -1,8 +1,23 @@
 use keyspace::endpoint::Endpoint;
 use keyspace::slots;
+use keyspace::topology::SlotMove;
 use keyspace::topology::{Shard, Transfer};
 
 use super::*;
+
+/// A move of which nothing is known but its state.
+pub(crate) fn example(id: &str, state: MoveState) -> MoveProgress {
+    let shard = |name: &str| ShardId::new(name).unwrap();
+    let slot_move = SlotMove {
+        id: serde_json::from_value(id.into()).unwrap(),
+        source: shard("shard-1"),
+        target: shard("shard-2"),
+        slots: keyspace::slots::plan_even_spread(2).remove(0),
+        phase: keyspace::topology::MovePhase::Announced,
+        fence: 1,
+    };
+    MoveProgress { state, started_at: jiff::Timestamp::UNIX_EPOCH, ..MoveProgress::of(&slot_move) }
+}
 
 fn shard_id(number: u32) -> ShardId {
     ShardId::new(format!("shard-{number}")).unwrap()
@@ -193,7 +208,7 @@ fn a_move_shows_what_is_left_until_it_ends() {
         rows_expected: Some(100),
         changes_waiting,
         seconds_left,
-        ..MoveProgress::example(id, MoveState::Copying)
+        ..example(id, MoveState::Copying)
     };
     let (first, second) = (copying("a", 30, 5, None), copying("b", 70, 0, Some(2.5)));
     metrics.move_progressed(None, &first, at(5));
@@ -212,7 +227,7 @@ fn a_move_shows_what_is_left_until_it_ends() {
     let last_progress = "rebalance_last_progress_timestamp_seconds";
     assert_eq!(series(&metrics, last_progress), [format!("{last_progress} 7")]);
 
-    metrics.move_progressed(Some(&later), &MoveProgress::example("a", MoveState::Undone), at(8));
+    metrics.move_progressed(Some(&later), &example("a", MoveState::Undone), at(8));
     assert_eq!(series(&metrics, "rebalance_remaining_rows"), ["rebalance_remaining_rows 30"]);
     assert_eq!(series(&metrics, "rebalance_waiting_changes"), [r#"rebalance_waiting_changes{move="b"} 0"#]);
     // One that nobody reports any more goes with the topology's last move.
@@ -234,7 +249,7 @@ fn what_moves_did_adds_up() {
         bytes_copied: 6_000,
         changes_replayed: 3,
         rested_seconds: rests(1.5, 0.0),
-        ..MoveProgress::example("a", MoveState::Copying)
+        ..example("a", MoveState::Copying)
     };
     let switched = MoveProgress {
         rows_copied: 100,
@@ -242,19 +257,12 @@ fn what_moves_did_adds_up() {
         rested_seconds: rests(2.0, 10.0),
         cutover_attempts: 2,
         cutover_millis: Some(20.0),
-        ..MoveProgress::example("a", MoveState::Switched)
+        ..example("a", MoveState::Switched)
     };
     // Another mover took over, and counts from zero.
-    let taken_over = MoveProgress {
-        rows_deleted: 25,
-        rested_seconds: rests(0.5, 0.0),
-        ..MoveProgress::example("a", MoveState::CleaningUp)
-    };
-    let done = MoveProgress {
-        rows_deleted: 40,
-        rested_seconds: rests(1.0, 0.0),
-        ..MoveProgress::example("a", MoveState::Done)
-    };
+    let taken_over =
+        MoveProgress { rows_deleted: 25, rested_seconds: rests(0.5, 0.0), ..example("a", MoveState::CleaningUp) };
+    let done = MoveProgress { rows_deleted: 40, rested_seconds: rests(1.0, 0.0), ..example("a", MoveState::Done) };
     let mut before = None;
     for now in [first, switched, taken_over, done] {
         metrics.move_progressed(before.as_ref(), &now, Timestamp::UNIX_EPOCH);

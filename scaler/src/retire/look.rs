@@ -18,13 +18,13 @@ const ROWS_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A table with rows of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub struct Found {
     pub table: String,
     pub rows: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LookError {
+pub enum LookError {
     #[error("the server refused")]
     Database(#[from] sqlx::Error),
     #[error("its account may not look into every database: grant SELECT on *.* to it")]
@@ -38,19 +38,19 @@ const TABLES: &str = "SELECT CAST(TABLE_SCHEMA AS CHAR), CAST(TABLE_NAME AS CHAR
      FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA \
      NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema', '_autoscaler') ORDER BY 3 DESC, 1, 2";
 
-pub(crate) async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, sqlx::Error> {
+pub async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, sqlx::Error> {
     mysql::within(ANSWER_TIMEOUT, mysql::connect(endpoint)).await
 }
 
 /// Whether any transaction at all is prepared on the server.
-pub(super) async fn has_prepared(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
+pub async fn has_prepared(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
     let listed = mysql::within(ANSWER_TIMEOUT, connection.fetch_all(sqlx::raw_sql("XA RECOVER"))).await?;
     Ok(!listed.is_empty())
 }
 
 /// The first table with rows that are no copies: neither of a reference table, nor in the slots `copies` of a sharded
 /// one.
-pub(crate) async fn look_for_rows(
+pub async fn look_for_rows(
     connection: &mut MySqlConnection,
     layout: &Layout,
     copies: &SlotSet,

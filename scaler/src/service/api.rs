@@ -48,15 +48,15 @@ impl ControlApi for Api {
 
     async fn explain(&self) -> Result<Value, ApiError> {
         let state = self.0.state();
-        let config = &self.0.config;
-        let cooldown_until = state.policy.cooldown_until(config.cooldown).filter(|until| *until > Timestamp::now());
+        let settings = &self.0.settings;
+        let cooldown_until = state.policy.cooldown_until(settings.cooldown).filter(|until| *until > Timestamp::now());
         Ok(json!({
             "decision": state.decision,
             "action_in_progress": state.action,
             "paused": state.policy.is_paused(),
             "cooldown_until": cooldown_until.map(|at| at.to_string()),
-            "min_shards": config.min_shards,
-            "max_shards": config.max_shards,
+            "min_shards": settings.min_shards,
+            "max_shards": settings.max_shards,
             "epoch": self.0.cluster.topology().epoch(),
         }))
     }

@@ -1,0 +1,100 @@
+//! A router over servers of a test, reached over HTTP.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use door::Hosts;
+use keyspace::endpoint::Endpoint;
+use keyspace::schema::Layout;
+use keyspace::slots::{self, SlotSet};
+use keyspace::topology::{Shard, ShardId, Transfer};
+use moves::MoveSettings;
+use moves::cluster::Cluster;
+use router::faults::Faults;
+use router::service::{Limits, Router, RouterConfig};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::moves::bench::silent;
+use crate::servers::{DATABASE, SCALERS_USER, Server, routers_login, wait_until, with_scalers_logins};
+
+/// A router that serves until it is dropped.
+pub struct Front {
+    pub url: String,
+    pub client: reqwest::Client,
+    pub router: Arc<Router>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Front {
+    /// Over the servers as shard-1, shard-2 and so on; returns when all of them serve.
+    pub async fn start(servers: &[Server], layout: Layout, limits: Limits) -> Front {
+        Front::with_faults(servers, layout, limits, Faults::default()).await
+    }
+
+    /// As [`Front::start`], with something that happens at points of transactions.
+    pub async fn with_faults(servers: &[Server], layout: Layout, limits: Limits, faults: Faults) -> Front {
+        let endpoints = servers.iter().map(|server| server.endpoint(DATABASE)).collect();
+        Front::over(endpoints, layout, limits, faults).await
+    }
+
+    /// As [`Front::with_faults`], wherever the shards are reached. Logins that are not the scaler's are used as they are.
+    pub async fn over(endpoints: Vec<Endpoint>, layout: Layout, limits: Limits, faults: Faults) -> Front {
+        let front = Front::begin(endpoints, layout, limits, faults).await;
+        let is_ready = || async { front.router.is_ready().is_ok_and(|away| away.is_empty()) };
+        wait_until("every shard serves", is_ready).await;
+        front
+    }
+
+    /// As [`Front::over`], but waits for no shard.
+    pub async fn begin(endpoints: Vec<Endpoint>, layout: Layout, limits: Limits, faults: Faults) -> Front {
+        let are_scalers = endpoints.iter().all(|endpoint| endpoint.user() == SCALERS_USER);
+        let account = are_scalers.then(routers_login);
+        let seeds = (1..)
+            .zip(endpoints)
+            .map(|(number, endpoint)| Shard { id: ShardId::new(format!("shard-{number}")).unwrap(), endpoint });
+        let router = Router::start(RouterConfig { seeds: seeds.collect(), account, layout, limits, faults });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        tokio::spawn(router::http::serve(listener, router.clone(), Hosts::default(), async {
+            let _ = stopped.await;
+        }));
+        Front { url, client: reqwest::Client::new(), router, _stop: stop }
+    }
+}
+
+/// A scaler's handle on the shards of a router, which it tells of new topologies.
+pub fn cluster_of(router: &Arc<Router>) -> Cluster {
+    let nudged = router.clone();
+    let nudge = Arc::new(move || {
+        let router = nudged.clone();
+        tokio::spawn(async move { router.refresh().await });
+    });
+    Cluster::new(with_scalers_logins((*router.topology().unwrap()).clone()), nudge)
+}
+
+/// Moves that are over soon: the only router hears of them at once.
+pub fn quick_moves() -> MoveSettings {
+    MoveSettings {
+        confirmation_wait: Duration::from_millis(1200),
+        cleanup_delay: Duration::from_millis(500),
+        ..MoveSettings::default()
+    }
+}
+
+/// Moves half of shard-1's slots to shard-2 and as many back until told to stop; counts the moves that ended.
+pub async fn move_back_and_forth(router: &Arc<Router>, layout: &Layout, stop: &AtomicBool, ended: &AtomicUsize) {
+    let cluster = cluster_of(router);
+    let ids: Vec<ShardId> = cluster.topology().shards().iter().map(|shard| shard.id.clone()).collect();
+    let mut moves = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let (source, target) = (ids[moves % 2].clone(), ids[(moves + 1) % 2].clone());
+        let slots: SlotSet = slots::plan_half(&cluster.topology().owned(&source));
+        let transfer = Transfer { source, target, slots };
+        moves::execute(&cluster, layout, &[transfer], &quick_moves(), &silent()).await.unwrap();
+        moves += 1;
+        ended.store(moves, Ordering::Relaxed);
+    }
+}
