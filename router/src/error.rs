@@ -7,8 +7,8 @@ use keyspace::topology::ShardId;
 use crate::cells::RowError;
 use crate::merge::aggregate::MergeError;
 use crate::plan::Refusal;
-use crate::sql::SqlError;
-use crate::sql::statement::Unsupported;
+use crate::sql::read::error::SqlError;
+use crate::sql::read::error::Unsupported;
 
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {

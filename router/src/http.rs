@@ -1,6 +1,7 @@
 //! The HTTP door: requests to statements, rows to JSON, errors to status codes. Only this module knows warp.
 
 mod answer;
+mod failure;
 mod pieces;
 mod request;
 
@@ -10,30 +11,24 @@ use std::sync::Arc;
 use door::sites::{OTHER_SITE, is_from_other_site};
 use door::{Caller, Door, Hosts};
 use futures_util::Stream;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpListener;
-use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use warp::http::header::{ALLOW, CONTENT_TYPE};
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Buf, Filter};
 
 use self::answer::JsonAnswer;
-use self::pieces::Pieces;
+use self::failure::Failure;
+use self::pieces::{JSON, Pieces, json_response};
 use self::request::{Asked, read_request};
 use crate::budget::Kind;
 use crate::error::QueryError;
-use crate::plan::Refusal;
 use crate::service::Router;
-use crate::sql::SqlError;
 
 /// The interface's description, kept by hand; a test compares it with the routes.
 const OPENAPI: &str = include_str!("http/openapi.json");
-
-const JSON: &str = "application/json";
-
-/// Characters of a message about an error.
-const LONGEST_MESSAGE: usize = 2000;
 
 const ROUTES: [(&str, &str); 9] = [
     ("POST", "/query"),
@@ -163,111 +158,13 @@ async fn query(router: &Router, asked: &Asked) -> Result<Response, Failure> {
     }
 }
 
-/// An error as the client sees it.
-struct Failure {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-    hint: Option<String>,
-    mysql: Option<Value>,
-}
-
-impl Failure {
-    fn new(status: StatusCode, code: &'static str, message: String) -> Failure {
-        Failure { status, code, message, hint: None, mysql: None }
-    }
-
-    fn bad_request(message: String) -> Failure {
-        Failure::new(StatusCode::BAD_REQUEST, "bad_request", message)
-    }
-
-    fn with_hint(self, hint: &str) -> Failure {
-        Failure { hint: Some(hint.to_owned()), ..self }
-    }
-
-    /// The one place where errors become statuses and codes.
-    fn of(error: &QueryError) -> Failure {
-        let (status, code) = match error {
-            QueryError::Sql(SqlError::Empty | SqlError::Params { .. }) => (StatusCode::BAD_REQUEST, "bad_request"),
-            QueryError::Sql(SqlError::Malformed(_)) => (StatusCode::BAD_REQUEST, "parse_error"),
-            QueryError::Sql(SqlError::Several | SqlError::NotAllowed { .. }) => (StatusCode::FORBIDDEN, "not_allowed"),
-            QueryError::Sql(SqlError::TooComplex { .. } | SqlError::TooMany { .. }) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded")
-            }
-            QueryError::Refused(Refusal::NoSuchTable { .. }) => (StatusCode::BAD_REQUEST, "database_error"),
-            QueryError::Refused(Refusal::MoveInProgress(_)) | QueryError::TransactionLost(_) => {
-                (StatusCode::CONFLICT, "conflict")
-            }
-            QueryError::Refused(Refusal::Unsupported(_) | Refusal::UnusableTable { .. } | Refusal::BadKey { .. })
-            | QueryError::DuplicateColumn(_)
-            | QueryError::MayNotGather(_)
-            | QueryError::InexactFloat(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unsupported"),
-            error if error.is_conflict() => (StatusCode::CONFLICT, "conflict"),
-            QueryError::Database { .. } => (StatusCode::BAD_REQUEST, "database_error"),
-            QueryError::ShardUnavailable { .. } | QueryError::ConnectionBroke { .. } | QueryError::NotReady(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "shard_unavailable")
-            }
-            QueryError::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
-            QueryError::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
-            QueryError::OutcomeUnknown { .. } | QueryError::ChangeUnfinished { .. } => {
-                (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown")
-            }
-            QueryError::LimitExceeded(_)
-            | QueryError::TooMuchMemory(_)
-            | QueryError::TooManyToGather(_)
-            | QueryError::Merge(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded"),
-            QueryError::KeptMoving
-            | QueryError::TablesDiffer { .. }
-            | QueryError::GivenUp(_)
-            | QueryError::SessionBusy
-            | QueryError::SessionDropped(_)
-            | QueryError::SchemaChanging
-            | QueryError::OtherChange => (StatusCode::CONFLICT, "conflict"),
-            QueryError::Row(_) | QueryError::Moved(_) | QueryError::CopiesDiffer { .. } | QueryError::Internal(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
-            }
-        };
-        let mysql = error
-            .server_error()
-            .map(|server| json!({ "errno": server.errno, "sqlstate": server.sqlstate, "message": server.message }));
-        Failure { status, code, message: error.to_string(), hint: error.hint(), mysql }
-    }
-
-    fn into_response(mut self, router: &Router) -> Response {
-        // Some messages repeat what was sent, of any length.
-        if let Some((end, _)) = self.message.char_indices().nth(LONGEST_MESSAGE) {
-            self.message.truncate(end);
-            self.message.push('…');
-        }
-        if crate::metrics::ERROR_CODES.contains(&self.code) {
-            router.metrics().failed(self.code);
-        }
-        let mut error = json!({ "code": self.code, "message": self.message });
-        if let Some(hint) = self.hint {
-            error["hint"] = hint.into();
-        }
-        if let Some(mysql) = self.mysql {
-            error["mysql"] = mysql;
-        }
-        let mut response = json_response(self.status, &json!({ "error": error }));
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        response
-    }
-}
-
-fn json_response(status: StatusCode, value: &Value) -> Response {
-    Pieces::from(value.to_string().into_bytes()).into_response(status, JSON)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_description_names_every_route() {
-        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
         for (method, path) in ROUTES {
             assert!(document["paths"][path][method.to_lowercase()].is_object(), "{method} {path}");
         }

@@ -5,8 +5,8 @@ use std::sync::{Arc, RwLock};
 
 use keyspace::keys::KeyLiteral;
 
-use crate::sql::outline::Outline;
-use crate::sql::statement::{Condition, Operand, Scope, Statement};
+use crate::sql::meaning::statement::{Condition, Operand, Scope, Statement};
+use crate::sql::read::outline::Outline;
 
 /// What is kept takes so much memory at most. An application has some hundreds of outlines, which take less than 1 MB.
 const CAPACITY_BYTES: usize = 8 << 20;
@@ -135,8 +135,9 @@ fn places(scopes: &[Scope], outline: &Outline) -> Option<Vec<(usize, usize, usiz
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::outline::outline;
-    use crate::sql::{analyse, read};
+    use crate::sql::meaning::analyse::analyse;
+    use crate::sql::read::outline::outline;
+    use crate::sql::read::read;
 
     fn parsed(text: &str) -> Statement {
         analyse(&read(text, &[]).unwrap()).unwrap()

@@ -35,10 +35,14 @@ use crate::plan::{Combine, Gather, IdsWanted, Merge, Node, Plan, Planner, Refill
 use crate::sequences::Sequences;
 use crate::shards::Shards;
 use crate::slot_load::SlotCounters;
-use crate::sql::outline::outline;
-use crate::sql::statement::{Scope, Statement, Unsupported};
-use crate::sql::weight::weigh;
-use crate::sql::{self, Param, Sql, SqlError};
+use crate::sql;
+use crate::sql::meaning::statement::{Scope, Statement};
+use crate::sql::read::bind::Param;
+use crate::sql::read::error::SqlError;
+use crate::sql::read::error::Unsupported;
+use crate::sql::read::outline::outline;
+use crate::sql::read::source::Sql;
+use crate::sql::read::weight::weigh;
 use crate::transaction::{Coordinator, Transaction};
 use crate::watch::{View, Watch};
 
@@ -338,7 +342,7 @@ impl Router {
         let request = &*self.expanded(request)?;
         let attempt = Attempt { request, deadline: started + timeout, timeout, transaction: None, locks: false };
         // Dumps have comments that only newer servers run.
-        if sql::is_comments_only(&request.sql) {
+        if sql::read::scan::is_comments_only(&request.sql) {
             return Ok(Answer { shards: Vec::new(), written: Some(Written::default()) });
         }
         let _held = self.admit(request, started + timeout).await?;
@@ -693,11 +697,11 @@ impl Router {
 
     /// The request with its executable comments expanded as the shards' servers would.
     fn expanded<'r>(&self, request: &'r Request) -> Result<Cow<'r, Request>, QueryError> {
-        if !sql::comments::may_hold_code(&request.sql) {
+        if !sql::read::comments::may_hold_code(&request.sql) {
             return Ok(Cow::Borrowed(request));
         }
         self.watch.view().map_err(QueryError::NotReady)?;
-        let sql = sql::comments::expand(&request.sql, &self.watch.server_versions())?.into_owned();
+        let sql = sql::read::comments::expand(&request.sql, &self.watch.server_versions())?.into_owned();
         Ok(Cow::Owned(Request { sql, ..request.clone() }))
     }
 

@@ -16,6 +16,7 @@
 
 pub mod markers;
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,10 +25,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
+use keyspace::mysql;
 use keyspace::own;
 use keyspace::recovery;
 use keyspace::recovery::Verdict;
 use keyspace::recovery::xid::Xid;
+use keyspace::topology::Shard;
 use keyspace::topology::{ShardId, Topology};
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::Semaphore;
@@ -43,6 +46,9 @@ use crate::shards::{Keeper, LAST_WORDS, Lease, Shards};
 const ASKING: Duration = Duration::from_secs(5);
 /// What each step of a commit may take that begins shortly before its statement's time is over.
 const LEAST_TIME: Duration = Duration::from_secs(1);
+
+/// How long rows stay when all participants have committed.
+const RETENTION: Duration = Duration::from_millis(500);
 
 /// What transactions of one router share.
 pub struct Coordinator {
@@ -96,6 +102,42 @@ impl Coordinator {
     pub fn begin(&self) -> Transaction {
         let number = format!("{}-{}", self.run, self.next.fetch_add(1, Ordering::Relaxed));
         Transaction { number, branches: Vec::new(), savepoints: Vec::new() }
+    }
+
+    /// Has the rows of transactions deleted that have been settled for long enough. Each shard does so in its own time;
+    /// what one does not do, recovery finds again.
+    pub fn delete_settled(self: &Arc<Self>, topology: &Topology) {
+        let due: Vec<Settled> = {
+            let mut settled = self.settled.lock().expect("no holder of this lock panics");
+            settled.extract_if(.., |settled| settled.at.elapsed() >= RETENTION).collect()
+        };
+        let mut by_shard: BTreeMap<&ShardId, Vec<String>> = BTreeMap::new();
+        for settled in &due {
+            for shard in &settled.shards {
+                by_shard.entry(shard).or_default().push(settled.number.clone());
+            }
+        }
+        for (shard, numbers) in by_shard {
+            let Some(known) = topology.shard(shard).cloned() else { continue };
+            let coordinator = self.clone();
+            tokio::spawn(async move {
+                for batch in numbers.chunks(100) {
+                    if let Err(error) = coordinator.delete_markers(&known, batch).await {
+                        tracing::debug!(shard = %known.id, %error, "markers stay for now");
+                        return;
+                    }
+                }
+            });
+        }
+    }
+
+    async fn delete_markers(&self, shard: &Shard, numbers: &[String]) -> Result<(), QueryError> {
+        let deadline = Instant::now() + LAST_WORDS;
+        let mut lease = self.shards.lease(shard, deadline).await?;
+        let delete = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(own::commits::delete(numbers))));
+        mysql::within(LAST_WORDS, delete).await.map_err(|error| QueryError::of_shard(&shard.id, error))?;
+        lease.done();
+        Ok(())
     }
 
     /// Commits. Goes on if the caller is dropped: once decided, a transaction is carried to its end.
@@ -306,11 +348,11 @@ impl Coordinator {
                 return;
             }
             let ended = match &branch.xid {
-                None => branch.run(&format!("ROLLBACK; {}", crate::execute::REAL_CLOCK), deadline).await,
+                None => branch.run(&format!("ROLLBACK; {}", mysql::REAL_CLOCK), deadline).await,
                 Some(xid) => {
                     // It fails if the branch is prepared or the server has given it up.
                     let _ = branch.run(&format!("XA END {xid}"), deadline).await;
-                    branch.run(&format!("XA ROLLBACK {xid}; {}", crate::execute::REAL_CLOCK), deadline).await
+                    branch.run(&format!("XA ROLLBACK {xid}; {}", mysql::REAL_CLOCK), deadline).await
                 }
             };
             match ended {
@@ -481,7 +523,7 @@ impl Transaction {
         let Some(position) = self.savepoints.iter().position(|other| other.eq_ignore_ascii_case(name)) else {
             return Ok(false);
         };
-        let undo = format!("ROLLBACK TO SAVEPOINT {name}; {}", crate::execute::REAL_CLOCK);
+        let undo = format!("ROLLBACK TO SAVEPOINT {name}; {}", mysql::REAL_CLOCK);
         self.run_everywhere(&undo, deadline).await?;
         self.savepoints.truncate(position + 1);
         Ok(true)

@@ -9,9 +9,10 @@
 
 mod desk;
 mod look;
+mod shared;
 mod tables;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use keyspace::bootstrap;
 use keyspace::endpoint::Login;
 use keyspace::errors::chain;
 use keyspace::mysql::ServerVersion;
-use keyspace::schema::{Layout, Schema};
+use keyspace::schema::Layout;
 use keyspace::topology::{Epoch, Shard, ShardId, Topology};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
@@ -28,51 +29,17 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::error::QueryError;
 use crate::logins::RouterLogins;
 use crate::watch::desk::Desk;
-use crate::watch::look::{LOOK_TIMEOUT, Look};
-use crate::watch::tables::{Existence, Loaded, Read};
+use crate::watch::look::LOOK_TIMEOUT;
+pub use crate::watch::shared::{CONFIRMATION, View};
+use crate::watch::shared::{LoadedSchema, Shared, State};
 
-/// How long a look at a shard's epoch counts.
-pub const CONFIRMATION: Duration = Duration::from_secs(5);
 /// Between two attempts to find the first topology.
 const BEGIN_INTERVAL: Duration = Duration::from_secs(1);
-
-/// What queries are planned against.
-#[derive(Clone)]
-pub struct View {
-    pub topology: Arc<Topology>,
-    pub schema: Arc<Schema>,
-}
 
 /// Ends its tasks when it is dropped.
 pub struct Watch {
     shared: Arc<Shared>,
     _tasks: JoinSet<()>,
-}
-
-/// What the tasks share. Its locks are held for moments only.
-struct Shared {
-    seeds: Vec<Shard>,
-    logins: RouterLogins,
-    layout: Layout,
-    state: RwLock<State>,
-    looks: Mutex<HashMap<ShardId, Arc<Desk<(), ()>>>>,
-    /// Of the servers that were seen.
-    versions: Mutex<BTreeMap<ShardId, ServerVersion>>,
-    topology_changed: Notify,
-    loads: Desk<(), Loaded>,
-    searches: Desk<String, Existence>,
-}
-
-#[derive(Default)]
-struct State {
-    view: Option<View>,
-    /// The shard's when its schema was read.
-    schema_version: Option<u64>,
-    /// The schema is another shard's, as the home shard was away when this router began: it does not serve before its own
-    /// is read.
-    has_borrowed_schema: bool,
-    confirmed: HashMap<ShardId, Instant>,
-    problem: String,
 }
 
 impl Watch {
@@ -191,96 +158,9 @@ impl Watch {
     }
 }
 
-impl State {
-    fn is_confirmed(&self, shard: &ShardId) -> bool {
-        self.confirmed.get(shard).is_some_and(|seen| seen.elapsed() < CONFIRMATION)
-    }
-}
-
-impl Shared {
-    fn view(&self) -> Result<View, String> {
-        let state = self.state.read().expect("no holder of this lock panics");
-        state.view.clone().ok_or_else(|| state.problem.clone())
-    }
-
-    fn epoch(&self) -> Option<Epoch> {
-        self.view().ok().map(|view| view.topology.epoch())
-    }
-
-    /// Takes note of what a shard was seen to carry when it was asked at `asked`. Never goes backwards.
-    fn saw(&self, shard: &Shard, asked: Instant, Look { sighting, newer }: Look) {
-        let mut state = self.state.write().expect("no holder of this lock panics");
-        let State { view: Some(view), schema_version, has_borrowed_schema, confirmed, .. } = &mut *state else {
-            return;
-        };
-        let newer = newer.filter(|newer| newer.epoch() > view.topology.epoch());
-        let is_new = newer.is_some();
-        if let Some(newer) = newer {
-            tracing::info!(epoch = %newer.epoch(), "a newer topology");
-            let newer = self.logins.logins().complete_topology(newer);
-            let before = std::mem::replace(&mut view.topology, Arc::new(newer));
-            confirmed.retain(|shard, _| view.topology.shard(shard) == before.shard(shard));
-        }
-        // What a server said that is the shard's no longer counts for nothing.
-        let is_current = view.topology.shard(&shard.id) == Some(shard);
-        let is_home = view.topology.home() == shard;
-        let is_known = !(is_home && *has_borrowed_schema);
-        if is_current && is_known && sighting.is_none_or(|sighting| sighting.epoch <= view.topology.epoch()) {
-            confirmed.insert(shard.id.clone(), asked);
-        }
-        let is_other_version = sighting.is_some_and(|sighting| Some(sighting.schema_version) != *schema_version);
-        let is_other_schema = is_home && (*has_borrowed_schema || is_other_version);
-        drop(state);
-        if is_new {
-            self.topology_changed.notify_one();
-        }
-        if is_new || is_other_schema {
-            drop(self.loads.order(()));
-        }
-    }
-
-    /// A shard that refused the router's account may be reached by another login now.
-    fn follow_logins(&self) {
-        let logins = self.logins.logins();
-        let mut state = self.state.write().expect("no holder of this lock panics");
-        if let Some(view) = &mut state.view
-            && view.topology.shards().iter().any(|shard| logins.complete(&shard.endpoint) != shard.endpoint)
-        {
-            view.topology = Arc::new(logins.complete_topology(Topology::clone(&view.topology)));
-        }
-    }
-
-    fn saw_version(&self, shard: &ShardId, version: &str) {
-        if let Some(version) = ServerVersion::parse(version) {
-            self.versions.lock().expect("no holder of this lock panics").insert(shard.clone(), version);
-        }
-    }
-
-    fn take_schema(&self, Read { schema, version, is_borrowed }: Read) {
-        let mut state = self.state.write().expect("no holder of this lock panics");
-        if let Some(view) = &mut state.view {
-            view.schema = Arc::new(schema);
-            state.schema_version = version;
-            state.has_borrowed_schema = is_borrowed;
-        }
-    }
-
-    async fn begin(&self) -> Result<(), String> {
-        let (seeds, logins) = (self.logins.settle(&self.seeds).await, self.logins.logins());
-        let found = bootstrap::find_or_create(&seeds, &self.layout, logins).await.map_err(|error| chain(&error))?;
-        let found = logins.complete_topology(found);
-        let Read { schema, version, is_borrowed } = tables::read_first(&found, &self.layout).await?;
-        let mut state = self.state.write().expect("no holder of this lock panics");
-        state.view = Some(View { topology: Arc::new(found), schema: Arc::new(schema) });
-        state.schema_version = version;
-        state.has_borrowed_schema = is_borrowed;
-        Ok(())
-    }
-}
-
 /// Finds the first topology, and then has every shard of the newest one looked at.
 async fn keep(shared: Arc<Shared>) {
-    while let Err(problem) = shared.begin().await {
+    while let Err(problem) = begin(&shared).await {
         tracing::warn!(problem, "no topology yet");
         shared.state.write().expect("no holder of this lock panics").problem = problem;
         tokio::time::sleep(BEGIN_INTERVAL).await;
@@ -308,10 +188,25 @@ async fn keep(shared: Arc<Shared>) {
     }
 }
 
+/// Finds the first topology, or makes it, and reads the first schema.
+async fn begin(shared: &Shared) -> Result<(), String> {
+    let (seeds, logins) = (shared.logins.settle(&shared.seeds).await, shared.logins.logins());
+    let found = bootstrap::find_or_create(&seeds, &shared.layout, logins).await.map_err(|error| chain(&error))?;
+    let found = logins.complete_topology(found);
+    let LoadedSchema { schema, version, is_borrowed } = tables::read_first(&found, &shared.layout).await?;
+    let mut state = shared.state.write().expect("no holder of this lock panics");
+    state.view = Some(View { topology: Arc::new(found), schema: Arc::new(schema) });
+    state.schema_version = version;
+    state.has_borrowed_schema = is_borrowed;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::shared::Look;
     use keyspace::endpoint::Endpoint;
+    use keyspace::schema::Schema;
     use keyspace::own::topology::Sighting;
     use keyspace::slots::plan_even_spread;
 
@@ -368,7 +263,7 @@ mod tests {
     #[tokio::test]
     async fn the_home_shard_does_not_serve_by_the_tables_of_another_one() {
         let known = Known::new();
-        let read = |is_borrowed| tables::Read {
+        let read = |is_borrowed| LoadedSchema {
             schema: Schema::new("shop", &Layout::default(), true, Vec::new()),
             version: Some(0),
             is_borrowed,

@@ -11,6 +11,9 @@ use crate::endpoint::Endpoint;
 /// A server that works greets and sets a session up within milliseconds, and a busy one within a second or two.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Ends what a pinned clock (`SET timestamp = …`) begins.
+pub const REAL_CLOCK: &str = "SET timestamp = DEFAULT";
+
 /// Waits for an answer of a server for so long. Without one, what the connection would say next is not known.
 pub async fn within<T>(
     patience: Duration,

@@ -14,20 +14,17 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::Mutex;
 
+use super::modes::{AS_BEFORE, LENIENT};
 use super::{Execution, RowSink, name_floats, reason};
 use crate::cells::{Column, Row, columns_from, columns_of};
 use crate::error::QueryError;
 use crate::plan::{Gather, Part};
 use crate::shards::Lease;
-use crate::sql::statement::Unsupported;
+use crate::sql::read::error::Unsupported;
 
 /// Bytes of one INSERT, far below every server's max_allowed_packet (16 MiB and more) unless one row alone is longer.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// What lets every value in that another table holds already, as a dump's restore does.
-pub(super) const LENIENT: &str =
-    "SET @_autoscaler_mode = @@sql_mode, sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO'";
-pub(super) const AS_BEFORE: &str = "SET sql_mode = @_autoscaler_mode";
 /// For a statement that the server knows to be determined by the keys of its tables, which their copies lack.
 const LOOSE: &str = "SET sql_mode = REPLACE(@@sql_mode, 'ONLY_FULL_GROUP_BY', '')";
 

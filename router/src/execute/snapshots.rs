@@ -12,7 +12,8 @@ use keyspace::topology::ShardId;
 use sqlx::mysql::{MySqlQueryResult, MySqlRow};
 use sqlx::{AssertSqlSafe, Either, Row as _};
 
-use super::{Execution, Found, RowSink, Rows};
+use super::read::{Found, Rows};
+use super::{Execution, RowSink};
 use crate::error::QueryError;
 use crate::plan::ReadNode;
 use crate::shards::Lease;

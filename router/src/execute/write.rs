@@ -3,31 +3,21 @@
 use std::time::Instant;
 
 use futures_util::{FutureExt, TryStreamExt};
-use keyspace::literal::{Kind, write_literal};
-use keyspace::own;
-use keyspace::schema::quote;
-use keyspace::topology::ShardId;
+use keyspace::mysql::REAL_CLOCK;
+use sqlx::{AssertSqlSafe, Either};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{AssertSqlSafe, Either, Executor, Row as _};
 
-use super::gather::{AS_BEFORE, LENIENT};
+use super::fences;
 use super::{Execution, RowSink, Written, at_rest_after_answer, reason};
-use crate::cells::{Column, Row, columns_of};
+use crate::cells::{Column, columns_of};
 use crate::error::QueryError;
 use crate::faults::Point;
-use crate::plan::{Part, Relocation, WriteNode, WritePart};
+use crate::plan::{Part, WriteNode, WritePart};
 use crate::shards::{Ending, LAST_WORDS, Lease};
-use crate::sql::statement::Unsupported;
 use crate::transaction::{Transaction, before_decision};
-
-/// Ends what [`WriteNode::clock`] begins.
-pub const REAL_CLOCK: &str = "SET timestamp = DEFAULT";
 
 /// A CHECK is violated.
 const ER_CHECK_MARIADB: u16 = 4025;
-
-/// Bytes of one INSERT of moved rows.
-const BATCH_BYTES: usize = 1 << 20;
 
 impl Execution<'_> {
     /// Carries out a write. `sink` takes the rows of RETURNING.
@@ -209,127 +199,6 @@ impl Execution<'_> {
         }
     }
 
-    /// A shard's connection in a transaction, which the shard joins if it is new to it.
-    pub(super) async fn enlisted(
-        &self,
-        shard: &ShardId,
-        transaction: &mut Transaction,
-    ) -> Result<(Lease, Vec<String>), QueryError> {
-        if !transaction.takes_part(shard) {
-            transaction.enlist(shard, self.for_transaction(shard).await?);
-        }
-        self.check_time(shard)?;
-        transaction.connection(shard)
-    }
-
-    /// Fails if so much time has passed since the plan was made that the rows may be elsewhere by now.
-    ///
-    /// To be asked with the connection in hand, and before anything is sent. A router that stands still after this finds
-    /// the connection closed: the scaler ends those that have been idle since a switch before the old owner takes writes
-    /// of moved rows again.
-    fn check_time(&self, shard: &ShardId) -> Result<(), QueryError> {
-        match self.watch.may_write(shard, &self.view.topology) {
-            true => Ok(()),
-            false => Err(QueryError::Moved(shard.clone())),
-        }
-    }
-
-    /// As [`Execution::enlisted`], on a connection on which the transaction has begun.
-    async fn begun(&self, shard: &ShardId, transaction: &mut Transaction) -> Result<Lease, QueryError> {
-        let (mut lease, opening) = self.enlisted(shard, transaction).await?;
-        for statement in opening {
-            lease.run(&statement).await?;
-        }
-        lease.done();
-        Ok(lease)
-    }
-
-    /// Brings rows, whose sharding key was changed where they lay, to the owner of the new key.
-    async fn relocate(
-        &self,
-        relocation: &Relocation,
-        node: &WriteNode,
-        transaction: &mut Transaction,
-    ) -> Result<(), QueryError> {
-        let Relocation { table, columns, exact, condition, target } = relocation;
-        let table = quote(table);
-        let insert = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
-        let mut batches: Vec<Vec<u8>> = Vec::new();
-        for source in node.parts.iter().map(|part| &part.part.shard).filter(|shard| *shard != target) {
-            let mut lease = self.begun(source, transaction).await?;
-            let select = format!("SELECT {} FROM {table} WHERE {condition}", exact.join(", "));
-            let found = lease.begin().fetch_all(sqlx::raw_sql(AssertSqlSafe(select))).await;
-            let found = found.map_err(|error| QueryError::of_shard(source, error))?;
-            if let Some(first) = found.first() {
-                let described = columns_of(first, |_, _| false);
-                for row in &found {
-                    if batches.last().is_none_or(|batch| batch.len() >= BATCH_BYTES) {
-                        batches.push(insert.clone().into_bytes());
-                    }
-                    let batch = batches.last_mut().expect("pushed above");
-                    let is_first = batch.len() == insert.len();
-                    batch.extend_from_slice(if is_first { b"(" } else { b",(" });
-                    write_cells(batch, &described, row);
-                    batch.push(b')');
-                }
-                lease.run(&format!("DELETE FROM {table} WHERE {condition}")).await?;
-            }
-            lease.done();
-        }
-        if batches.is_empty() {
-            return Ok(());
-        }
-        let mut lease = self.begun(target, transaction).await?;
-        transaction.wrote(target);
-        lease.run(LENIENT).await?;
-        for batch in batches {
-            let text =
-                String::from_utf8(batch).map_err(|_| QueryError::Internal("a literal is not UTF-8".to_owned()))?;
-            let inserted = lease.run(&text).await;
-            if let Err(error) = inserted {
-                lease.run(AS_BEFORE).await?;
-                lease.done();
-                return Err(error);
-            }
-        }
-        lease.run(AS_BEFORE).await?;
-        lease.done();
-        Ok(())
-    }
-
-    /// Looks on every shard for the values that were written into unique indexes that each shard enforces for its own
-    /// rows only. The looks lock what they find, and the gap where it would be; what is leaving a shard stays until the
-    /// transaction ends, or is somewhere else already and the statement runs again.
-    async fn check_unique(&self, node: &WriteNode, transaction: &mut Transaction) -> Result<(), QueryError> {
-        let Some(uniqueness) = &node.uniqueness else { return Ok(()) };
-        let mut counts = vec![0u32; uniqueness.probes.len()];
-        for part in &uniqueness.parts {
-            let mut lease = self.begun(&part.shard, transaction).await?;
-            self.hold_fences(&mut lease, &part.shard, transaction).await?;
-            let rows = lease.begin().fetch_all(sqlx::raw_sql(AssertSqlSafe(part.sql.clone()))).await;
-            let rows = rows.map_err(|error| QueryError::of_shard(&part.shard, error))?;
-            lease.done();
-            for row in rows {
-                let index = row.try_get_unchecked::<i64, _>(0).unwrap_or_default();
-                if let Some(count) = usize::try_from(index).ok().and_then(|index| counts.get_mut(index)) {
-                    *count += 1;
-                }
-            }
-        }
-        let Some(position) = counts.iter().position(|&count| count > 1) else { return Ok(()) };
-        let probe = &uniqueness.probes[position];
-        if uniqueness.only_tells {
-            let construct = format!("a value of {}, which lies on another shard, in this statement", probe.index);
-            return Err(Unsupported::with_hint(construct, "write that row with its own sharding key").into());
-        }
-        Err(QueryError::Database {
-            shard: uniqueness.parts[0].shard.clone(),
-            errno: 1062,
-            sqlstate: "23000".to_owned(),
-            message: format!("Duplicate entry '{}' for key '{}'", probe.entry, probe.index),
-        })
-    }
-
     /// On one shard, by itself.
     ///
     /// A write that has begun is never abandoned for time: it is killed on the server, and the server says what came
@@ -383,36 +252,6 @@ impl Execution<'_> {
         })
         .await
     }
-
-    /// Takes a shared lock on the fences of everything that is leaving the shard: the cutovers wait until the transaction
-    /// ends. Fails once one is over ([`moved`]), so that nothing that follows in the same go is run. `None` if nothing
-    /// leaves.
-    fn look_at_fences(&self, shard: &ShardId) -> Option<String> {
-        let fences = self.view.topology.fences_of(shard);
-        (!fences.is_empty()).then(|| own::fence::hold(&fences))
-    }
-
-    /// Holds the cutovers of everything that is leaving the shard off until the transaction ends, if it does not yet; fails
-    /// if one is over.
-    pub(super) async fn hold_fences(
-        &self,
-        lease: &mut Lease,
-        shard: &ShardId,
-        transaction: &mut Transaction,
-    ) -> Result<(), QueryError> {
-        let Some(look) = self.look_at_fences(shard).filter(|_| transaction.takes_fence(shard)) else { return Ok(()) };
-        let taken = lease.run(&look).await.map_err(moved);
-        at_rest_after_answer(lease, &taken);
-        taken.map(drop)
-    }
-}
-
-/// What an error of [`Execution::look_at_fences`] means.
-fn moved(error: QueryError) -> QueryError {
-    match error {
-        QueryError::Database { shard, errno: ER_DATA_OUT_OF_RANGE, .. } => QueryError::Moved(shard),
-        other => other,
-    }
 }
 
 /// Rows of RETURNING from several shards.
@@ -462,9 +301,6 @@ async fn run_collecting(
     .await
 }
 
-/// What [`own::fence::hold`] fails with.
-const ER_DATA_OUT_OF_RANGE: u16 = 1690;
-
 /// Sends `prefix`, the part's statement and `suffix` in one go, and takes the statement's result.
 async fn run_write(
     connection: &mut MySqlConnection,
@@ -502,22 +338,11 @@ async fn run_write(
             Ok(Some(Either::Right(_))) => {}
             Err(error) => {
                 return Err(match QueryError::of_shard(&part.shard, error) {
-                    error @ QueryError::Database { .. } if ended < prefix.len() => moved(error),
+                    error @ QueryError::Database { .. } if ended < prefix.len() => fences::moved(error),
                     QueryError::ConnectionBroke { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
                     other => other,
                 });
             }
         }
-    }
-}
-
-fn write_cells(out: &mut Vec<u8>, columns: &[Column], row: &impl Row) {
-    for (index, column) in columns.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        // Columns are read by their exact types: a FLOAT as DOUBLE, sets and bits as numbers.
-        let kind = if column.kind == Kind::Float { Kind::Double } else { column.kind };
-        write_literal(out, kind, row.cell(index));
     }
 }

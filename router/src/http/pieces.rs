@@ -5,11 +5,19 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::stream;
+use serde_json::Value;
 use warp::Reply;
 use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use warp::http::{HeaderValue, StatusCode};
+use warp::reply::Response;
 
 use crate::budget::Held;
+
+pub const JSON: &str = "application/json";
+
+pub fn json_response(status: StatusCode, value: &Value) -> Response {
+    Pieces::from(value.to_string().into_bytes()).into_response(status, JSON)
+}
 
 /// A body in pieces: what was written to the client is given back while the rest waits.
 #[derive(Default)]

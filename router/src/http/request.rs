@@ -12,11 +12,11 @@ use serde_json::value::RawValue;
 use warp::Buf;
 use warp::http::{HeaderMap, StatusCode};
 
-use super::Failure;
 use super::answer::Format;
+use super::failure::Failure;
 use crate::budget::{Held, Kind};
 use crate::service::{Consistency, Request, Router};
-use crate::sql::Param;
+use crate::sql::read::bind::Param;
 
 /// As many as a prepared statement of MySQL takes.
 const MOST_PARAMS: usize = 65_535;

@@ -8,12 +8,18 @@ use keyspace::slots::Slot;
 use keyspace::topology::ShardId;
 
 use super::place::{Place, Several};
+use super::planner::Planner;
 use super::question::Question;
+use super::refusal::Refusal;
+use super::tree::{Node, Part, Plan, Relocation, Route, WriteNode, WritePart};
 use super::unique::Value;
-use super::{Node, Part, Plan, Planner, Refusal, Relocation, Route, WriteNode, WritePart};
-use crate::sql::conditions::change_text;
-use crate::sql::statement::{Assignment, Change, InsertCell, Statement, TableName, Unsupported};
-use crate::sql::{Sql, analyse, change_as_select};
+use crate::sql::meaning::analyse::analyse;
+use crate::sql::meaning::statement::{Assignment, Change, InsertCell, Statement};
+use crate::sql::read::error::Unsupported;
+use crate::sql::read::names::TableName;
+use crate::sql::read::source::Sql;
+use crate::sql::text::conditions::change_as_select;
+use crate::sql::text::conditions::change_text;
 
 /// What differs from server to server, and is no clock.
 const LOCAL_FUNCTIONS: [&str; 12] = [
@@ -49,7 +55,7 @@ const CLOCK: [&str; 13] = [
 ];
 
 impl Planner<'_> {
-    pub(super) fn plan_change(&self, sql: &Sql, change: &Change) -> Result<Plan, Refusal> {
+    pub fn plan_change(&self, sql: &Sql, change: &Change) -> Result<Plan, Refusal> {
         let written = self.written_tables(change)?;
         let table = *written.first().ok_or_else(|| Unsupported::new("a change without a table"))?;
         if let Some(other) =
@@ -186,7 +192,7 @@ impl Planner<'_> {
             let assigns = |assignment: &Assignment| match &assignment.column.qualifier {
                 Some(qualifier) => named(qualifier),
                 None => {
-                    let has = |used: &crate::sql::statement::TableUse| {
+                    let has = |used: &crate::sql::meaning::statement::TableUse| {
                         self.schema
                             .table(&used.table.name)
                             .is_some_and(|table| table.column(&assignment.column.name).is_some())
@@ -205,22 +211,22 @@ impl Planner<'_> {
         Ok(written)
     }
 
-    pub(super) fn written_table(&self, name: &TableName) -> Result<&Table, Refusal> {
+    pub fn written_table(&self, name: &TableName) -> Result<&Table, Refusal> {
         self.own_schema(name)?;
         self.schema.table(&name.name).ok_or_else(|| self.no_such_table(name))
     }
 
-    pub(super) fn home(&self) -> &ShardId {
+    pub fn home(&self) -> &ShardId {
         &self.topology.home().id
     }
 
     /// Whether rows are on their way from a shard, and not switched yet.
-    pub(super) fn is_source(&self, shard: &ShardId) -> bool {
+    pub fn is_source(&self, shard: &ShardId) -> bool {
         let announced = keyspace::topology::MovePhase::Announced;
         self.topology.moves().iter().any(|slot_move| slot_move.source == *shard && slot_move.phase == announced)
     }
 
-    pub(super) fn plan_home_write(&self, sql: &Sql) -> Plan {
+    pub fn plan_home_write(&self, sql: &Sql) -> Plan {
         let reason = "unsharded tables lie on the home shard".to_owned();
         self.write_to(Route::Home, self.home().clone(), sql.text.clone(), false, reason)
     }
@@ -239,7 +245,7 @@ impl Planner<'_> {
     }
 
     /// The same statement on every shard that has a copy.
-    pub(super) fn plan_reference_write(&self, sql: &Sql, table: &Table) -> Result<Plan, Refusal> {
+    pub fn plan_reference_write(&self, sql: &Sql, table: &Table) -> Result<Plan, Refusal> {
         if let Some(shard) = self.only_owner().filter(|shard| shard == self.home()) {
             let reason = "one shard owns every row".to_owned();
             return Ok(self.write_to(Route::Reference, shard, sql.text.clone(), true, reason));
@@ -278,7 +284,7 @@ impl Planner<'_> {
         })
     }
 
-    pub(super) fn plan_view_write(&self, sql: &Sql, table: &Table) -> Result<Plan, Refusal> {
+    pub fn plan_view_write(&self, sql: &Sql, table: &Table) -> Result<Plan, Refusal> {
         match self.only_owner() {
             Some(shard) if self.topology.moves().is_empty() => {
                 let reason = "one shard owns every row".to_owned();
@@ -292,7 +298,7 @@ impl Planner<'_> {
     }
 
     /// What NOW() is to every part of a write, if that can matter.
-    pub(super) fn pinned_clock(&self, sql: &Sql, table: &Table) -> Option<String> {
+    pub fn pinned_clock(&self, sql: &Sql, table: &Table) -> Option<String> {
         let matters = table.columns.iter().any(|column| column.clock) || sql.names_any(&CLOCK);
         matters.then(|| format!("{}.{:06}", self.now.as_second(), self.now.subsec_microsecond()))
     }
@@ -353,11 +359,7 @@ impl Planner<'_> {
         }))
     }
 
-    fn uniqueness_of_change(
-        &self,
-        change: &Change,
-        table: &Table,
-    ) -> Result<Option<super::unique::Uniqueness>, Refusal> {
+    fn uniqueness_of_change(&self, change: &Change, table: &Table) -> Result<Option<super::tree::Uniqueness>, Refusal> {
         if change.assignments.is_empty() {
             return Ok(None);
         }
@@ -368,7 +370,7 @@ impl Planner<'_> {
         self.uniqueness(table, &[values], Some(&assigned_columns(change)), false)
     }
 
-    pub(super) fn any_moving<'s>(&self, slots: impl IntoIterator<Item = &'s Slot> + Clone) -> bool {
+    pub fn any_moving<'s>(&self, slots: impl IntoIterator<Item = &'s Slot> + Clone) -> bool {
         let moves = self.topology.moves();
         moves.iter().any(|slot_move| slots.clone().into_iter().any(|&slot| slot_move.slots.contains(slot)))
     }
@@ -400,7 +402,7 @@ fn key_text(literal: &KeyLiteral) -> Option<String> {
     }
 }
 
-pub(super) fn key_change(key: &str, table: &Table, why: &str) -> Refusal {
+pub fn key_change(key: &str, table: &Table, why: &str) -> Refusal {
     let hint = "delete the row and insert it under its new key";
     Unsupported::with_hint(
         format!("changing `{key}`, the sharding key of {}, {why}, over several shards", table.name),
@@ -410,7 +412,7 @@ pub(super) fn key_change(key: &str, table: &Table, why: &str) -> Refusal {
 }
 
 /// Refuses to write to several shards what one of them could not take back.
-pub(super) fn can_be_undone(table: &Table) -> Result<(), Refusal> {
+pub fn can_be_undone(table: &Table) -> Result<(), Refusal> {
     match table.has_transactions {
         true => Ok(()),
         false => {
@@ -420,6 +422,6 @@ pub(super) fn can_be_undone(table: &Table) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn unusable(table: &Table, reason: &str) -> Refusal {
+pub fn unusable(table: &Table, reason: &str) -> Refusal {
     Refusal::UnusableTable { table: table.name.clone(), reason: reason.to_owned() }
 }

@@ -5,12 +5,16 @@ use std::collections::HashSet;
 use keyspace::schema::quote;
 
 use super::names::refuse_scratch_name;
-use super::{DefineNode, Node, Plan, Planner, Refusal, Route};
-use crate::sql::Sql;
-use crate::sql::statement::{Define, DefineKind, ForeignKey, Role, TableName, Unsupported};
+use super::planner::Planner;
+use super::refusal::Refusal;
+use super::tree::{DefineNode, Node, Plan, Route};
+use crate::sql::meaning::statement::{Define, DefineKind, ForeignKey, Role};
+use crate::sql::read::error::Unsupported;
+use crate::sql::read::names::TableName;
+use crate::sql::read::source::Sql;
 
 impl Planner<'_> {
-    pub(super) fn plan_define(&self, sql: &Sql, define: &Define) -> Result<Plan, Refusal> {
+    pub fn plan_define(&self, sql: &Sql, define: &Define) -> Result<Plan, Refusal> {
         if !self.topology.moves().is_empty() {
             return Err(Refusal::MoveInProgress("the schema cannot be changed"));
         }

@@ -6,15 +6,19 @@ use std::collections::BTreeSet;
 use keyspace::schema::{Table, TableColumn, TableKind, quote};
 use keyspace::topology::ShardId;
 
+use super::planner::Planner;
 use super::question::Question;
-use super::{Gather, Input, Node, Part, Plan, Planner, Refusal, Route};
-use crate::sql::relations::{Relation, Relations};
-use crate::sql::statement::{Operand, Read, Unsupported};
-use crate::sql::{Sql, splice};
+use super::refusal::Refusal;
+use super::tree::{Gather, Input, Node, Part, Plan, Route};
+use crate::sql::meaning::statement::{Operand, Read};
+use crate::sql::read::error::Unsupported;
+use crate::sql::read::source::Sql;
+use crate::sql::text::relations::{Relation, Relations};
+use crate::sql::text::splice::splice;
 
 impl Planner<'_> {
     /// `why` is what stands in the way of merging, for `/explain`.
-    pub(super) fn plan_gather(&self, question: &Question, why: &Unsupported) -> Result<Plan, Refusal> {
+    pub fn plan_gather(&self, question: &Question, why: &Unsupported) -> Result<Plan, Refusal> {
         let Question { sql, read, .. } = question;
         let relations = question.relations().map_err(|why| question.refusal(why))?;
         let pins = self.pins(&read.scopes);

@@ -9,9 +9,14 @@ use keyspace::literal::quote_text;
 use keyspace::schema::quote;
 
 use super::names::{INFORMATION_SCHEMA, is_information_schema};
-use super::{Plan, Planner, Refusal, Route};
-use crate::sql::statement::{Read, Unsupported};
-use crate::sql::{Sql, names, splice};
+use super::planner::Planner;
+use super::refusal::Refusal;
+use super::tree::{Plan, Route};
+use crate::sql::meaning::statement::Read;
+use crate::sql::read::error::Unsupported;
+use crate::sql::read::names;
+use crate::sql::read::source::Sql;
+use crate::sql::text::splice::splice;
 
 /// What of a table is the client's to see.
 #[derive(Clone, Copy)]
@@ -52,7 +57,7 @@ const TABLES: [(&str, Shown); 21] = [
 
 impl Planner<'_> {
     /// Plans a read that names information_schema; `None` if this one does not.
-    pub(super) fn plan_information_schema(&self, sql: &Sql, read: &Read) -> Result<Option<Plan>, Refusal> {
+    pub fn plan_information_schema(&self, sql: &Sql, read: &Read) -> Result<Option<Plan>, Refusal> {
         let mut named = read.scopes.iter().flat_map(|scope| &scope.tables);
         let is_named = named.any(|table| table.table.schema.as_deref().is_some_and(is_information_schema));
         let qualified = names::qualified(sql);

@@ -9,45 +9,21 @@ use keyspace::topology::ShardId;
 
 use super::change::{can_be_undone, key_change, unusable};
 use super::place::Place;
+use super::planner::Planner;
+use super::refusal::Refusal;
+use super::tree::IdsWanted;
+use super::tree::{Node, Part, Plan, Refill, Route, WriteNode, WritePart};
 use super::unique::Value;
-use super::{Node, Part, Plan, Planner, Refill, Refusal, Route, WriteNode, WritePart};
-use crate::sql::rows::{InsertText, RowText, SourceText, insert_text};
-use crate::sql::statement::{Insert, InsertCell, InsertRows, Scope, Statement, Unsupported, Update};
-use crate::sql::{Sql, analyse, read, splice};
-
-/// Ids that an INSERT needs before it can be planned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdsWanted {
-    pub table: String,
-    pub column: String,
-    /// The id that each row brings: 0 if one is to be drawn, `None` if it cannot be told.
-    pub rows: Vec<Option<u64>>,
-}
-
-impl IdsWanted {
-    /// The drawn ids in row order, if the next one is `next`, and the next one after the statement: as on a server,
-    /// where an id that a row brings makes the next one larger.
-    pub fn assign(&self, mut next: u64) -> (Vec<u64>, u64) {
-        let mut drawn = Vec::new();
-        for row in self.rows.iter().flatten() {
-            match row {
-                0 => {
-                    drawn.push(next);
-                    next += 1;
-                }
-                given => next = next.max(given.saturating_add(1)),
-            }
-        }
-        (drawn, next)
-    }
-
-    pub fn is_any_drawn(&self) -> bool {
-        self.rows.contains(&Some(0))
-    }
-}
+use crate::sql::meaning::analyse::analyse;
+use crate::sql::meaning::statement::{Insert, InsertCell, InsertRows, Scope, Statement, Update};
+use crate::sql::read::error::Unsupported;
+use crate::sql::read::read;
+use crate::sql::read::source::Sql;
+use crate::sql::text::rows::{InsertText, RowText, SourceText, insert_text};
+use crate::sql::text::splice::splice;
 
 impl Planner<'_> {
-    pub(super) fn plan_insert(&self, sql: &Sql, insert: &Insert) -> Result<Plan, Refusal> {
+    pub fn plan_insert(&self, sql: &Sql, insert: &Insert) -> Result<Plan, Refusal> {
         let table = self.written_table(&insert.table)?;
         let (key, key_type) = match &table.kind {
             TableKind::Sharded { key, key_type } => (key, *key_type),
@@ -217,7 +193,7 @@ impl Planner<'_> {
         Ok(slots)
     }
 
-    pub(super) fn slot_of_cell(
+    pub fn slot_of_cell(
         &self,
         cell: &InsertCell,
         table: &Table,
@@ -344,7 +320,7 @@ impl Planner<'_> {
         insert: &Insert,
         table: &Table,
         text: &InsertText,
-    ) -> Result<Option<super::unique::Uniqueness>, Refusal> {
+    ) -> Result<Option<super::tree::Uniqueness>, Refusal> {
         let InsertRows::Values(rows) = &insert.rows else { return Ok(None) };
         if self.local_indexes(table).next().is_none() {
             return Ok(None);
@@ -375,7 +351,7 @@ impl Planner<'_> {
     }
 
     /// Refuses a write that reads rows of other shards than the one it goes to.
-    pub(super) fn reads_stay_on(&self, scopes: &[Scope], shard: &ShardId) -> Result<(), Refusal> {
+    pub fn reads_stay_on(&self, scopes: &[Scope], shard: &ShardId) -> Result<(), Refusal> {
         let fits = match self.place(scopes)? {
             Place::Any => true,
             Place::Home => *shard == *self.home(),

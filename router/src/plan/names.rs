@@ -2,12 +2,16 @@
 
 use std::collections::HashSet;
 
-use super::{Planner, Refusal};
-use crate::sql::statement::{Scope, Statement, TableName, Unsupported};
-use crate::sql::{Sql, names};
+use super::planner::Planner;
+use super::refusal::Refusal;
+use crate::sql::meaning::statement::{Scope, Statement};
+use crate::sql::read::error::Unsupported;
+use crate::sql::read::names;
+use crate::sql::read::names::TableName;
+use crate::sql::read::source::Sql;
 
 /// The schema of both servers that describes the others; what clients see of it is narrowed (`information_schema`).
-pub(super) const INFORMATION_SCHEMA: &str = "information_schema";
+pub const INFORMATION_SCHEMA: &str = "information_schema";
 
 impl Planner<'_> {
     /// Resolves every qualified name of a statement.
@@ -52,14 +56,14 @@ impl Planner<'_> {
     }
 
     /// Refuses names in other databases than the sharded one.
-    pub(super) fn own_schema(&self, table: &TableName) -> Result<(), Refusal> {
+    pub fn own_schema(&self, table: &TableName) -> Result<(), Refusal> {
         match &table.schema {
             Some(schema) if schema != self.schema.database() => Err(self.other_database(schema)),
             _ => Ok(()),
         }
     }
 
-    pub(super) fn other_database(&self, database: &str) -> Refusal {
+    pub fn other_database(&self, database: &str) -> Refusal {
         let hint =
             format!("the router serves database `{}`; an alias must not have another's name", self.schema.database());
         Unsupported::with_hint(format!("database `{database}`"), hint).into()
@@ -74,7 +78,7 @@ impl Planner<'_> {
 }
 
 /// Rows are gathered in temporary tables of such names, which would hide a table.
-pub(super) fn refuse_scratch_name(table: &str) -> Result<(), Refusal> {
+pub fn refuse_scratch_name(table: &str) -> Result<(), Refusal> {
     const SCRATCH: &str = "_autoscaler_";
     match table.get(..SCRATCH.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(SCRATCH)) {
         true => Err(Unsupported::with_hint(format!("the table name `{table}`"), "names of the router begin so").into()),
@@ -82,7 +86,7 @@ pub(super) fn refuse_scratch_name(table: &str) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn is_information_schema(schema: &str) -> bool {
+pub fn is_information_schema(schema: &str) -> bool {
     schema.eq_ignore_ascii_case(INFORMATION_SCHEMA)
 }
 

@@ -6,7 +6,7 @@ use crate::merge::compare::Pad;
 
 /// How the values of a column compare, as far as that is not told by their type alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub enum Order {
     Value,
     /// Text by its code points.
     Text(Pad),
@@ -17,7 +17,7 @@ pub(super) enum Order {
 
 impl Order {
     /// What the shards return to compare `text`, an expression, by.
-    pub(super) fn compared(&self, text: &str) -> String {
+    pub fn compared(&self, text: &str) -> String {
         match self {
             Order::Value | Order::Text(_) => text.to_owned(),
             Order::Weight(None) => format!("WEIGHT_STRING({text})"),
@@ -26,7 +26,7 @@ impl Order {
         }
     }
 
-    pub(super) fn pad(&self) -> Option<Pad> {
+    pub fn pad(&self) -> Option<Pad> {
         match self {
             Order::Text(pad) => Some(*pad),
             Order::Value | Order::Weight(_) | Order::Float => None,
@@ -38,7 +38,7 @@ impl Order {
 ///
 /// Measured on both servers (notes, "WEIGHT_STRING"): without padding it does; under PAD SPACE it does when filled up
 /// to the column's length, but for some collations of MySQL.
-pub(super) fn weight(column: &TableColumn, collation: &str, mariadb: bool) -> Option<Option<u32>> {
+pub fn weight(column: &TableColumn, collation: &str, mariadb: bool) -> Option<Option<u32>> {
     /// Longer weights could exceed max_sort_length, up to which the server itself compares.
     const MAX_LENGTH: u32 = 128;
     let length = column.length().filter(|length| *length <= MAX_LENGTH)?;

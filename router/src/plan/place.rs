@@ -7,11 +7,14 @@ use keyspace::schema::{TableColumn, TableKind};
 use keyspace::slots::Slot;
 use keyspace::topology::ShardId;
 
-use super::{Planner, Refusal, Route};
-use crate::sql::statement::{ColumnRef, Condition, Operand, Scope, Unsupported};
+use super::planner::Planner;
+use super::refusal::Refusal;
+use super::tree::Route;
+use crate::sql::meaning::statement::{ColumnRef, Condition, Operand, Scope};
+use crate::sql::read::error::Unsupported;
 
 /// Where all rows lie that matter to a statement.
-pub(super) enum Place {
+pub enum Place {
     /// On every shard: reference tables, or no table at all.
     Any,
     Home,
@@ -27,7 +30,7 @@ pub(super) enum Place {
 }
 
 /// A place on several shards.
-pub(super) struct Several {
+pub struct Several {
     /// In shard order.
     pub shards: Vec<ShardId>,
     pub route: Route,
@@ -37,13 +40,13 @@ pub(super) struct Several {
 }
 
 /// A table use, by scope and position.
-pub(super) type Use = (usize, usize);
+pub type Use = (usize, usize);
 
 /// For a column of a table use, in lower case, the literals that it must equal one of.
-pub(super) type Pins = BTreeMap<(usize, usize, String), Vec<KeyLiteral>>;
+pub type Pins = BTreeMap<(usize, usize, String), Vec<KeyLiteral>>;
 
 impl Planner<'_> {
-    pub(super) fn place(&self, scopes: &[Scope]) -> Result<Place, Refusal> {
+    pub fn place(&self, scopes: &[Scope]) -> Result<Place, Refusal> {
         if let Some(shard) = self.only_owner().filter(|shard| *shard == self.topology.home().id) {
             let reason = "one shard owns every row".to_owned();
             // While rows move it matters whether these can be among them.
@@ -133,7 +136,7 @@ impl Planner<'_> {
     }
 
     /// The shards whose rows of one use of a table can matter, by `pins`.
-    pub(super) fn shards_of(&self, pins: &Pins, (scope, table): Use, key: &str, key_type: KeyType) -> Vec<ShardId> {
+    pub fn shards_of(&self, pins: &Pins, (scope, table): Use, key: &str, key_type: KeyType) -> Vec<ShardId> {
         let pinned = pins.get(&(scope, table, key.to_lowercase()));
         match pinned.and_then(|literals| exact_slots(literals, key_type)) {
             Some(slots) => {
@@ -180,7 +183,7 @@ impl Planner<'_> {
     }
 
     /// The literals to which columns are pinned, also through equalities between columns.
-    pub(super) fn pins(&self, scopes: &[Scope]) -> Pins {
+    pub fn pins(&self, scopes: &[Scope]) -> Pins {
         let mut pins = Pins::new();
         let mut equalities = Vec::new();
         for (index, scope) in scopes.iter().enumerate() {
@@ -221,12 +224,7 @@ impl Planner<'_> {
     }
 
     /// The table use that a column belongs to, in its scope or in one around it.
-    pub(super) fn resolve(
-        &self,
-        scopes: &[Scope],
-        scope_index: usize,
-        column: &ColumnRef,
-    ) -> Option<(usize, usize, String)> {
+    pub fn resolve(&self, scopes: &[Scope], scope_index: usize, column: &ColumnRef) -> Option<(usize, usize, String)> {
         let scope = &scopes[scope_index];
         let has = |index: &usize| {
             let used = &scope.tables[*index];

@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 use keyspace::schema::{TableColumn, quote};
 use keyspace::topology::ShardId;
 
+use super::planner::Planner;
 use super::question::Question;
 use super::scatter::where_clause;
-use super::{Gather, Input, Node, Part, Plan, Planner, Route};
-use crate::sql::pieces::{Aggregate, Column, Pieces, pieces};
-use crate::sql::statement::{ColumnRef, Key, Read, Shape, Unsupported};
-use crate::sql::{Sql, splice};
+use super::tree::{Gather, Input, Node, Part, Plan, Route};
+use crate::sql::meaning::statement::{ColumnRef, Key, Read, Shape};
+use crate::sql::read::error::Unsupported;
+use crate::sql::read::source::Sql;
+use crate::sql::text::pieces::{Aggregate, Column, Pieces, pieces};
+use crate::sql::text::splice::splice;
 
 const SCRATCH: &str = "_autoscaler_0";
 
@@ -29,7 +32,7 @@ struct Sent {
 
 impl Planner<'_> {
     /// `None` if the statement has to be gathered table by table.
-    pub(super) fn plan_reduced(&self, question: &Question, why: &Unsupported) -> Option<Plan> {
+    pub fn plan_reduced(&self, question: &Question, why: &Unsupported) -> Option<Plan> {
         let Question { sql, read, several, .. } = question;
         let pieces = pieces(sql)?;
         let list = read.list.as_ref()?;

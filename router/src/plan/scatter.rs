@@ -3,19 +3,22 @@
 use std::ops::Range;
 
 use keyspace::keys::KeySlot;
-use keyspace::schema::{Schema, Table, TableColumn, TableKind, quote};
+use keyspace::schema::{Table, TableKind, quote};
 use keyspace::topology::{MovePhase, ShardId};
 
+use super::floats::{expand_floats, is_float};
+use super::planner::Planner;
 use super::question::Question;
+use super::refusal::Refusal;
 use super::select::Query;
-use super::{Node, Part, Plan, Planner, ReadNode, Refusal};
-use crate::sql::statement::{
-    ColumnRef, Condition, Item, ItemKind, Operand, Read, Scope, SelectList, Shape, TableUse, Unsupported,
-};
-use crate::sql::{Sql, splice};
+use super::tree::{Node, Part, Plan, ReadNode};
+use crate::sql::meaning::statement::{Condition, Operand, Read, Scope, Shape};
+use crate::sql::read::error::Unsupported;
+use crate::sql::read::source::Sql;
+use crate::sql::text::splice::splice;
 
 impl Planner<'_> {
-    pub(super) fn plan_scatter(&self, question: &Question) -> Result<Plan, Refusal> {
+    pub fn plan_scatter(&self, question: &Question) -> Result<Plan, Refusal> {
         let Question { sql, read, several, .. } = question;
         let shape = read.shape.as_ref().map_err(|why| question.refusal(why.clone()))?;
         let Some(list) = &read.list else {
@@ -86,7 +89,7 @@ impl Planner<'_> {
     }
 
     /// What each shard must add to its WHERE so that it answers for rows that are its own.
-    pub(super) fn scatter_filters(&self, question: &Question) -> Result<Vec<Option<String>>, Unsupported> {
+    pub fn scatter_filters(&self, question: &Question) -> Result<Vec<Option<String>>, Unsupported> {
         let Question { read, several, .. } = question;
         if let [Scope { tables, derived, .. }] = &read.scopes[..]
             && let ([used], []) = (&tables[..], &derived[..])
@@ -109,7 +112,7 @@ impl Planner<'_> {
     }
 
     /// Whether a shard has rows that are also somewhere else: copied but not switched, switched but not cleaned up.
-    pub(super) fn has_surplus(&self, shard: &ShardId) -> bool {
+    pub fn has_surplus(&self, shard: &ShardId) -> bool {
         self.topology.moves().iter().any(|slot_move| match slot_move.phase {
             MovePhase::Announced => slot_move.target == *shard,
             MovePhase::Switched => slot_move.source == *shard,
@@ -117,14 +120,14 @@ impl Planner<'_> {
     }
 
     /// Hides rows that are also somewhere else.
-    pub(super) fn ownership_filter(&self, shard: &ShardId, table: &Table, alias: &str) -> Option<String> {
+    pub fn ownership_filter(&self, shard: &ShardId, table: &Table, alias: &str) -> Option<String> {
         let TableKind::Sharded { key, key_type } = &table.kind else { return None };
         self.has_surplus(shard)
             .then(|| key_type.slot_in_sql(&format!("{}.{}", quote(alias), quote(key)), &self.topology.owned(shard)))
     }
 
     /// The text to send to a lone shard, and which of its columns are FLOATs read as DOUBLE.
-    pub(super) fn read_floats(&self, sql: &Sql, read: &Read) -> Result<(String, Vec<usize>), Refusal> {
+    pub fn read_floats(&self, sql: &Sql, read: &Read) -> Result<(String, Vec<usize>), Refusal> {
         let unchanged = || Ok((sql.text.clone(), Vec::new()));
         let (Some(list), Some(scope)) = (&read.list, read.scopes.first()) else { return unchanged() };
         let tables: Vec<&Table> = scope.tables.iter().filter_map(|used| self.schema.table(&used.table.name)).collect();
@@ -143,73 +146,11 @@ impl Planner<'_> {
 }
 
 /// WHERE of the client's condition and the shard's own.
-pub(super) fn where_clause(condition: Option<&str>, filter: Option<&str>) -> String {
+pub fn where_clause(condition: Option<&str>, filter: Option<&str>) -> String {
     match (condition, filter) {
         (Some(condition), Some(filter)) => format!(" WHERE ({condition}) AND {filter}"),
         (Some(condition), None) => format!(" WHERE {condition}"),
         (None, Some(filter)) => format!(" WHERE {filter}"),
         (None, None) => String::new(),
-    }
-}
-
-/// The items with FLOAT columns cast to DOUBLE: the text protocol prints FLOAT with 6 digits only.
-pub(super) fn expand_floats(list: &SelectList, scope: &Scope, schema: &Schema) -> Result<Vec<(String, bool)>, Refusal> {
-    let column_of = |column: &ColumnRef| {
-        scope.tables.iter().find_map(|used| {
-            let named = column.qualifier.as_ref().is_none_or(|qualifier| used.alias.eq_ignore_ascii_case(qualifier));
-            if named { schema.table(&used.table.name)?.column(&column.name) } else { None }
-        })
-    };
-    let mut items = Vec::new();
-    for item in &list.items {
-        match &item.kind {
-            ItemKind::Column(column) if column_of(column).is_some_and(is_float) => {
-                let label = item.alias.as_ref().unwrap_or(&column.name);
-                items.push((format!("CAST({} AS DOUBLE) AS {}", item.text, quote(label)), true));
-            }
-            ItemKind::Wildcard { qualifier } => {
-                if qualifier.is_none() && (scope.joins_columns || !scope.derived.is_empty()) {
-                    let construct = "`*` over a FLOAT column beside derived tables or joined columns";
-                    return Err(Unsupported::with_hint(construct, "name the columns").into());
-                }
-                let is_chosen = |used: &&TableUse| {
-                    qualifier.as_ref().is_none_or(|qualifier| used.alias.eq_ignore_ascii_case(qualifier))
-                };
-                let chosen: Option<Vec<(&TableUse, &Table)>> = scope
-                    .tables
-                    .iter()
-                    .filter(is_chosen)
-                    .map(|used| Some((used, schema.table(&used.table.name)?)))
-                    .collect();
-                let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) else {
-                    // Not a table, or an unknown one, which is the server's to complain about.
-                    items.push((item.text.clone(), false));
-                    continue;
-                };
-                for (used, table) in chosen {
-                    for column in table.columns.iter().filter(|column| !column.invisible) {
-                        let name = format!("{}.{}", quote(&used.alias), quote(&column.name));
-                        match is_float(column) {
-                            true => items.push((format!("CAST({name} AS DOUBLE) AS {}", quote(&column.name)), true)),
-                            false => items.push((name, false)),
-                        }
-                    }
-                }
-            }
-            _ => items.push((labelled(item), false)),
-        }
-    }
-    Ok(items)
-}
-
-pub(super) fn is_float(column: &TableColumn) -> bool {
-    column.data_type == "float"
-}
-
-/// An item with its label kept.
-pub(super) fn labelled(item: &Item) -> String {
-    match &item.alias {
-        Some(alias) => format!("{} AS {}", item.text, quote(alias)),
-        None => item.text.clone(),
     }
 }

@@ -2,13 +2,15 @@
 
 use keyspace::schema::{Schema, TableColumn};
 
+use super::floats::{expand_floats, labelled};
 use super::order::{Order, weight};
-use super::scatter::{expand_floats, labelled};
-use super::{Combine, Grouping, Merge, MergeKey, Position, Refusal, Window};
+use super::refusal::Refusal;
+use super::tree::{Combine, Grouping, Merge, MergeKey, Position, Window};
 use crate::merge::compare::Pad;
-use crate::sql::statement::{
-    Aggregate, AggregateFunction, ColumnRef, Direction, Item, ItemKind, Key, Scope, SelectList, Shape, Unsupported,
+use crate::sql::meaning::statement::{
+    Aggregate, AggregateFunction, ColumnRef, Direction, Item, ItemKind, Key, Scope, SelectList, Shape,
 };
+use crate::sql::read::error::Unsupported;
 
 /// What each shard returns for one entry of its SELECT list.
 struct Output {
@@ -17,10 +19,10 @@ struct Output {
 }
 
 /// The select list, what follows WHERE, the merge, and the FLOAT columns.
-pub(super) type Parts = (String, String, Merge, Vec<usize>);
+pub type Parts = (String, String, Merge, Vec<usize>);
 
 /// One SELECT, to be asked of several shards.
-pub(super) struct Query<'a> {
+pub struct Query<'a> {
     pub scope: &'a Scope,
     pub shape: &'a Shape,
     pub list: &'a SelectList,
@@ -29,7 +31,7 @@ pub(super) struct Query<'a> {
 
 impl Query<'_> {
     /// Rows as they are: sorted by each shard, merged by the same keys.
-    pub(super) fn plain(&self) -> Result<Parts, Refusal> {
+    pub fn plain(&self) -> Result<Parts, Refusal> {
         let items = expand_floats(self.list, self.scope, self.schema)?;
         let float_columns = items.iter().enumerate().filter(|(_, item)| item.1).map(|(index, _)| index).collect();
         let mut select: Vec<String> = items.into_iter().map(|(text, _)| text).collect();
@@ -65,7 +67,7 @@ impl Query<'_> {
     }
 
     /// Partial groups of each shard, joined by group key; DISTINCT is a group for each row.
-    pub(super) fn grouped(&self) -> Result<Parts, Refusal> {
+    pub fn grouped(&self) -> Result<Parts, Refusal> {
         if self.shape.distinct && self.shape.grouped {
             return Err(Unsupported::new("DISTINCT beside grouping").into());
         }

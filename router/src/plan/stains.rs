@@ -6,10 +6,11 @@
 
 use keyspace::schema::{Table, TableKind};
 
-use super::Planner;
 use super::names::is_information_schema;
-use crate::sql::statement::Statement;
-use crate::sql::{Sql, names};
+use super::planner::Planner;
+use crate::sql::meaning::statement::Statement;
+use crate::sql::read::names;
+use crate::sql::read::source::Sql;
 
 impl Planner<'_> {
     /// Whether a read can be planned again by its scopes alone.

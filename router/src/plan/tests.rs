@@ -7,11 +7,12 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use keyspace::endpoint::Endpoint;
 use keyspace::keys::KeyType;
-use keyspace::schema::{Layout, Table, TableColumn, TableKind, UniqueIndex};
-use keyspace::slots;
-use keyspace::topology::{Shard, Transfer};
+use keyspace::schema::{Layout, Schema, Table, TableColumn, TableKind, UniqueIndex};
+use keyspace::slots::{self, Slot};
+use keyspace::topology::{Shard, ShardId, Topology, Transfer};
 use proptest::prelude::*;
 
 use super::*;

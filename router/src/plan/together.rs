@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use keyspace::keys::KeyType;
 use keyspace::schema::{TableColumn, TableKind};
 
-use super::Planner;
 use super::place::Use;
-use crate::sql::relations::{Membership, Relations};
-use crate::sql::statement::{ColumnRef, Condition, Operand, Read};
+use super::planner::Planner;
+use crate::sql::meaning::statement::{ColumnRef, Condition, Operand, Read};
+use crate::sql::text::relations::{Membership, Relations};
 
 impl Planner<'_> {
     /// Whether the answer over all rows is that of each shard over its own, one after another.
     ///
     /// It is, if every row of FROM holds a row of one sharded table (the anchor) and every other sharded table, also
     /// in subqueries, contributes only rows whose key equals that of the anchor. Reference tables are everywhere.
-    pub(super) fn is_together(&self, read: &Read, relations: &Relations) -> bool {
+    pub fn is_together(&self, read: &Read, relations: &Relations) -> bool {
         let mut sharded = BTreeSet::new();
         for (scope_index, scope) in read.scopes.iter().enumerate() {
             // What comes out of a derived table may have been put together from several shards' rows.

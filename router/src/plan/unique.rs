@@ -6,33 +6,18 @@ use keyspace::keys::KeyLiteral;
 use keyspace::schema::{Table, UniqueIndex, quote};
 use keyspace::topology::ShardId;
 
-use super::{Part, Planner, Refusal};
-use crate::sql::statement::Unsupported;
+use super::planner::Planner;
+use super::refusal::Refusal;
+use super::tree::Part;
+use super::tree::{Probe, Uniqueness};
+use crate::sql::read::error::Unsupported;
 
 /// More values than this are too many to look for.
 const MOST_PROBES: usize = 1_000;
 
-/// What must not be there twice when a write is done.
-#[derive(Debug)]
-pub struct Uniqueness {
-    pub probes: Vec<Probe>,
-    /// For each shard a query that returns a probe's number for each row that it finds; at most two of each.
-    pub parts: Vec<Part>,
-    /// The statement does not fail at a duplicate: one on another shard cannot be dealt with as it wants.
-    pub only_tells: bool,
-}
-
-/// A value of a unique index.
-#[derive(Debug)]
-pub struct Probe {
-    /// As the server names the index in its error.
-    pub index: String,
-    pub entry: String,
-}
-
 /// What a row gets in a column.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub enum Value {
     Null,
     /// A literal as written, and what it says.
     Literal {
@@ -62,7 +47,7 @@ impl Planner<'_> {
     ///
     /// # Errors
     /// A value that is known to the server only.
-    pub(super) fn uniqueness(
+    pub fn uniqueness(
         &self,
         table: &Table,
         rows: &[BTreeMap<String, Value>],
@@ -109,7 +94,7 @@ impl Planner<'_> {
 
     /// Whether a write of these columns, or of all, to the only owner may violate a unique index without anybody looking for
     /// it: behind the switch of a move, of which this router has not heard, values are taken where the shard does not see.
-    pub(super) fn may_clash_behind_switch(&self, table: &Table, assigned: Option<&[&str]>) -> bool {
+    pub fn may_clash_behind_switch(&self, table: &Table, assigned: Option<&[&str]>) -> bool {
         self.only_owner().is_some() && self.written_indexes(table, assigned).next().is_some()
     }
 
@@ -126,7 +111,7 @@ impl Planner<'_> {
     }
 
     /// The unique indexes of a sharded table that no shard can enforce by itself, unless the configuration lets them.
-    pub(super) fn local_indexes<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = &'a UniqueIndex> {
+    pub fn local_indexes<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = &'a UniqueIndex> {
         let is_enforced = self.schema.allows_local_unique(&table.name);
         let key = table.shard_key().map(|(key, _)| key);
         table.unique_indexes.iter().filter(move |index| {

@@ -7,7 +7,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
-use crate::sql::command::Command;
+use crate::sql::meaning::command::Command;
 
 /// After this long nobody is expected to go on with a transaction.
 const REMEMBERED: Duration = Duration::from_secs(3600);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn check_permits(sql: &str, expected: [bool; 2]) {
-        let command = crate::sql::command::command(&crate::sql::read(sql, &[]).unwrap()).unwrap();
+        let command = crate::sql::meaning::command::command(&crate::sql::read::read(sql, &[]).unwrap()).unwrap();
         let permits = [Heard::Nothing, Heard::Failure].map(|heard| ended(heard).permits(command.as_ref()));
         assert_eq!(permits, expected, "{sql}");
     }

@@ -21,9 +21,11 @@ use crate::error::QueryError;
 use crate::execute::{RowSink, Written};
 use crate::metrics::Retry;
 use crate::shards::IDLE_BEFORE_PING;
-use crate::sql::command::{Command, SessionValues, Setting, command, with_session_values};
-use crate::sql::statement::{Statement, Unsupported};
-use crate::sql::{self, Sql};
+use crate::sql;
+use crate::sql::meaning::command::{Command, SessionValues, Setting, command, with_session_values};
+use crate::sql::meaning::statement::Statement;
+use crate::sql::read::error::Unsupported;
+use crate::sql::read::source::Sql;
 use crate::transaction::{Coordinator, Transaction};
 
 /// Variables of one session.

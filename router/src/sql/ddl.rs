@@ -12,6 +12,7 @@ mod columns;
 mod create;
 mod drop;
 mod expression;
+mod fault;
 mod index;
 mod keys;
 mod opening;
@@ -24,33 +25,14 @@ mod view;
 
 use sqlparser::tokenizer::Token;
 
+use self::fault::{ADMIN_HINT, Fault, Read};
+pub(super) use self::opening::object_kind;
 use self::opening::{Opening, opening};
 use self::reader::Reader;
-use super::statement::{Define, Unsupported};
-use super::{Sql, SqlError};
-
-pub(super) use self::opening::object_kind;
-
-const ADMIN_HINT: &str = "do it on the shard itself, as an administrator";
-
-/// Why a definition is not run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Fault {
-    NotAllowed { construct: String, hint: &'static str },
-    Unsupported(Unsupported),
-}
-
-type Read<T> = Result<T, Fault>;
-
-impl Fault {
-    fn not_allowed(construct: impl Into<String>, hint: &'static str) -> Fault {
-        Fault::NotAllowed { construct: construct.into(), hint }
-    }
-
-    fn unsupported(construct: impl Into<String>, hint: &str) -> Fault {
-        Fault::Unsupported(Unsupported::with_hint(construct, hint))
-    }
-}
+use crate::sql::meaning::statement::Define;
+use crate::sql::read::error::SqlError;
+use crate::sql::read::error::Unsupported;
+use crate::sql::read::source::Sql;
 
 /// Refuses definitions that no client may send.
 pub(super) fn check(sql: &Sql) -> Result<(), SqlError> {

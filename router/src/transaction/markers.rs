@@ -5,28 +5,18 @@
 //! every participant has committed, a row is of no use to reads that begin from then on; it is deleted when reads that
 //! began before are over.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use keyspace::topology::{Shard, ShardId, Topology};
-use keyspace::{mysql, own};
-use sqlx::{AssertSqlSafe, Executor};
-
-use super::Coordinator;
-use crate::error::QueryError;
-use crate::shards::LAST_WORDS;
+use keyspace::topology::ShardId;
 
 /// The snapshots of one read must not be further apart than this.
 pub const SETTLING: Duration = Duration::from_millis(400);
-/// How long rows stay when all participants have committed.
-const RETENTION: Duration = Duration::from_millis(500);
-
 /// A transaction of which every branch is committed, and the shards that have its marker.
-pub(super) struct Settled {
-    number: String,
-    shards: Vec<ShardId>,
-    at: Instant,
+pub struct Settled {
+    pub number: String,
+    pub shards: Vec<ShardId>,
+    pub at: Instant,
 }
 
 impl Settled {
@@ -52,44 +42,6 @@ pub fn torn<'a>(snapshots: &[(&ShardId, &'a Markers)]) -> BTreeSet<&'a str> {
         }
     }
     torn
-}
-
-impl Coordinator {
-    /// Has the rows of transactions deleted that have been settled for long enough. Each shard does so in its own time;
-    /// what one does not do, recovery finds again.
-    pub fn delete_settled(self: &Arc<Self>, topology: &Topology) {
-        let due: Vec<Settled> = {
-            let mut settled = self.settled.lock().expect("no holder of this lock panics");
-            settled.extract_if(.., |settled| settled.at.elapsed() >= RETENTION).collect()
-        };
-        let mut by_shard: BTreeMap<&ShardId, Vec<String>> = BTreeMap::new();
-        for settled in &due {
-            for shard in &settled.shards {
-                by_shard.entry(shard).or_default().push(settled.number.clone());
-            }
-        }
-        for (shard, numbers) in by_shard {
-            let Some(known) = topology.shard(shard).cloned() else { continue };
-            let coordinator = self.clone();
-            tokio::spawn(async move {
-                for batch in numbers.chunks(100) {
-                    if let Err(error) = coordinator.delete_markers(&known, batch).await {
-                        tracing::debug!(shard = %known.id, %error, "markers stay for now");
-                        return;
-                    }
-                }
-            });
-        }
-    }
-
-    async fn delete_markers(&self, shard: &Shard, numbers: &[String]) -> Result<(), QueryError> {
-        let deadline = Instant::now() + LAST_WORDS;
-        let mut lease = self.shards.lease(shard, deadline).await?;
-        let delete = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(own::commits::delete(numbers))));
-        mysql::within(LAST_WORDS, delete).await.map_err(|error| QueryError::of_shard(&shard.id, error))?;
-        lease.done();
-        Ok(())
-    }
 }
 
 #[cfg(test)]

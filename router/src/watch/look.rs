@@ -6,26 +6,18 @@ use std::time::{Duration, Instant};
 use keyspace::errors::chain;
 use keyspace::mysql;
 use keyspace::own;
-use keyspace::own::topology::Sighting;
-use keyspace::topology::{Shard, Topology};
+use keyspace::topology::Shard;
 use sqlx::mysql::MySqlConnection;
 
-use crate::watch::Shared;
 use crate::watch::desk::{Request, Requests};
+use crate::watch::shared::{Look, Shared};
 
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-pub(super) const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// What a shard carries.
-pub(super) struct Look {
-    pub sighting: Option<Sighting>,
-    /// Its topology, if that is newer than the one that was known.
-    pub newer: Option<Topology>,
-}
+pub const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Looks at a shard once a second, and at once for whoever asks. Each shard has a task of its own, with its own
 /// connection: one that does not answer holds up nobody who asks about another.
-pub(super) async fn keep_looking(shared: Arc<Shared>, shard: Shard, mut requests: Requests<(), ()>) {
+pub async fn keep_looking(shared: Arc<Shared>, shard: Shard, mut requests: Requests<(), ()>) {
     let mut kept: Option<MySqlConnection> = None;
     let mut waiting: Vec<Request<(), ()>> = Vec::new();
     loop {

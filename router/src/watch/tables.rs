@@ -8,35 +8,22 @@ use keyspace::endpoint::Endpoint;
 use keyspace::errors::chain;
 use keyspace::mysql;
 use keyspace::own;
-use keyspace::schema::{Layout, Schema, load};
+use keyspace::schema::{Layout, load};
 use keyspace::topology::{Shard, Topology};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use crate::shards::IDLE_BEFORE_PING;
-use crate::watch::Shared;
 use crate::watch::desk::Requests;
 use crate::watch::look::LOOK_TIMEOUT;
+use crate::watch::shared::{Existence, LoadedSchema, Shared, TriedToLoad};
 
 /// Reading takes some milliseconds, and a second or two where there are thousands of tables. A server that needs longer
 /// waits for something, such as a CREATE TABLE … SELECT that has its table locked.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Whether a table exists, or why that cannot be told.
-pub(super) type Existence = Result<bool, String>;
-/// Whether the schema was read.
-pub(super) type Loaded = Result<(), String>;
-
-pub(super) struct Read {
-    pub schema: Schema,
-    /// How often it had been changed through routers when reading it began.
-    pub version: Option<u64>,
-    /// It is another shard's than the home shard's.
-    pub is_borrowed: bool,
-}
-
 /// Reads the schema from the home shard for whoever asks.
-pub(super) async fn keep_loading(shared: Arc<Shared>, mut requests: Requests<(), Loaded>) {
+pub async fn keep_loading(shared: Arc<Shared>, mut requests: Requests<(), TriedToLoad>) {
     loop {
         let waiting = requests.next().await;
         if waiting.is_empty() {
@@ -58,7 +45,7 @@ pub(super) async fn keep_loading(shared: Arc<Shared>, mut requests: Requests<(),
 
 /// Asks the home shard for tables by their names: many times faster than reading the schema, and nothing that is being
 /// changed holds it up.
-pub(super) async fn keep_searching(shared: Arc<Shared>, mut requests: Requests<String, Existence>) {
+pub async fn keep_searching(shared: Arc<Shared>, mut requests: Requests<String, Existence>) {
     let mut kept: Option<(Endpoint, Instant, MySqlConnection)> = None;
     loop {
         let waiting = requests.next().await;
@@ -107,7 +94,7 @@ async fn existing(
 
 /// The schema that a router begins with. If the home shard is away, that of another one serves until it is back: DDL
 /// reaches every shard. What only the home shard has is not known then, and is asked for.
-pub(super) async fn read_first(topology: &Topology, layout: &Layout) -> Result<Read, String> {
+pub async fn read_first(topology: &Topology, layout: &Layout) -> Result<LoadedSchema, String> {
     let home = topology.home();
     let problem = match read(&home.endpoint, layout).await {
         Ok(read) => return Ok(read),
@@ -117,20 +104,20 @@ pub(super) async fn read_first(topology: &Topology, layout: &Layout) -> Result<R
     for other in topology.shards().iter().skip(1).filter(is_like_home) {
         if let Ok(read) = read(&other.endpoint, layout).await {
             tracing::warn!(problem, shard = %other.id, "the home shard is away: beginning with the tables of another one");
-            return Ok(Read { is_borrowed: true, ..read });
+            return Ok(LoadedSchema { is_borrowed: true, ..read });
         }
     }
     Err(problem)
 }
 
-async fn read(endpoint: &Endpoint, layout: &Layout) -> Result<Read, String> {
+async fn read(endpoint: &Endpoint, layout: &Layout) -> Result<LoadedSchema, String> {
     let read = async {
         let mut connection = mysql::connect(endpoint).await.map_err(|error| chain(&error))?;
         limit(&mut connection).await.map_err(|error| chain(&error))?;
         // First: what changes while the tables are read is read again.
         let sighting = own::topology::look(&mut connection).await.map_err(|error| chain(&error))?;
         let schema = load::load(&mut connection, layout).await.map_err(|error| chain(&error))?;
-        Ok(Read { schema, version: sighting.map(|sighting| sighting.schema_version), is_borrowed: false })
+        Ok(LoadedSchema { schema, version: sighting.map(|sighting| sighting.schema_version), is_borrowed: false })
     };
     let read = tokio::time::timeout(LOAD_TIMEOUT, read).await;
     read.unwrap_or_else(|_| Err(format!("its tables could not be read within {LOAD_TIMEOUT:?}")))

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::known::KnownReads;
-use crate::sql::outline::outline;
+use crate::sql::read::outline::outline;
 
 /// A statement of any length: what it begins with, what is repeated (`#` becomes the number), between which, and its end.
 struct Shape(&'static str, &'static str, &'static str, &'static str);
@@ -83,7 +83,7 @@ fn work(text: &str) -> String {
     let (one, two, schema) = (one_shard(), two_shards(), schema());
     let read = || {
         let sql = sql::read(text, &[]).map_err(|error| error.to_string())?;
-        let _ = sql::command::command(&sql).map_err(|error| error.construct)?;
+        let _ = sql::meaning::command::command(&sql).map_err(|error| error.construct)?;
         let statement = sql::analyse(&sql).map_err(|error| error.construct)?;
         if let Some(outline) = outline(text) {
             KnownReads::default().learn(outline, &statement);

@@ -2,11 +2,12 @@
 
 use sqlparser::tokenizer::Token;
 
+use super::fault::{ADMIN_HINT, Fault, Read};
 use super::options::{self, ALTER_OPTIONS};
 use super::reader::Reader;
 use super::types::{character_set, eat_character_set};
-use super::{ADMIN_HINT, Fault, Read, columns, create, expression, keys, partitions};
-use crate::sql::statement::{DefineKind, Role};
+use super::{columns, create, expression, keys, partitions};
+use crate::sql::meaning::statement::{DefineKind, Role};
 
 /// `[IF EXISTS] table [WAIT n | NOWAIT] clause [, clause] … [PARTITION BY … | REMOVE PARTITIONING]`
 pub(super) fn table(reader: &mut Reader) -> Read<()> {

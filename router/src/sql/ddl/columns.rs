@@ -3,11 +3,11 @@
 use sqlparser::tokenizer::Token;
 
 use super::expression;
+use super::fault::{Fault, Read};
 use super::keys;
 use super::options::{self, REFUSED_COLUMN_OPTIONS};
 use super::reader::Reader;
 use super::types::{character_set, column_type, eat_character_set};
-use super::{Fault, Read};
 
 /// A column's definition; its name and type are kept, and the indexes and foreign keys that it makes.
 pub(super) fn column(reader: &mut Reader) -> Read<()> {

@@ -2,12 +2,13 @@
 
 use sqlparser::tokenizer::Token;
 
+use super::fault::Read;
 use super::opening::Opening;
 use super::options::{self, REFUSED_TABLE_OPTIONS, TABLE_OPTIONS};
 use super::query::Query;
 use super::reader::Reader;
-use super::{Read, columns, keys, partitions};
-use crate::sql::statement::{DefineKind, Role};
+use super::{columns, keys, partitions};
+use crate::sql::meaning::statement::{DefineKind, Role};
 
 /// `[IF NOT EXISTS] table LIKE other`, or `table [(elements)] [options] [PARTITION BY …] [query]`
 pub(super) fn table(reader: &mut Reader, opening: &Opening) -> Read<Option<Query>> {

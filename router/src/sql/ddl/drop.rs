@@ -1,9 +1,9 @@
 //! `DROP TABLE`, `DROP VIEW`, `RENAME TABLE` and `TRUNCATE`: lists of names.
 
-use super::Read;
+use super::fault::Read;
 use super::opening::Opening;
 use super::reader::Reader;
-use crate::sql::statement::{DefineKind, Role};
+use crate::sql::meaning::statement::{DefineKind, Role};
 
 /// `[IF EXISTS] name [, name] … [WAIT n | NOWAIT] [RESTRICT | CASCADE]`
 pub(super) fn tables(reader: &mut Reader, opening: &Opening) -> Read<()> {

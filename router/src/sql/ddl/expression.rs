@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use sqlparser::tokenizer::Token;
 
+use super::fault::{Fault, Read};
 use super::reader::Reader;
-use super::{Fault, Read};
-use crate::sql::statement::{DefinedTable, Role, TableName};
+use crate::sql::meaning::statement::{DefinedTable, Role};
+use crate::sql::read::names::TableName;
 
 /// `(expression)`, without a query and without tables of its own.
 pub(super) fn parenthesised(reader: &mut Reader) -> Read<()> {

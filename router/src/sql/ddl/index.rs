@@ -1,11 +1,11 @@
 //! `CREATE INDEX` and `DROP INDEX`.
 
-use super::Read;
+use super::fault::Read;
 use super::keys::{index_type, part};
 use super::opening::Opening;
 use super::options::{self, ALTER_OPTIONS, INDEX_OPTIONS};
 use super::reader::Reader;
-use crate::sql::statement::{DefineKind, Role};
+use crate::sql::meaning::statement::{DefineKind, Role};
 
 /// `[IF NOT EXISTS] name [USING type] ON table (parts) [WAIT n | NOWAIT] [option] …`
 pub(super) fn created(reader: &mut Reader, opening: &Opening) -> Read<()> {

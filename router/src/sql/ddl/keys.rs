@@ -2,11 +2,11 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::Read;
 use super::expression;
+use super::fault::Read;
 use super::options::{self, INDEX_OPTIONS};
 use super::reader::Reader;
-use crate::sql::statement::{ForeignKey, Role};
+use crate::sql::meaning::statement::{ForeignKey, Role};
 
 /// A key, index or constraint among the columns, if one stands here.
 pub(super) fn key(reader: &mut Reader) -> Read<bool> {

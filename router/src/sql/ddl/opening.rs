@@ -2,7 +2,7 @@
 
 use sqlparser::tokenizer::Token;
 
-use crate::sql::Sql;
+use crate::sql::read::source::Sql;
 
 /// The first words of a definition.
 #[derive(Debug, Default)]

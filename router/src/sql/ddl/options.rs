@@ -2,10 +2,10 @@
 
 use sqlparser::tokenizer::Token;
 
+use super::fault::{ADMIN_HINT, Fault, Read};
 use super::reader::Reader;
 use super::types::character_set;
-use super::{ADMIN_HINT, Fault, Read};
-use crate::sql::literal::decode_string;
+use crate::sql::read::literal::decode_string;
 
 /// What stands behind an option's name, with or without `=`.
 #[derive(Clone, Copy)]

@@ -2,8 +2,8 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::Read;
 use super::expression;
+use super::fault::Read;
 use super::options::{self, PARTITION_OPTIONS, REFUSED_TABLE_OPTIONS};
 use super::reader::Reader;
 

@@ -5,10 +5,13 @@ use std::ops::{ControlFlow, Range};
 use sqlparser::ast::{self, ObjectName};
 use sqlparser::tokenizer::Token;
 
-use super::Read;
+use super::fault::Read;
 use super::reader::Reader;
-use crate::sql::statement::{Define, DefinedTable, Role, TableName, Unsupported};
-use crate::sql::{Sql, parse, parser_tokens};
+use crate::sql::meaning::statement::{Define, DefinedTable, Role};
+use crate::sql::read::error::Unsupported;
+use crate::sql::read::names::TableName;
+use crate::sql::read::source::Sql;
+use crate::sql::read::tree::{parse, parser_tokens};
 
 /// The tokens of a query.
 pub(super) struct Query(Range<usize>);

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use sqlparser::tokenizer::{Token, Word};
 
-use super::{Fault, Read};
-use crate::sql::Sql;
-use crate::sql::statement::{Define, DefinedTable, Role, TableName};
+use super::fault::{Fault, Read};
+use crate::sql::meaning::statement::{Define, DefinedTable, Role};
+use crate::sql::read::names::TableName;
+use crate::sql::read::source::Sql;
 
 /// Words that both servers reserve: without quotes they name nothing.
 const RESERVED: [&str; 72] = [
@@ -269,7 +270,8 @@ impl<'a> Reader<'a> {
             return Err(self.unexpected());
         };
         let rest = &self.sql.tokens[self.at + 1..];
-        let closes = |lexeme: &crate::sql::Lexeme| lexeme.token == Token::RParen && lexeme.depth == open.depth;
+        let closes =
+            |lexeme: &crate::sql::read::source::Lexeme| lexeme.token == Token::RParen && lexeme.depth == open.depth;
         let Some(length) = rest.iter().position(closes) else {
             self.at = self.sql.tokens.len();
             return Err(self.unexpected());

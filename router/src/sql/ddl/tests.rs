@@ -1,6 +1,7 @@
 use super::*;
-use crate::sql::statement::{Role, Statement};
-use crate::sql::{analyse, read as read_sql};
+use crate::sql::meaning::analyse::analyse;
+use crate::sql::meaning::statement::{Role, Statement};
+use crate::sql::read::read as read_sql;
 
 mod accepted;
 mod names;

@@ -2,7 +2,7 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::Read;
+use super::fault::Read;
 use super::reader::Reader;
 
 /// Types of several words; the longer ones come first.

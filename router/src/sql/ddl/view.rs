@@ -2,11 +2,11 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::Read;
+use super::fault::Read;
 use super::opening::Opening;
 use super::query::Query;
 use super::reader::Reader;
-use crate::sql::statement::Role;
+use crate::sql::meaning::statement::Role;
 
 /// `[IF NOT EXISTS] view [(columns)] AS query [WITH [CASCADED | LOCAL] CHECK OPTION]`
 pub(super) fn view(reader: &mut Reader, opening: &Opening) -> Read<Option<Query>> {

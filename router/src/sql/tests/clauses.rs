@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::*;
 
 /// One line: every clause of the map by its text.

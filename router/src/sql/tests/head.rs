@@ -1,3 +1,5 @@
+use sqlparser::keywords::Keyword;
+
 use super::*;
 
 #[track_caller]

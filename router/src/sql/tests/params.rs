@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use sqlparser::tokenizer::Token;
 
 use super::*;
 

@@ -153,8 +153,11 @@ async fn carry(
         let count = from.read(&mut bytes).await?;
         let is_held = (count > 0 && mode.borrow().holds(way)).then(|| Held::new(held));
         // The proxy is gone if it cannot say.
-        let passes = mode.wait_for(|mode| !mode.holds(way)).await;
-        passes.map_err(std::io::Error::other)?;
+        let passes = *mode.wait_for(|mode| !mode.holds(way)).await.map_err(std::io::Error::other)?;
+        if passes == Mode::Reset {
+            // The relay may not have heard yet.
+            return Err(std::io::ErrorKind::ConnectionReset.into());
+        }
         drop(is_held);
         match count {
             0 => return to.shutdown().await,
