@@ -55,30 +55,6 @@ impl ChangeText {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sql::read::read;
-
-    #[track_caller]
-    fn check(text: &str, expected: &str) {
-        let sql = read(text, &[]).unwrap();
-        assert_eq!(change_text(&sql).unwrap().with(&sql, "F"), expected);
-    }
-
-    #[test]
-    fn a_condition_is_added() {
-        check("UPDATE t SET a = 1", "UPDATE t SET a = 1 WHERE F");
-        check("UPDATE t SET a = 1 WHERE b OR c ORDER BY d", "UPDATE t SET a = 1 WHERE (b OR c\n) AND F ORDER BY d");
-        check("DELETE FROM t ORDER BY a", "DELETE FROM t WHERE F ORDER BY a");
-        check(
-            "DELETE FROM t WHERE a IN (SELECT b FROM u WHERE c) -- x",
-            "DELETE FROM t WHERE (a IN (SELECT b FROM u WHERE c)\n) AND F -- x",
-        );
-        check("DELETE FROM t WHERE t.limit = 1 RETURNING a", "DELETE FROM t WHERE (t.limit = 1\n) AND F RETURNING a");
-    }
-}
-
 /// What an UPDATE or DELETE reads, as a SELECT: its tables, its condition, and the values that it assigns.
 pub fn change_as_select(sql: &Sql) -> Option<Sql> {
     let at_top = |i: &usize| sql.tokens[*i].depth == 0;
@@ -103,4 +79,28 @@ pub fn change_as_select(sql: &Sql) -> Option<Sql> {
     };
     let where_ = condition.map_or(String::new(), |condition| format!("\nWHERE {condition}"));
     crate::sql::read::read(&format!("SELECT {values} FROM {from}{where_}"), &[]).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::read::read;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let sql = read(text, &[]).unwrap();
+        assert_eq!(change_text(&sql).unwrap().with(&sql, "F"), expected);
+    }
+
+    #[test]
+    fn a_condition_is_added() {
+        check("UPDATE t SET a = 1", "UPDATE t SET a = 1 WHERE F");
+        check("UPDATE t SET a = 1 WHERE b OR c ORDER BY d", "UPDATE t SET a = 1 WHERE (b OR c\n) AND F ORDER BY d");
+        check("DELETE FROM t ORDER BY a", "DELETE FROM t WHERE F ORDER BY a");
+        check(
+            "DELETE FROM t WHERE a IN (SELECT b FROM u WHERE c) -- x",
+            "DELETE FROM t WHERE (a IN (SELECT b FROM u WHERE c)\n) AND F -- x",
+        );
+        check("DELETE FROM t WHERE t.limit = 1 RETURNING a", "DELETE FROM t WHERE (t.limit = 1\n) AND F RETURNING a");
+    }
 }
