@@ -11,7 +11,7 @@ mod number;
 pub(crate) mod test_server;
 
 pub use columns::{columns_from, columns_of};
-pub use json::{CellError, RowError, RowWriter, duplicate_name, write_cell};
+pub use json::{RowError, RowWriter, duplicate_name};
 use keyspace::literal::Kind;
 pub use number::write_double;
 use sqlx::Row as _;

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use keyspace::mysql;
+use keyspace::mysql::er;
 use keyspace::own;
 use keyspace::own::definitions::{Change, FORGET, LOCK, SHARD_LOCK};
 use keyspace::schema::auto_increment::without_auto_increment;
@@ -39,9 +40,16 @@ const GRACE: Duration = Duration::from_secs(6);
 const RESUMED_TIMEOUTS: u32 = 4;
 
 /// What a server says to a statement that it has carried out before: the table is there, or not; so is the column or index.
-const SAYS_DONE: [u16; 6] = [1050, 1051, 1146, 1060, 1061, 1091];
+const SAYS_DONE: [u16; 6] = [
+    er::TABLE_EXISTS,
+    er::BAD_TABLE,
+    er::NO_SUCH_TABLE,
+    er::DUP_FIELDNAME,
+    er::DUP_KEYNAME,
+    er::CANT_DROP_FIELD_OR_KEY,
+];
 /// A table is in use by a transaction, or a deadlock: the same statement may succeed later.
-const SAYS_LATER: [u16; 2] = [1205, 1213];
+const SAYS_LATER: [u16; 2] = [er::LOCK_WAIT_TIMEOUT, er::LOCK_DEADLOCK];
 
 /// What a statement that changes the schema may take.
 #[derive(Clone, Copy, Debug)]
@@ -557,7 +565,7 @@ async fn looks_of(connection: &mut MySqlConnection, tables: &[String]) -> Result
         let definition = match shown.await {
             Ok(Some(row)) => without_auto_increment(&row.try_get_unchecked::<String, _>(1)?),
             Ok(None) => String::new(),
-            Err(error) if mysql::errno(&error) == Some(1146) => String::new(),
+            Err(error) if mysql::errno(&error) == Some(er::NO_SUCH_TABLE) => String::new(),
             Err(error) => return Err(error),
         };
         marks.push_str(&definition);

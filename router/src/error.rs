@@ -1,5 +1,6 @@
 //! Why a query has no answer, in the terms that its client acts on.
 
+use keyspace::mysql::er;
 use keyspace::mysql::errno;
 use keyspace::own;
 use keyspace::topology::ShardId;
@@ -92,10 +93,9 @@ pub struct ServerError<'a> {
     pub message: String,
 }
 
-const ER_SIGNAL: u16 = 1644;
-
 /// A server's last words on a connection: it shuts down, MariaDB's KILL, MySQL's KILL, idle for too long.
-const LAST_WORDS: [u16; 4] = [1053, 1927, 3169, 4031];
+const LAST_WORDS: [u16; 4] =
+    [er::SERVER_SHUTDOWN, er::CONNECTION_KILLED, er::SESSION_WAS_KILLED, er::CLIENT_INTERACTION_TIMEOUT];
 
 impl QueryError {
     /// Tells a server's answer from a broken connection.
@@ -107,7 +107,7 @@ impl QueryError {
             Some(database) => (database.code().unwrap_or_default().into_owned(), database.message().to_owned()),
             None => (String::new(), error.to_string()),
         };
-        match number == ER_SIGNAL && message == own::fence::MOVED {
+        match number == er::SIGNAL_EXCEPTION && message == own::fence::MOVED {
             true => QueryError::Moved(shard.clone()),
             false => QueryError::Database { shard: shard.clone(), errno: number, sqlstate, message },
         }
@@ -117,8 +117,15 @@ impl QueryError {
     pub fn is_conflict(&self) -> bool {
         matches!(
             self,
-            QueryError::Database { errno: 1205 | 1213 | 1020 | 3572 | 1613 | 1614, .. }
-                | QueryError::KeptMoving
+            QueryError::Database {
+                errno: er::LOCK_WAIT_TIMEOUT
+                    | er::LOCK_DEADLOCK
+                    | er::CHECKREAD
+                    | er::LOCK_NOWAIT
+                    | er::XA_RBTIMEOUT
+                    | er::XA_RBDEADLOCK,
+                ..
+            } | QueryError::KeptMoving
                 | QueryError::GivenUp(_)
                 | QueryError::SessionBusy
                 | QueryError::SchemaChanging
@@ -128,13 +135,22 @@ impl QueryError {
 
     /// Whether a server says that it ended the statement because it was told to, or because its time was over.
     pub fn is_interrupted(&self) -> bool {
-        matches!(self, QueryError::Database { errno: 1317 | 3024 | 1969, .. })
+        matches!(
+            self,
+            QueryError::Database { errno: er::QUERY_INTERRUPTED | er::QUERY_TIMEOUT | er::STATEMENT_TIMEOUT, .. }
+        )
     }
 
     /// Whether a server has rolled the whole transaction back: a deadlock, a snapshot that is too old (MariaDB with
     /// innodb_snapshot_isolation), or a branch that it ended for either.
     pub fn ends_transaction(&self) -> bool {
-        matches!(self, QueryError::Database { errno: 1213 | 1020 | 1613 | 1614, .. })
+        matches!(
+            self,
+            QueryError::Database {
+                errno: er::LOCK_DEADLOCK | er::CHECKREAD | er::XA_RBTIMEOUT | er::XA_RBDEADLOCK,
+                ..
+            }
+        )
     }
 
     /// Whether the connection cannot be used any more, or may be in the middle of something.
@@ -187,7 +203,7 @@ impl QueryError {
                 Some(ServerError { errno: *errno, sqlstate, message: message.clone() })
             }
             QueryError::Refused(Refusal::NoSuchTable { .. }) => {
-                Some(ServerError { errno: 1146, sqlstate: "42S02", message: self.to_string() })
+                Some(ServerError { errno: er::NO_SUCH_TABLE, sqlstate: "42S02", message: self.to_string() })
             }
             _ => None,
         }

@@ -16,6 +16,7 @@ use door::Client;
 use futures_util::FutureExt;
 use keyspace::literal::Kind;
 use keyspace::mysql;
+use keyspace::mysql::er;
 use keyspace::own;
 use keyspace::own::topology::Sighting;
 use keyspace::topology::ShardId;
@@ -84,7 +85,7 @@ impl Execution<'_> {
         }
         match prepared {
             // MariaDB says of an unknown type that it is none.
-            Err(error @ QueryError::Database { errno: 1064 | 4161, .. }) => Err(error),
+            Err(error @ QueryError::Database { errno: er::PARSE_ERROR | er::UNKNOWN_DATA_TYPE, .. }) => Err(error),
             Ok(_) | Err(_) => Ok(()),
         }
     }

@@ -1,29 +1,40 @@
 //! The data plane: one SQL front for many MySQL or MariaDB shards.
 //!
-//! A query is read `http → service → sql → plan → execute → merge`. See ARCHITECTURE.md.
+//! A query is read `doors → router → attempt → sql → plan → execute → merge`. See ARCHITECTURE.md.
 
-pub mod http;
-pub mod service;
+pub mod doors;
 
-pub mod sql;
+mod attempt;
+mod explain;
+mod router;
+mod session;
 
-pub mod plan;
+mod sql;
 
-pub mod execute;
-
-pub mod merge;
-
-pub mod budget;
-mod bulkheads;
-pub mod cells;
-pub mod definitions;
-pub mod error;
-pub mod faults;
 mod known;
+mod plan;
+
+mod execute;
+mod sinks;
+mod transaction;
+
+mod merge;
+
+mod budget;
+mod bulkheads;
+mod cells;
+mod config;
+mod definitions;
+mod error;
+pub mod faults;
 mod logins;
-pub mod metrics;
+mod metrics;
+mod request;
 mod sequences;
-pub mod shards;
-pub mod slot_load;
-pub mod transaction;
-pub mod watch;
+mod shards;
+mod slot_load;
+mod watch;
+
+pub use self::config::{Limits, RouterConfig};
+pub use self::metrics::Metrics;
+pub use self::router::Router;

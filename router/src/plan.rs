@@ -28,8 +28,8 @@ pub use self::planner::Planner;
 use self::question::Question;
 pub use self::refusal::Refusal;
 pub use self::tree::{
-    Combine, DefineNode, Gather, Grouping, IdsWanted, Input, Merge, MergeKey, Node, Part, Plan, Position, ReadNode,
-    Refill, Relocation, Route, Uniqueness, Window, WriteNode, WritePart,
+    Combine, DefineNode, Gather, Grouping, IdsWanted, Merge, MergeKey, Node, Part, Plan, Position, ReadNode, Refill,
+    Relocation, Route, Window, WriteNode, WritePart,
 };
 use crate::sql;
 use crate::sql::meaning::analyse::analyse;

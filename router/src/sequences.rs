@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
+use keyspace::mysql::er;
 use keyspace::own;
 use keyspace::schema::auto_increment::next_of;
 use keyspace::schema::quote;
@@ -151,7 +152,7 @@ async fn first_free_on(
     let behind_rows: String = match lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(largest))).await {
         Ok(row) => row.try_get_unchecked(0).map_err(of_shard)?,
         // A shard that is only joining may lack the table.
-        Err(error) if keyspace::mysql::errno(&error) == Some(1146) => {
+        Err(error) if keyspace::mysql::errno(&error) == Some(er::NO_SUCH_TABLE) => {
             lease.done();
             return Ok(1);
         }

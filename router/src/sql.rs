@@ -10,12 +10,8 @@ pub mod meaning;
 pub mod text;
 
 pub use self::meaning::analyse::analyse;
-pub use self::read::bind::Param;
 pub use self::read::error::SqlError;
-pub use self::read::literal::{decode_raw, decode_string};
 pub use self::read::read;
-pub use self::read::source::{Lexeme, Sql};
-pub use self::text::splice::splice;
 
 #[cfg(test)]
 mod tests;

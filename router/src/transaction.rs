@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 use keyspace::mysql;
+use keyspace::mysql::er;
 use keyspace::own;
 use keyspace::recovery;
 use keyspace::recovery::Verdict;
@@ -386,7 +387,7 @@ pub fn before_decision(error: QueryError) -> QueryError {
 /// transaction up.
 fn given_up(error: QueryError) -> QueryError {
     match before_decision(error) {
-        QueryError::Database { shard, errno: 1062, .. } => QueryError::GivenUp(shard),
+        QueryError::Database { shard, errno: er::DUP_ENTRY, .. } => QueryError::GivenUp(shard),
         other => other,
     }
 }

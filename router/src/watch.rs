@@ -30,7 +30,7 @@ use crate::error::QueryError;
 use crate::logins::RouterLogins;
 use crate::watch::desk::Desk;
 use crate::watch::look::LOOK_TIMEOUT;
-pub use crate::watch::shared::{CONFIRMATION, View};
+pub use crate::watch::shared::View;
 use crate::watch::shared::{LoadedSchema, Shared, State};
 
 /// Between two attempts to find the first topology.
@@ -206,8 +206,8 @@ mod tests {
     use super::*;
     use crate::watch::shared::Look;
     use keyspace::endpoint::Endpoint;
-    use keyspace::schema::Schema;
     use keyspace::own::topology::Sighting;
+    use keyspace::schema::Schema;
     use keyspace::slots::plan_even_spread;
 
     fn shard(number: u16, port: u16) -> Shard {

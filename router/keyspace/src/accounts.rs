@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Executor, Row};
 pub use self::grants::{Grant, Grants, On};
 use crate::endpoint::{Endpoint, Login};
 use crate::literal::quote_text;
+use crate::mysql::er;
 use crate::mysql::{self, Vendor, errno};
 use crate::own;
 use crate::own::schema::OWN_SCHEMA;
@@ -78,13 +79,20 @@ impl MakeError {
         let error = match self {
             MakeError::Connect(error) | MakeError::Database(error) | MakeError::OwnSchema(error) => error,
         };
-        is_login_refused(error) || matches!(errno(error), Some(1142 | 1227 | 1410))
+        is_login_refused(error)
+            || matches!(
+                errno(error),
+                Some(er::TABLEACCESS_DENIED | er::SPECIFIC_ACCESS_DENIED | er::CANT_CREATE_USER_WITH_GRANT)
+            )
     }
 }
 
 /// Whether a server does not know an account, its password, or its right to the database.
 pub fn is_login_refused(error: &sqlx::Error) -> bool {
-    matches!(errno(error), Some(1044 | 1045 | 1130 | 1698))
+    matches!(
+        errno(error),
+        Some(er::DBACCESS_DENIED | er::ACCESS_DENIED | er::HOST_NOT_PRIVILEGED | er::ACCESS_DENIED_NO_PASSWORD)
+    )
 }
 
 /// Makes an account or gives it this password and what it lacks of the privileges. Takes nothing away.

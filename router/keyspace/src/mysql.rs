@@ -1,5 +1,7 @@
 //! A session on one server, set up so that every statement means the same everywhere.
 
+pub mod er;
+
 use std::io;
 use std::time::Duration;
 

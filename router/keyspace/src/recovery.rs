@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use self::xid::Xid;
 use crate::endpoint::Endpoint;
+use crate::mysql::er;
 use crate::mysql::{self, errno};
 use crate::own;
 use crate::topology::{ShardId, Topology};
@@ -34,14 +35,6 @@ const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
 const PRUNE_TIMEOUT: Duration = Duration::from_secs(1);
 /// What a round waits for shards that answer, which takes milliseconds.
 const MOMENT: Duration = Duration::from_millis(500);
-
-const ER_DUP_ENTRY: u16 = 1062;
-const ER_NO_SUCH_TABLE: u16 = 1146;
-const ER_BAD_DB: u16 = 1049;
-/// XAER_NOTA: there is no such branch, or its session lives.
-const XAER_NOTA: u16 = 1397;
-/// Without XA_RECOVER_ADMIN MySQL shows nothing.
-pub const XAER_RMERR: u16 = 1401;
 
 /// What became of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,8 +238,8 @@ async fn prune(connection: &mut MySqlConnection, listed: &BTreeSet<String>) -> R
 async fn create_tables_if_absent(connection: &mut MySqlConnection) -> Result<(), RecoveryError> {
     let look = "SELECT 1 FROM _autoscaler.commits, _autoscaler.sequences, _autoscaler.definitions LIMIT 0";
     match connection.execute(sqlx::raw_sql(look)).await {
-        Err(error) if errno(&error) == Some(ER_NO_SUCH_TABLE) => Ok(own::schema::create_schema(connection).await?),
-        Err(error) if errno(&error) == Some(ER_BAD_DB) => Ok(()),
+        Err(error) if errno(&error) == Some(er::NO_SUCH_TABLE) => Ok(own::schema::create_schema(connection).await?),
+        Err(error) if errno(&error) == Some(er::BAD_DB) => Ok(()),
         other => Ok(other.map(drop)?),
     }
 }
@@ -279,7 +272,7 @@ pub async fn verdict(decider: &Endpoint, number: &str) -> Result<Verdict, Recove
         connection.execute(sqlx::raw_sql("SET SESSION innodb_lock_wait_timeout = 2")).await?;
         match connection.execute(sqlx::raw_sql(AssertSqlSafe(own::commits::give_up(number)))).await {
             Ok(_) => Ok(Verdict::Aborted),
-            Err(error) if errno(&error) == Some(ER_DUP_ENTRY) => {
+            Err(error) if errno(&error) == Some(er::DUP_ENTRY) => {
                 match own::commits::is_committed(&mut connection, number).await? {
                     Some(true) => Ok(Verdict::Committed),
                     Some(false) => Ok(Verdict::Aborted),
@@ -305,10 +298,12 @@ pub async fn finish(endpoint: &Endpoint, xid: &Xid, verdict: Verdict) -> Result<
         match done {
             Ok(_) => Ok(()),
             // MariaDB says so as long as the session lives that prepared it, although it lists the branch.
-            Err(error) if errno(&error) == Some(XAER_NOTA) => match prepared(&mut connection).await?.contains(xid) {
-                true => Err(RecoveryError::Bound),
-                false => Ok(()),
-            },
+            Err(error) if errno(&error) == Some(er::XAER_NOTA) => {
+                match prepared(&mut connection).await?.contains(xid) {
+                    true => Err(RecoveryError::Bound),
+                    false => Ok(()),
+                }
+            }
             Err(error) => Err(error.into()),
         }
     };

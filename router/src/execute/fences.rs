@@ -1,5 +1,6 @@
 //! Fences: how a write keeps the cutovers of what it writes off until its transaction ends.
 
+use keyspace::mysql::er;
 use keyspace::own;
 use keyspace::topology::ShardId;
 
@@ -32,13 +33,10 @@ impl Execution<'_> {
     }
 }
 
-/// What [`own::fence::hold`] fails with.
-const ER_DATA_OUT_OF_RANGE: u16 = 1690;
-
 /// What an error of [`Execution::look_at_fences`] means.
 pub fn moved(error: QueryError) -> QueryError {
     match error {
-        QueryError::Database { shard, errno: ER_DATA_OUT_OF_RANGE, .. } => QueryError::Moved(shard),
+        QueryError::Database { shard, errno: er::DATA_OUT_OF_RANGE, .. } => QueryError::Moved(shard),
         other => other,
     }
 }

@@ -1,5 +1,6 @@
 //! Unique indexes over several shards.
 
+use keyspace::mysql::er;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
 
 use super::Execution;
@@ -36,7 +37,7 @@ impl Execution<'_> {
         }
         Err(QueryError::Database {
             shard: uniqueness.parts[0].shard.clone(),
-            errno: 1062,
+            errno: er::DUP_ENTRY,
             sqlstate: "23000".to_owned(),
             message: format!("Duplicate entry '{}' for key '{}'", probe.entry, probe.index),
         })

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use futures_util::{FutureExt, TryStreamExt};
 use keyspace::mysql::REAL_CLOCK;
-use sqlx::{AssertSqlSafe, Either};
+use keyspace::mysql::er;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{AssertSqlSafe, Either};
 
 use super::fences;
 use super::{Execution, RowSink, Written, at_rest_after_answer, reason};
@@ -15,9 +16,6 @@ use crate::faults::Point;
 use crate::plan::{Part, WriteNode, WritePart};
 use crate::shards::{Ending, LAST_WORDS, Lease};
 use crate::transaction::{Transaction, before_decision};
-
-/// A CHECK is violated.
-const ER_CHECK_MARIADB: u16 = 4025;
 
 impl Execution<'_> {
     /// Carries out a write. `sink` takes the rows of RETURNING.
@@ -160,7 +158,9 @@ impl Execution<'_> {
             _ => {}
         }
         match outcome {
-            Err(QueryError::Database { errno: ER_CHECK_MARIADB, .. }) if node.forgives_checks && rows.len() == 1 => {
+            Err(QueryError::Database { errno: er::CONSTRAINT_FAILED, .. })
+                if node.forgives_checks && rows.len() == 1 =>
+            {
                 lease.run(REAL_CLOCK).await?;
                 lease.done();
                 Ok(Written::default())

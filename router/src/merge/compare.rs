@@ -108,14 +108,7 @@ impl Compare {
     }
 }
 
-/// The canonical bytes of a row's group: equal exactly when every key compares equal, NULL being equal to NULL.
-pub fn group_key<R: Row>(keys: &[(usize, Compare)], row: &R) -> Vec<u8> {
-    let mut key = Vec::new();
-    write_group_key(&mut key, keys, row);
-    key
-}
-
-/// [`group_key`] appended to a buffer that is used again.
+/// Appends the canonical bytes of a row's group: equal exactly when every key compares equal, NULL being equal to NULL.
 pub(super) fn write_group_key<R: Row>(out: &mut Vec<u8>, keys: &[(usize, Compare)], row: &R) {
     for &(index, compare) in keys {
         // Each value is followed by its length, so that no two rows of different cells share their bytes; NULL has

@@ -15,6 +15,7 @@ use keyspace::slots::{self, Slot};
 use keyspace::topology::{Shard, ShardId, Topology, Transfer};
 use proptest::prelude::*;
 
+use super::tree::Input;
 use super::*;
 use crate::sql;
 

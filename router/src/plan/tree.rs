@@ -52,6 +52,19 @@ pub struct Plan {
     pub stains: bool,
 }
 
+impl Plan {
+    /// Every shard that takes part, in shard order.
+    pub fn shards(&self) -> Vec<ShardId> {
+        match &self.node {
+            Node::Read(node) => node.parts.iter().map(|part| part.shard.clone()).collect(),
+            Node::Gather(node) => node.shards.clone(),
+            Node::Refill(node) => node.source.shards(),
+            Node::Write(node) => node.shards(),
+            Node::Define(node) => node.shards.clone(),
+        }
+    }
+}
+
 /// What to do; a tree, so that later nodes can feed on others.
 #[derive(Debug)]
 pub enum Node {
@@ -137,6 +150,25 @@ pub struct WriteNode {
 }
 
 impl WriteNode {
+    /// Every shard that takes part in a write, in shard order.
+    pub fn shards(&self) -> Vec<ShardId> {
+        match &self.uniqueness {
+            // All owners are asked.
+            Some(uniqueness) => uniqueness.parts.iter().map(|part| part.shard.clone()).collect(),
+            None => {
+                let written = self.parts.iter().map(|part| &part.part.shard);
+                let target = self.relocation.iter().map(|relocation| &relocation.target);
+                let mut shards: Vec<ShardId> = Vec::new();
+                for shard in written.chain(target) {
+                    if !shards.contains(shard) {
+                        shards.push(shard.clone());
+                    }
+                }
+                shards
+            }
+        }
+    }
+
     /// Whether it is one statement on one shard, which needs no transaction.
     pub fn is_single(&self) -> bool {
         self.parts.len() == 1 && self.uniqueness.is_none() && self.relocation.is_none()

@@ -20,7 +20,7 @@ use keyspace::endpoint::Endpoint;
 use keyspace::schema::Layout;
 use keyspace::topology::Shard;
 use moves::{MoveSettings, Throttle};
-use router::service::Limits;
+use router::Limits;
 use scaler::policy::{Mode, ScaleIn};
 use scaler::rules::Scope;
 use scaler::rules::defaults::ScalingThresholds;

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use router::Router;
+use router::RouterConfig;
 use router::faults::Faults;
-use router::service::{Router, RouterConfig};
 use scaler::accounts::Accounts;
 use scaler::http;
 use scaler::service::api::Api;
@@ -44,7 +45,7 @@ pub async fn router(config: Config, shutdown: impl Future<Output = ()> + Send + 
     });
     eprintln!("router      http://{}", listener.local_addr()?);
     let hosts = config.hosts;
-    end_within(DRAIN, shutdown, |stopped| router::http::serve(listener, router, hosts, stopped)).await;
+    end_within(DRAIN, shutdown, |stopped| router::doors::http::serve(listener, router, hosts, stopped)).await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -18,8 +18,9 @@ use std::sync::{Arc, Mutex};
 use backends::{Owner, Provisioner};
 use keyspace::endpoint::Login;
 use keyspace::topology::{Shard, ShardId, Topology};
+use router::Router;
+use router::RouterConfig;
 use router::faults::Faults;
-use router::service::{Router, RouterConfig};
 use scaler::http;
 use scaler::service::api::Api;
 use scaler::service::{Parts, Scaler};
@@ -100,7 +101,7 @@ impl Machine {
             faults: Faults::from_env(),
         });
         let hosts = config.hosts.clone();
-        self.serve(|stopped| router::http::serve(router_listener, router.clone(), hosts, stopped));
+        self.serve(|stopped| router::doors::http::serve(router_listener, router.clone(), hosts, stopped));
 
         let prometheus = match given_prometheus {
             Some(client) => client,

@@ -3,6 +3,7 @@
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
+use crate::mysql::er;
 use crate::mysql::errno;
 use crate::topology::MOST_FENCES;
 
@@ -81,7 +82,5 @@ pub async fn create_schema(connection: &mut MySqlConnection) -> Result<(), sqlx:
 /// Whether a server says that it lacks our schema, or a table of it: no topology was ever published to it, or by an
 /// earlier version.
 pub fn is_absent(error: &sqlx::Error) -> bool {
-    const ER_BAD_DB: u16 = 1049;
-    const ER_NO_SUCH_TABLE: u16 = 1146;
-    matches!(errno(error), Some(ER_BAD_DB | ER_NO_SUCH_TABLE))
+    matches!(errno(error), Some(er::BAD_DB | er::NO_SUCH_TABLE))
 }

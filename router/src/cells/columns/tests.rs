@@ -1,7 +1,8 @@
 use sqlx::Executor;
 
 use super::*;
-use crate::cells::{Row as _, test_server::Server, write_cell};
+use crate::cells::json::write_cell;
+use crate::cells::{Row as _, test_server::Server};
 
 #[test]
 fn flags_are_read_from_the_debug_text() {

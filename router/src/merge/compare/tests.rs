@@ -31,6 +31,12 @@ fn key(compare: Compare, cell: &str) -> Vec<u8> {
     group_key(&[(0, compare)], &row(&[Some(cell)]))
 }
 
+fn group_key<R: Row>(keys: &[(usize, Compare)], row: &R) -> Vec<u8> {
+    let mut key = Vec::new();
+    write_group_key(&mut key, keys, row);
+    key
+}
+
 fn row(cells: &[Option<&str>]) -> Vec<Option<Vec<u8>>> {
     cells.iter().map(|cell| cell.map(|cell| cell.as_bytes().to_vec())).collect()
 }

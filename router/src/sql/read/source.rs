@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use sqlparser::ast::{Ident, Statement};
-use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Token, Word};
 
 /// One statement as the client wrote it, with params bound, its tokens and (when sqlparser understands it) its tree.
@@ -39,11 +38,6 @@ impl Sql {
     /// The text of a byte range, as found in a [`Lexeme`] or in [`SelectClauses`].
     pub fn slice(&self, range: Range<usize>) -> &str {
         &self.text[range]
-    }
-
-    /// The keyword at token `i`; `None` if there is no such token, or it is no keyword or quoted.
-    pub fn keyword(&self, i: usize) -> Option<Keyword> {
-        self.word(i).map(|word| word.keyword).filter(|keyword| *keyword != Keyword::NoKeyword)
     }
 
     /// The first user variable (`@name`), with its `@`.

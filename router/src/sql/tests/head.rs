@@ -1,5 +1,3 @@
-use sqlparser::keywords::Keyword;
-
 use super::*;
 
 #[track_caller]
@@ -68,6 +66,4 @@ fn variables_and_calls_are_found() {
     assert_eq!(sql("SELECT @@x, '@a', `@a`").user_variable(), None);
     assert_eq!(sql("SELECT f(1), Sleep (1)").calls(&["benchmark", "sleep"]), Some("Sleep"));
     assert_eq!(sql("SELECT sleep, 'sleep(1)'").calls(&["sleep"]), None);
-    let select = sql("SELECT a");
-    assert_eq!((select.keyword(0), select.keyword(1), select.keyword(2)), (Some(Keyword::SELECT), None, None));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use door::Hosts;
-use router::service::Router;
+use router::Router;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -13,7 +13,7 @@ use crate::Outcome;
 pub async fn serve(router: &Arc<Router>) -> Outcome<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
-    tokio::spawn(router::http::serve(listener, router.clone(), Hosts::default(), std::future::pending()));
+    tokio::spawn(router::doors::http::serve(listener, router.clone(), Hosts::default(), std::future::pending()));
     Ok(address)
 }
 

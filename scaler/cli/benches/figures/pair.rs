@@ -11,7 +11,8 @@ use keyspace::slots::{SlotSet, plan_even_spread};
 use keyspace::topology::{Shard, ShardId, Topology, Transfer};
 use moves::cluster::Cluster;
 use moves::{self, MoveProgress, MoveReport, MoveSettings, ProgressSink};
-use router::service::{Router, RouterConfig};
+use router::Router;
+use router::RouterConfig;
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::watch;
 

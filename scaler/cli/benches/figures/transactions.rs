@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use keyspace::endpoint::Endpoint;
 use keyspace::schema::Layout;
 use keyspace::topology::Shard;
-use router::service::{Router, RouterConfig};
+use router::Router;
+use router::RouterConfig;
 
 use crate::http::{Http, serve};
 use crate::measure::{millis, quantile};

@@ -6,6 +6,7 @@ use keyspace::accounts::{Grant, Grants, grants_of, is_login_refused, quoted, rou
 use keyspace::endpoint::Login;
 use keyspace::errors::chain;
 use keyspace::mysql::Vendor;
+use keyspace::mysql::er;
 use keyspace::mysql::{self, errno};
 use keyspace::topology::{Shard, Topology};
 use moves::cluster::Cluster;
@@ -123,14 +124,13 @@ async fn other(
     account: &Other<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<(), CheckError> {
-    const TOO_MANY_OF_USER: u16 = 1226;
     let whose = account.whose;
     let grants = match mysql::connect(&shard.endpoint.with_login(account.login)).await {
         Ok(mut connection) => {
             let granted = mysql::within(PATIENCE, grants_of(&mut connection)).await;
             granted.map_err(|error| session.failed(error))?
         }
-        Err(error) if errno(&error) == Some(TOO_MANY_OF_USER) => return Ok(()),
+        Err(error) if errno(&error) == Some(er::USER_LIMIT_REACHED) => return Ok(()),
         Err(error) if is_login_refused(&error) => {
             findings.extend(refused(session, shard, account).await?);
             return Ok(());

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use keyspace::accounts::Grants;
 use keyspace::errors::chain;
+use keyspace::mysql::er;
 use keyspace::mysql::errno;
-use keyspace::recovery;
 use keyspace::schema::{Layout, Schema, Table, UniqueIndex};
 use keyspace::topology::{Shard, Topology};
 use moves::cluster::Cluster;
@@ -214,7 +214,7 @@ async fn transactions(
                 "a running router or scaler brings it to its end within seconds",
             )
         })),
-        Err(error) if errno(&error) == Some(recovery::XAER_RMERR) => findings.push(Finding::new(
+        Err(error) if errno(&error) == Some(er::XAER_RMERR) => findings.push(Finding::new(
             Severity::Error,
             &shard.id,
             "the login may not look for prepared transactions",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyspace::mysql::er;
 use keyspace::mysql::{self, errno};
 use keyspace::own;
 use keyspace::own::definitions::Change;
@@ -46,7 +47,14 @@ impl CheckError {
     /// A deadlock, a lock that was not given in time, a statement that was cut short, or a row that changed meanwhile:
     /// the same work may succeed next time.
     pub fn is_transient(&self) -> bool {
-        const TRANSIENT: [u16; 6] = [1205, 3572, 1213, 1020, 1317, 1969];
+        const TRANSIENT: [u16; 6] = [
+            er::LOCK_WAIT_TIMEOUT,
+            er::LOCK_NOWAIT,
+            er::LOCK_DEADLOCK,
+            er::CHECKREAD,
+            er::QUERY_INTERRUPTED,
+            er::STATEMENT_TIMEOUT,
+        ];
         match self {
             CheckError::Database { source, .. } => errno(source).is_some_and(|number| TRANSIENT.contains(&number)),
             CheckError::Store { .. }
@@ -59,8 +67,7 @@ impl CheckError {
 
     /// A table that the statement needs is not there.
     pub fn is_missing_table(&self) -> bool {
-        const NO_SUCH_TABLE: u16 = 1146;
-        matches!(self, CheckError::Database { source, .. } if errno(source) == Some(NO_SUCH_TABLE))
+        matches!(self, CheckError::Database { source, .. } if errno(source) == Some(er::NO_SUCH_TABLE))
     }
 }
 

@@ -13,7 +13,7 @@ use keyspace::schema::Layout;
 use keyspace::topology::Topology;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use router::service::Limits;
+use router::Limits;
 use scaler::accounts::{EXPORTER_USER, exporter_grants, scaler_grants};
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;

@@ -17,8 +17,8 @@ use keyspace::topology::{Shard, ShardId, Transfer};
 use moves::cluster::ClusterError;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use router::Limits;
 use router::faults::Point;
-use router::service::Limits;
 use serde_json::{Value, json};
 
 use crate::front::{Front, cluster_of, quick_moves};

@@ -24,7 +24,7 @@ fn metrics_document() -> String {
          few\nvalues: never SQL, tables only where rows are counted, a move only until it ends. A series that is\nabsent is a \
          value that is not known; 0 is zero.\nDashboards are in `dashboards/`, rules and alerts in `compose/prometheus/rules/`.\n",
     );
-    section(&mut text, "Router", router::metrics::Metrics::new().unwrap().descriptions());
+    section(&mut text, "Router", router::Metrics::new().unwrap().descriptions());
     section(&mut text, "Scaler", scaler::metrics::Metrics::new().descriptions());
     text.push_str(
         "\nEvery series of the scaler carries `cluster` as well, and Prometheus attaches it to the router's and the \

@@ -8,8 +8,9 @@ use std::time::Duration;
 use door::{DoorLimits, Hosts};
 use keyspace::schema::Layout;
 use keyspace::topology::{Shard, ShardId};
+use router::Router;
 use router::faults::Faults;
-use router::service::{Limits, Router, RouterConfig};
+use router::{Limits, RouterConfig};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -58,7 +59,7 @@ impl Doorway {
         let listener = TcpListener::bind(listen).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(router::http::serve(listener, router.clone(), hosts, async {
+        let served = tokio::spawn(router::doors::http::serve(listener, router.clone(), hosts, async {
             let _ = stopped.await;
         }));
         Doorway { address, router, stop: Some(stop), served }

@@ -11,8 +11,9 @@ use keyspace::slots::{self, SlotSet};
 use keyspace::topology::{Shard, ShardId, Transfer};
 use moves::MoveSettings;
 use moves::cluster::Cluster;
+use router::Router;
 use router::faults::Faults;
-use router::service::{Limits, Router, RouterConfig};
+use router::{Limits, RouterConfig};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -58,7 +59,7 @@ impl Front {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(router::http::serve(listener, router.clone(), Hosts::default(), async {
+        tokio::spawn(router::doors::http::serve(listener, router.clone(), Hosts::default(), async {
             let _ = stopped.await;
         }));
         Front { url, client: reqwest::Client::new(), router, _stop: stop }

@@ -13,7 +13,7 @@ use keyspace::schema::Layout;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use router::service::Limits;
+use router::Limits;
 use serde_json::{Value, json};
 
 use crate::front::Front;

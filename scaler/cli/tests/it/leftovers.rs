@@ -2,7 +2,7 @@
 //! connection every client is the next one.
 
 use keyspace::schema::Layout;
-use router::service::Limits;
+use router::Limits;
 use serde_json::{Value, json};
 
 use crate::front::Front;

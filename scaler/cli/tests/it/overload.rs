@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use keyspace::schema::Layout;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use router::service::Limits;
+use router::Limits;
 use serde_json::{Value, json};
 
 use crate::front::Front;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyspace::schema::Layout;
-use router::service::Limits;
+use router::Limits;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
 

@@ -8,7 +8,7 @@ use keyspace::schema::Layout;
 use keyspace::topology::MovePhase;
 use moves::cluster::Cluster;
 use moves::execute;
-use router::service::Limits;
+use router::Limits;
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};

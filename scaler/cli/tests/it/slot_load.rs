@@ -6,7 +6,7 @@ use std::time::Instant;
 use keyspace::schema::Layout;
 use keyspace::slots::Slot;
 use keyspace::topology::ShardId;
-use router::service::Limits;
+use router::Limits;
 use scaler::rules::SplitBy;
 use scaler::scale_out::{self, Plan};
 use scaler::slot_load::{SlotLoads, fetch_counters};

@@ -11,9 +11,9 @@ use keyspace::slots::{self, SlotSet};
 use keyspace::topology::{ShardId, Transfer};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use router::Limits;
 use router::faults::Faults;
 use router::faults::Point;
-use router::service::Limits;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

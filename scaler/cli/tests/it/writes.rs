@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use keyspace::keys::{KeyLiteral, KeySlot, KeyType};
 use keyspace::schema::Layout;
-use router::service::Limits;
+use router::Limits;
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
 

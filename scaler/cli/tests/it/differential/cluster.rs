@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use keyspace::schema::Layout;
-use router::service::Limits;
+use router::Limits;
 use serde_json::{Value, json};
 
 use super::folder;

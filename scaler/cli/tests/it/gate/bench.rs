@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use keyspace::endpoint::Endpoint;
 use keyspace::schema::Layout;
+use router::Limits;
 use router::faults::Faults;
-use router::service::Limits;
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
 use tempfile::TempDir;

@@ -388,7 +388,7 @@ async fn a_router_that_has_not_heard_of_a_switch_yet_knows_what_is_taken_behind_
     let Some(servers) = Server::start_all(Flavor::MariaDb, 3).await else { return };
     let layout =
         keyspace::schema::Layout { shard_keys: [("members".to_owned(), "id".to_owned())].into(), ..Default::default() };
-    let front = Front::start(&servers, layout.clone(), router::service::Limits::default()).await;
+    let front = Front::start(&servers, layout.clone(), router::Limits::default()).await;
     let ask = async |front: &str, client: &reqwest::Client, sql: &str| -> Value {
         let answer = client.post(format!("{front}/query")).json(&json!({ "query": sql })).send().await.unwrap();
         answer.json().await.unwrap()

@@ -6,12 +6,13 @@ use door::Client;
 use keyspace::literal;
 use serde::Deserialize;
 
-use super::pieces::Pieces;
 use crate::budget::{Budget, Held, Kind};
 use crate::cells::{Column, Row, RowWriter, duplicate_name};
+use crate::config::Limits;
+use crate::doors::http::pieces::Pieces;
 use crate::error::QueryError;
 use crate::execute::RowSink;
-use crate::service::{Answer, Limits};
+use crate::request::Answer;
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

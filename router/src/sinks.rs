@@ -11,7 +11,7 @@ use crate::execute::RowSink;
 const MOST_ROWS: usize = 20_000;
 
 /// Collects rows as `(…), (…)`.
-pub(super) struct LiteralRows {
+pub struct LiteralRows {
     kinds: Vec<Kind>,
     text: Vec<u8>,
     rows: usize,
@@ -67,7 +67,7 @@ impl RowSink for LiteralRows {
 
 /// Takes the first cell of the first row, as a literal of the type that a user variable would have.
 #[derive(Default)]
-pub(super) struct Scalar {
+pub struct Scalar {
     kind: Option<Kind>,
     literal: Option<String>,
 }
@@ -120,7 +120,7 @@ impl RowSink for Scalar {
 }
 
 /// Passes rows on and counts them.
-pub(super) struct Counting<'a, S> {
+pub struct Counting<'a, S> {
     pub sink: &'a mut S,
     pub rows: u64,
 }

@@ -5,11 +5,11 @@ use warp::http::header::RETRY_AFTER;
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
-use super::pieces::json_response;
+use crate::doors::http::pieces::json_response;
 use crate::error::QueryError;
 use crate::metrics::ERROR_CODES;
 use crate::plan::Refusal;
-use crate::service::Router;
+use crate::router::Router;
 use crate::sql::SqlError;
 
 /// Characters of a message about an error.

@@ -8,7 +8,7 @@ const MOST: usize = 10_000;
 
 /// What LAST_INSERT_ID(), ROW_COUNT() and FOUND_ROWS() give.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Leftover {
+pub struct Leftover {
     pub last_insert_id: u64,
     pub row_count: i64,
     pub found_rows: u64,
@@ -16,7 +16,7 @@ pub(super) struct Leftover {
 
 /// Leftovers of sessions that hold no place, in two generations: the older one goes when the younger is full.
 #[derive(Default)]
-pub(super) struct Leftovers {
+pub struct Leftovers {
     young: HashMap<String, (Instant, Leftover)>,
     old: HashMap<String, (Instant, Leftover)>,
 }

@@ -12,10 +12,11 @@ use serde_json::value::RawValue;
 use warp::Buf;
 use warp::http::{HeaderMap, StatusCode};
 
-use super::answer::Format;
-use super::failure::Failure;
 use crate::budget::{Held, Kind};
-use crate::service::{Consistency, Request, Router};
+use crate::doors::http::answer::Format;
+use crate::doors::http::failure::Failure;
+use crate::request::{Consistency, Request};
+use crate::router::Router;
 use crate::sql::read::bind::Param;
 
 /// As many as a prepared statement of MySQL takes.

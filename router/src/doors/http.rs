@@ -1,6 +1,7 @@
 //! The HTTP door: requests to statements, rows to JSON, errors to status codes. Only this module knows warp.
 
 mod answer;
+mod explanation;
 mod failure;
 mod pieces;
 mod request;
@@ -19,13 +20,13 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Buf, Filter};
 
-use self::answer::JsonAnswer;
-use self::failure::Failure;
-use self::pieces::{JSON, Pieces, json_response};
-use self::request::{Asked, read_request};
 use crate::budget::Kind;
+use crate::doors::http::answer::JsonAnswer;
+use crate::doors::http::failure::Failure;
+use crate::doors::http::pieces::{JSON, Pieces, json_response};
+use crate::doors::http::request::{Asked, read_request};
 use crate::error::QueryError;
-use crate::service::Router;
+use crate::router::Router;
 
 /// The interface's description, kept by hand; a test compares it with the routes.
 const OPENAPI: &str = include_str!("http/openapi.json");
@@ -88,7 +89,9 @@ async fn respond(
         },
         ("POST", "/explain") => match read_request(router, caller, headers, body).await {
             Ok(asked) => match router.explain(&asked.request).await {
-                Ok(explanation) => document(router, caller, JSON, explanation.to_string().into_bytes()),
+                Ok(explanation) => {
+                    document(router, caller, JSON, explanation::to_json(&explanation).to_string().into_bytes())
+                }
                 Err(error) => Err(Failure::of(&error)),
             },
             Err(failure) => Err(failure),

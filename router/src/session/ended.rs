@@ -16,7 +16,7 @@ const MOST: usize = 10_000;
 
 /// A transaction that was rolled back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ended {
+pub struct Ended {
     /// Why, for the client.
     pub why: String,
     pub heard: Heard,
@@ -24,7 +24,7 @@ pub(super) struct Ended {
 
 /// What the client has been told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub enum Heard {
     Nothing,
     /// That its last statement failed, which it may take for that statement's matter alone.
     Failure,
@@ -54,7 +54,7 @@ impl Ended {
 
 /// What the router does not know any more of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dropped {
+pub enum Dropped {
     /// Variables, or what the last statement did.
     Values,
     /// That its transaction was rolled back.
@@ -67,7 +67,7 @@ const MOST_MARKS: usize = 100_000;
 
 /// The transactions of sessions that are no more.
 #[derive(Default)]
-pub(super) struct EndedSessions {
+pub struct EndedSessions {
     by_name: HashMap<String, (Instant, Ended)>,
     /// Of what was dropped no more than that is known, by a hash of the name that nobody else can compute.
     marks: HashMap<u64, Dropped>,

@@ -1,0 +1,3 @@
+//! The doors by which statements come in.
+
+pub mod http;
