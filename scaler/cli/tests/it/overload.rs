@@ -10,7 +10,7 @@ use router::Limits;
 use serde_json::{Value, json};
 
 use crate::front::Front;
-use crate::processes::Process;
+use crate::processes::{Options, Process};
 use crate::servers::{Flavor, Server, wait_until};
 
 /// What a router takes at most, whatever it is asked.
@@ -148,7 +148,9 @@ async fn no_statement_takes_memory_without_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn variables_of_sessions_are_bounded_in_each_and_in_all() {
     let Some(servers) = Server::start_all(Flavor::MariaDb, 1).await else { return };
-    let router = Process::start(&servers, &layout(), &[]).await;
+    // None of them is to end while the others begin.
+    let limits = json!({ "session_idle_timeout_ms": 300_000 });
+    let router = Process::with(&servers, &layout(), &Options { limits, ..Options::default() }).await;
     let client = Client::of(&router.url);
     let (half, most) = ("x".repeat(1_000_000), "x".repeat(1_100_000));
     client.refused(Some("large"), &format!("SET @a = '{most}'"), 422, "limit_exceeded", "bytes at most").await;
