@@ -368,7 +368,8 @@ impl Execution<'_> {
         let mut first = true;
         let (opening, closing) = match fenced {
             true => {
-                let opening = ["BEGIN".to_owned()].into_iter().chain(self.look_at_fences(&part.shard));
+                let look = look_at_fences(&self.view.topology.fences_of(&part.shard));
+                let opening = ["BEGIN".to_owned()].into_iter().chain(look);
                 (opening.collect(), vec!["COMMIT".to_owned()])
             }
             false => (Vec::new(), Vec::new()),
@@ -382,36 +383,37 @@ impl Execution<'_> {
         .await
     }
 
-    /// Takes a shared lock on the fences of everything that is leaving the shard: the cutovers wait until the transaction
-    /// ends. Fails once one is over ([`moved`]), so that nothing that follows in the same go is run. `None` if nothing
-    /// leaves.
-    fn look_at_fences(&self, shard: &ShardId) -> Option<String> {
-        let fences = self.view.topology.fences_of(shard);
-        let ids = fences.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
-        let look = format!(
-            "SELECT {LARGEST_NUMBER} + (COUNT(*) <> {} OR SUM(fenced <> 0) <> 0) FROM _autoscaler.fence \
-             WHERE id IN ({ids}) LOCK IN SHARE MODE",
-            fences.len()
-        );
-        (!fences.is_empty()).then_some(look)
-    }
-
-    /// Holds the cutovers of everything that is leaving the shard off until the transaction ends, if it does not yet; fails
-    /// if one is over.
+    /// Holds the cutovers of everything that is leaving the shard off until the transaction ends, as far as it does not
+    /// hold them off yet; fails if one is over.
     pub(super) async fn hold_fences(
         &self,
         lease: &mut Lease,
         shard: &ShardId,
         transaction: &mut Transaction,
     ) -> Result<(), QueryError> {
-        let Some(look) = self.look_at_fences(shard).filter(|_| transaction.takes_fence(shard)) else { return Ok(()) };
+        let fences = transaction.fences_to_take(shard, self.view.topology.fences_of(shard));
+        let Some(look) = look_at_fences(&fences) else { return Ok(()) };
         let taken = lease.run(&look).await.map_err(moved);
         at_rest_after_answer(lease, &taken);
-        taken.map(drop)
+        taken?;
+        transaction.holds_fences(shard, fences);
+        Ok(())
     }
 }
 
-/// What an error of [`Execution::look_at_fences`] means.
+/// Takes a shared lock on fences of the shard that it runs on: their cutovers wait until the transaction ends. Fails
+/// once one is over ([`moved`]), so that nothing that follows in the same go is run. `None` for no fences.
+fn look_at_fences(fences: &[u8]) -> Option<String> {
+    let ids = fences.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+    let look = format!(
+        "SELECT {LARGEST_NUMBER} + (COUNT(*) <> {} OR SUM(fenced <> 0) <> 0) FROM _autoscaler.fence \
+         WHERE id IN ({ids}) LOCK IN SHARE MODE",
+        fences.len()
+    );
+    (!fences.is_empty()).then_some(look)
+}
+
+/// What an error of [`look_at_fences`] means.
 fn moved(error: QueryError) -> QueryError {
     match error {
         QueryError::Database { shard, errno: ER_DATA_OUT_OF_RANGE, .. } => QueryError::Moved(shard),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use router::schema::Layout;
 use router::service::Limits;
-use router::topology::MovePhase;
+use router::topology::{MovePhase, Transfer, store};
 use scaler::cluster::Cluster;
 use scaler::moves::execute;
 use serde_json::{Value, json};
@@ -688,4 +688,64 @@ async fn a_transaction_from_before_a_switch_fails_once_and_succeeds_when_run_aga
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_from_before_a_switch_fails_once_where_snapshots_are_isolated() {
     a_transaction_from_before_a_switch(true).await;
+}
+
+/// Whether somebody holds a fence of the first shard.
+async fn is_held(sharded: &Sharded, fence: u8) -> bool {
+    let mut connection = sharded.servers[0].connect().await;
+    run(&mut connection, "BEGIN").await;
+    let take = format!("SELECT fenced FROM _autoscaler.fence WHERE id = {fence} FOR UPDATE NOWAIT");
+    let taken = connection.execute(sqlx::raw_sql(AssertSqlSafe(take))).await;
+    run(&mut connection, "ROLLBACK").await;
+    taken.is_err()
+}
+
+/// A transaction outlives a lock that was not given in time (error 1205), and moves that are announced while it is open: it
+/// holds the fence of every move whose rows it writes all the same.
+async fn a_transaction_holds_every_fence_that_it_needs(flavor: Flavor) {
+    let options = ["--innodb-lock-wait-timeout=1"];
+    let Some(servers) = Server::start_all_with(flavor, 2, &options).await else { return };
+    let sharded = Sharded::over(servers, Limits::default()).await;
+    sharded.fill().await;
+    let known = || sharded.front.router.topology().unwrap();
+    let is_here = |id: &u32| known().owner(slot_of(i64::from(*id))).id.as_str() == "shard-1";
+    let here: Vec<u32> = (1..=10).filter(is_here).collect();
+    let (first, second) = (here[0], here[1]);
+    let announce = async |id: u32| {
+        let [source, target] = [0, 1].map(|index| known().shards()[index].id.clone());
+        let transfer = Transfer { source, target, slots: [slot_of(i64::from(id))].into_iter().collect() };
+        let announced = known().with_moves(&[transfer]).unwrap();
+        for server in &sharded.servers {
+            store::catch_up(&mut server.connect().await, &announced).await.unwrap();
+        }
+        wait_until("the router knows of the move", || async { known().epoch() == announced.epoch() }).await;
+    };
+    announce(first).await;
+
+    let mut holder = sharded.servers[0].connect().await;
+    run(&mut holder, "BEGIN").await;
+    run(&mut holder, "SELECT fenced FROM _autoscaler.fence WHERE id = 1 FOR UPDATE").await;
+    sharded.ok(Some("s"), "BEGIN").await;
+    assert_eq!(sharded.say(Some("s"), &update(first)).await, "error 1205");
+    run(&mut holder, "ROLLBACK").await;
+    assert!(!is_held(&sharded, 1).await);
+    sharded.ok(Some("s"), &update(first)).await;
+    assert!(is_held(&sharded, 1).await, "a move could switch behind the write");
+
+    announce(second).await;
+    sharded.ok(Some("s"), &update(second)).await;
+    assert!(is_held(&sharded, 2).await, "a move that was announced meanwhile could switch behind the write");
+    sharded.ok(Some("s"), "COMMIT").await;
+    assert!(!is_held(&sharded, 1).await && !is_held(&sharded, 2).await);
+    assert_eq!(sharded.say(None, "SELECT SUM(v) FROM accounts").await, "502");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_holds_every_fence_that_it_needs_on_mariadb() {
+    a_transaction_holds_every_fence_that_it_needs(Flavor::MariaDb).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_holds_every_fence_that_it_needs_on_mysql() {
+    a_transaction_holds_every_fence_that_it_needs(Flavor::MySql).await;
 }
