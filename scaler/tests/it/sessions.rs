@@ -749,3 +749,44 @@ async fn a_transaction_holds_every_fence_that_it_needs_on_mariadb() {
 async fn a_transaction_holds_every_fence_that_it_needs_on_mysql() {
     a_transaction_holds_every_fence_that_it_needs(Flavor::MySql).await;
 }
+
+/// A transaction has one connection to each shard, so what is gathered on the home shard is held on its way back there:
+/// all parts together, and no more of them than the limit is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_gathered_within_a_transaction_are_counted_as_they_come_and_over_all_parts() {
+    let limits = Limits { max_held_rows: 50, ..Limits::default() };
+    let Some(sharded) = Sharded::start(Flavor::MariaDb, 2, limits).await else { return };
+    sharded.ok(None, "ALTER TABLE notes MODIFY text MEDIUMTEXT").await;
+    let topology = sharded.front.router.topology().unwrap();
+    let here = (1..).filter(|id| topology.owner(slot_of(*id)).id.as_str() == "shard-1").take(30);
+    let here: Vec<i64> = here.collect();
+    let mut connection = sharded.servers[0].connect().await;
+    let fill = async |connection: &mut MySqlConnection, rows: u32, bytes: u32| {
+        let notes = format!("INSERT INTO notes SELECT seq, {}, REPEAT('x', {bytes}) FROM seq_1_to_{rows}", here[0]);
+        run(connection, &notes).await;
+    };
+    let accounts: Vec<String> = here.iter().map(|id| format!("({id}, 1)")).collect();
+    run(&mut connection, &format!("INSERT INTO accounts VALUES {}", accounts.join(", "))).await;
+    fill(&mut connection, 30, 1).await;
+    let gathered = "SELECT COUNT(DISTINCT a.v, n.text) FROM accounts a JOIN notes n ON n.id = a.v";
+    let refused = async |session: Option<&str>| {
+        let (status, answer) = sharded.post(session, gathered).await;
+        assert_eq!((status, answer["error"]["code"].as_str()), (422, Some("limit_exceeded")), "{session:?}: {answer}");
+    };
+    refused(None).await;
+    sharded.ok(Some("s"), "BEGIN").await;
+    refused(Some("s")).await;
+
+    // 40 MB, of which 50 rows and what the sockets hold may be sent.
+    run(&mut connection, "DELETE FROM notes").await;
+    fill(&mut connection, 500, 80_000).await;
+    let sent = async || {
+        let sent = rows(&mut sharded.servers[0].connect().await, "SHOW GLOBAL STATUS LIKE 'Bytes_sent'").await;
+        sent[0][1].parse::<u64>().unwrap()
+    };
+    sharded.ok(Some("t"), "BEGIN").await;
+    let before = sent().await;
+    refused(Some("t")).await;
+    let read = sent().await - before;
+    assert!(read < 25_000_000, "{read} bytes of a table were read of which 4 MB are too many rows");
+}
