@@ -28,6 +28,9 @@ use crate::rules::SplitBy;
 use crate::service::Scaler;
 use crate::slot_load::SlotLoads;
 
+/// The kind of the action in the catalogue and in metrics.
+pub(crate) const KIND: &str = "scale_out";
+
 /// A shard to be added, and what it takes from whom.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
@@ -66,6 +69,12 @@ pub enum Failure {
     Name(String),
     #[error("{0}")]
     Refused(String),
+    /// Nothing was done about it: only its own version knows what it has made and what undoes that.
+    #[error(
+        "action `{id}` is of kind `{kind}`, which this version of sql-autoscaler does not know: it is left as it is, for \
+         the version that began it"
+    )]
+    UnknownAction { id: String, kind: String },
     /// Everything else is done or undone.
     #[error("a server could not be taken away")]
     Retire(#[from] RetireError),
@@ -80,6 +89,7 @@ impl Failure {
                 ErrorClass::Conflict | ErrorClass::Auth => Duration::from_secs(60),
                 ErrorClass::Quota | ErrorClass::Program | ErrorClass::Permanent => Duration::from_secs(300),
             },
+            Failure::UnknownAction { .. } => Duration::from_secs(300),
             Failure::Account(error) if error.is_refusal() => Duration::from_secs(300),
             Failure::Account(_) | Failure::Cluster(_) | Failure::Topology(_) | Failure::Catalogue(_) => {
                 Duration::from_secs(15)
@@ -195,7 +205,7 @@ pub(crate) async fn execute(scaler: &Arc<Scaler>, plan: &Plan) -> Result<(), Fai
     let operation = format!("add-{}-{:08x}", plan.shard, rand::rng().random::<u32>());
     let action = NewAction {
         id: operation.clone(),
-        kind: "scale_out".to_owned(),
+        kind: KIND.to_owned(),
         phase: "create".to_owned(),
         inputs: json!({ "plan": plan, "epoch": scaler.cluster.topology().epoch() }),
     };

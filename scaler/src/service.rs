@@ -96,6 +96,9 @@ struct State {
     policy: PolicyState,
     /// The action that runs, as a noun for people.
     action: Option<String>,
+    /// An action in the catalogue that another version began and this one does not know, as a noun for people: nothing
+    /// else is begun before it has ended.
+    unknown_action: Option<String>,
     task: Option<JoinHandle<()>>,
     /// When to settle what an action left half done; `None`: nothing is left.
     settle_at: Option<Instant>,
@@ -119,6 +122,7 @@ impl State {
             decision: None,
             policy,
             action: None,
+            unknown_action: None,
             task: None,
             settle_at: None,
             draining: None,
@@ -126,6 +130,11 @@ impl State {
             moves: BTreeMap::new(),
             unready: Some("the first round is not over yet".to_owned()),
         }
+    }
+
+    /// What has to end before another action may begin.
+    fn action_in_progress(&self) -> Option<&String> {
+        self.action.as_ref().or(self.unknown_action.as_ref())
     }
 }
 
@@ -326,8 +335,8 @@ impl Scaler {
                 let load = state.slot_loads.of_shard(&shard.id, &owned).ok()?;
                 Some((shard.id.clone(), load.check_splittable(&owned).err()?))
             });
-            let view =
-                ClusterView::new(&topology, &troubles, state.action.clone()).with_unsplittable(&unsplittable.collect());
+            let view = ClusterView::new(&topology, &troubles, state.action_in_progress().cloned())
+                .with_unsplittable(&unsplittable.collect());
             let (decision, next) = decide(&self.policy, state.policy.clone(), &readings, &view, now);
             state.policy = next.clone();
             state.decision = Some(decision.clone());
@@ -406,7 +415,7 @@ impl Scaler {
     }
 
     fn plan_in(&self, state: &State, source: Option<&ShardId>, split_by: SplitBy) -> Result<scale_out::Plan, String> {
-        if let Some(action) = &state.action {
+        if let Some(action) = state.action_in_progress() {
             return Err(format!("{action} is in progress"));
         }
         let max_shards = usize::from(self.config.max_shards);
@@ -431,7 +440,7 @@ impl Scaler {
         state.task = Some(tokio::spawn(async move {
             let started = Instant::now();
             let outcome = scale_out::execute(&scaler, &plan).await;
-            scaler.action_over("scale_out", outcome, started).await;
+            scaler.action_over(scale_out::KIND, outcome, started).await;
         }));
         Ok(name)
     }
@@ -446,7 +455,7 @@ impl Scaler {
         let away = state.statuses.iter().filter(is_away).map(|status| status.shard_id.clone()).collect();
         let min = usize::from(self.config.min_shards);
         let plan = drain::plan(&self.cluster.topology(), shard, min, &away, &self.config.shards);
-        match (&state.action, plan) {
+        match (state.action_in_progress(), plan) {
             // What will never be possible is told first.
             (Some(action), Ok(_) | Err(drain::Refusal::Moving(_) | drain::Refusal::Unreachable(_))) => {
                 Err(drain::Refusal::InProgress(action.clone()))
@@ -475,6 +484,11 @@ impl Scaler {
     /// The shard that is being taken away, as `GET /shards` shows it.
     pub(crate) fn set_draining(&self, shard: Option<ShardId>) {
         self.state().draining = shard;
+    }
+
+    /// Whether the catalogue has an action that only another version can bring to its end.
+    pub(crate) fn set_unknown_action(&self, action: Option<String>) {
+        self.state().unknown_action = action;
     }
 
     pub(crate) fn set_orphans(&self, names: BTreeSet<String>) {

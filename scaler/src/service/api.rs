@@ -52,7 +52,7 @@ impl ControlApi for Api {
         let cooldown_until = state.policy.cooldown_until(config.cooldown).filter(|until| *until > Timestamp::now());
         Ok(json!({
             "decision": state.decision,
-            "action_in_progress": state.action,
+            "action_in_progress": state.action_in_progress(),
             "paused": state.policy.is_paused(),
             "cooldown_until": cooldown_until.map(|at| at.to_string()),
             "min_shards": config.min_shards,

@@ -13,7 +13,7 @@ use router::endpoint::Endpoint;
 use router::slots::plan_even_spread;
 use router::topology::{Shard, ShardId, Topology, store};
 use scaler::accounts::{Accounts, KeyFile};
-use scaler::catalogue::{Catalogue, Outcome};
+use scaler::catalogue::{Catalogue, NewAction, Outcome};
 use scaler::cluster::ClusterError;
 use scaler::config::Config;
 use scaler::http::{ApiError, ControlApi};
@@ -163,6 +163,18 @@ impl Control {
 
     async fn drain(&self, shard: &ShardId) -> Value {
         self.api.drain(shard.clone(), false).await.unwrap()
+    }
+
+    /// What the scaler says that it is doing.
+    async fn action(&self) -> String {
+        self.api.explain().await.unwrap()["action_in_progress"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Whether the last decision has a reason of this code.
+    async fn reasons(&self, code: &str) -> bool {
+        let explained = self.api.explain().await.unwrap();
+        let reasons = explained["decision"]["reasons"].as_array().cloned().unwrap_or_default();
+        reasons.iter().any(|reason| reason["code"] == code)
     }
 
     async fn refused(&self, shard: &str, part: &str) -> ApiError {
@@ -675,4 +687,49 @@ async fn a_killed_addition_without_catalogue_is_settled_and_rows_in_it_are_kept(
     wait_until("it is destroyed", || async { !instance_folder(&site).exists() }).await;
     wait_until("check is content", || async { site.run(&["check"]).await.0 == 0 }).await;
     stop(up).await;
+}
+
+/// A later version may have been replaced by this one in the middle of an action that this one does not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_of_an_unknown_kind_is_left_as_it_is_and_told() {
+    let Some(field) = Field::new(1, 1).await else { return };
+    // As much as it can look like an addition that was interrupted.
+    create(&field.provisioner, &field.owner, &id(1), "later-1").await;
+    let shard = Shard { id: id(1), endpoint: field.bench.servers[1].endpoint(DATABASE) };
+    let joined = field.topology().await.with_shard(shard);
+    for server in &field.bench.servers {
+        store::catch_up(&mut server.connect().await, &joined).await.unwrap();
+    }
+    let action = NewAction {
+        id: "later-1".to_owned(),
+        kind: "divide".to_owned(),
+        phase: "join".to_owned(),
+        inputs: json!({ "plan": { "shard": "shard-2", "transfers": [] } }),
+    };
+    let path = field.folder.path().join("catalogue.db");
+    let catalogue = Catalogue::open(&path).await.unwrap();
+    catalogue.begin_action(&action, jiff::Timestamp::now()).await.unwrap();
+    drop(catalogue);
+
+    let control = field.start_unsettled().await;
+    let told = || async { control.action().await.contains("action `later-1` of the unknown kind `divide`") };
+    wait_until("it is told", told).await;
+    for refusal in
+        [control.api.scale_out(false, None).await.unwrap_err(), control.api.drain(id(1), false).await.unwrap_err()]
+    {
+        assert!(refusal.message.contains("`divide`"), "{refusal:?}");
+    }
+    wait_until("no rule acts meanwhile", || control.reasons("in_progress")).await;
+    control.stop().await;
+    assert_eq!(field.shards().await, ["shard-1", "shard-2"]);
+    assert_eq!(field.instances().await, ["shard-1", "shard-2"]);
+    assert_eq!(field.last_action().await.1, None, "its own version goes on with it");
+
+    // As that version would, or somebody by hand.
+    let catalogue = Catalogue::open(&path).await.unwrap();
+    catalogue.finish_action("later-1", Outcome::Undone, "given up", jiff::Timestamp::now()).await.unwrap();
+    drop(catalogue);
+    field.start().await.stop().await;
+    assert_eq!(field.shards().await, ["shard-1"]);
+    assert_eq!(field.instances().await, ["shard-1"]);
 }
