@@ -4,6 +4,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -17,7 +18,8 @@ pub use run::{WRONG_USAGE, exit_code, hint, run};
 #[derive(Debug, Parser)]
 #[command(name = "sql-autoscaler", version, arg_required_else_help = false)]
 pub struct Cli {
-    /// The configuration; without it sql-autoscaler.json in the current folder, else built-in defaults.
+    /// The configuration; without it sql-autoscaler.json in the current folder, else built-in defaults. `-config` is taken
+    /// for `--config`.
     #[arg(long, global = true, value_name = "FILE", env = "SQL_AUTOSCALER_CONFIG")]
     pub config: Option<PathBuf>,
 
@@ -35,6 +37,30 @@ pub struct Cli {
 
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+impl Cli {
+    /// Reads a command line. Wrong usage ends the process, as clap has it.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Cli {
+        Cli::parse_from(with_long_config(arguments))
+    }
+}
+
+/// Go's flag package, and so the program that this one takes the place of, has `-config` where others have `--config`.
+fn with_long_config(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut read: Vec<OsString> = Vec::new();
+    let mut is_over = false;
+    for argument in arguments {
+        is_over |= argument == "--";
+        // Any text may be the value of a parameter.
+        let is_value = read.last().is_some_and(|before| before == "--param");
+        let is_config = argument.to_str().is_some_and(|text| text == "-config" || text.starts_with("-config="));
+        match is_config && !is_value && !is_over {
+            true => read.push([OsString::from("-"), argument].into_iter().collect()),
+            false => read.push(argument),
+        }
+    }
+    read
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

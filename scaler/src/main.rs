@@ -3,13 +3,12 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
 use scaler::cli::{self, Cli, LogFormat};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     // Wrong usage ends here with exit code 2, as clap has it.
-    let cli = Cli::parse();
+    let cli = Cli::read(std::env::args_os());
     if let Err(error) = start_logging(&cli) {
         report(&error);
         return ExitCode::from(cli::WRONG_USAGE);

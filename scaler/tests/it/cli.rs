@@ -158,6 +158,11 @@ async fn wrong_usage_exits_with_2_and_names_every_mistake() {
     check_outcome(&site.run(&["router"]).await, 2, "`router` alone needs `shards`");
     check_outcome(&site.run(&["scaler"]).await, 2, "`scaler` alone needs `shards`");
     check_outcome(&site.run(&["--config", "absent.json", "up"]).await, 2, "absent.json");
+    // As the original's users type it.
+    for arguments in [["-config", "absent.json", "shards"], ["shards", "-config", "absent.json"]] {
+        check_outcome(&site.run(&arguments).await, 2, "absent.json");
+    }
+    check_outcome(&site.run(&["check", "-config=absent.json"]).await, 2, "absent.json");
     check_outcome(&site.run(&["scale-in"]).await, 2, "scale-in");
     check_outcome(&site.run(&["--log-level", "loud=x=y", "shards"]).await, 2, "--log-level");
     check_outcome(&site.run(&["shards"]).await, 1, "no scaler answers");
