@@ -191,8 +191,8 @@ pub struct Act {
 
 #[derive(Debug, Args)]
 pub struct Query {
-    /// One statement; without it, statements are read from standard input, each ended by `;` at the end of a line. They are
-    /// one session: transactions and user variables work.
+    /// One statement; without it, statements are read from standard input, each ended by `;` or the end of the input.
+    /// They are one session: transactions and user variables work.
     #[arg(value_name = "SQL")]
     pub sql: Option<String>,
     /// A value for the next `?`: a number, true, false or null as in JSON, else text (`"5"` in quotes is text).
