@@ -15,6 +15,7 @@ pub mod http;
 pub mod metrics;
 pub mod moves;
 pub mod observe;
+pub mod output;
 pub mod policy;
 pub mod prometheus;
 pub mod retire;

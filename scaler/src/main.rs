@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use scaler::cli::{self, Cli, LogFormat};
+use scaler::output::{self, Notes, tell};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(cli::run(cli)) {
         Ok(code) => code,
+        Err(error) if output::is_reader_gone(&error) => ExitCode::from(output::READER_GONE),
         Err(error) => {
             report(&error);
             ExitCode::from(cli::exit_code(&error))
@@ -33,7 +35,7 @@ fn start_logging(cli: &Cli) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&cli.log_level).map_err(|error| anyhow::anyhow!("--log-level: {error}"))?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Notes)
         .with_ansi(std::io::stderr().is_terminal());
     match cli.log_format {
         LogFormat::Text => subscriber.init(),
@@ -44,13 +46,13 @@ fn start_logging(cli: &Cli) -> anyhow::Result<()> {
 
 /// Prints an error with its causes, one line each, and what may help.
 fn report(error: &anyhow::Error) {
-    eprintln!("error: {error}");
+    tell(format_args!("error: {error}"));
     for cause in error.chain().skip(1) {
         for line in cause.to_string().lines() {
-            eprintln!("  {line}");
+            tell(format_args!("  {line}"));
         }
     }
     if let Some(hint) = cli::hint(error) {
-        eprintln!("hint: {hint}");
+        tell(format_args!("hint: {hint}"));
     }
 }

@@ -7,6 +7,7 @@ use super::{Act, Ask, Cli, Command};
 use crate::admin::{Admin, AdminError, query, views};
 use crate::commands::{self, UnfitConfig};
 use crate::config::{Config, LoadError};
+use crate::output::{self, Notes};
 
 /// Exit code of a wrong command line or configuration.
 pub const WRONG_USAGE: u8 = 2;
@@ -15,7 +16,7 @@ pub const WRONG_USAGE: u8 = 2;
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = Config::load(cli.config.as_deref())?;
     let data_dir = cli.data_dir;
-    let out = &mut io::stdout();
+    let out = &mut output::results();
     match cli.command.unwrap_or(Command::Up) {
         Command::Up => return commands::up(config, data_dir, commands::stop_signal()?).await,
         Command::Router => return commands::router(config, data_dir, commands::stop_signal()?).await,
@@ -53,7 +54,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Query(args) => {
             let admin = Admin::new(&config).with_router(args.url.as_deref());
-            query::run(&admin, args, &mut io::stdin().lock(), out, &mut io::stderr()).await?;
+            query::run(&admin, args, &mut io::stdin().lock(), out, &mut Notes).await?;
         }
         Command::Replay { .. } => {
             anyhow::bail!("`replay` is not supported yet: it comes in a later version");

@@ -39,6 +39,7 @@ use super::backend;
 use crate::accounts::{Accounts, KeyFile};
 use crate::cluster::Cluster;
 use crate::config::{BackendKind, Config};
+use crate::output;
 use crate::scale_out::endpoint_of;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -268,7 +269,7 @@ async fn read_topology(cluster: &Cluster, shard: &ShardId) -> Result<Option<Topo
 
 fn write_out(text: &str) -> std::io::Result<()> {
     use std::io::Write;
-    writeln!(std::io::stdout().lock(), "{text}")
+    writeln!(output::results(), "{text}")
 }
 
 fn as_text(findings: &[Finding], topology: Option<&Topology>) -> String {

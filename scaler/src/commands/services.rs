@@ -14,6 +14,7 @@ use super::{DRAIN, UnfitConfig, backend, catalogue_path, instances, prometheus_c
 use crate::accounts::{Accounts, KeyFile};
 use crate::config::Config;
 use crate::http;
+use crate::output::tell;
 use crate::service::api::Api;
 use crate::service::{Parts, Scaler};
 use crate::up::{DataDir, bind};
@@ -40,7 +41,7 @@ pub async fn router(config: Config, shutdown: impl Future<Output = ()> + Send + 
         limits: config.limits,
         faults: Faults::from_env(),
     });
-    eprintln!("router      http://{}", listener.local_addr()?);
+    tell(format_args!("router      http://{}", listener.local_addr()?));
     let hosts = config.hosts;
     end_within(DRAIN, shutdown, |stopped| router::http::serve(listener, router, hosts, stopped)).await;
     Ok(ExitCode::SUCCESS)
@@ -92,7 +93,7 @@ pub async fn scaler(
         config,
     })
     .await?;
-    eprintln!("scaler      http://{}", listener.local_addr()?);
+    tell(format_args!("scaler      http://{}", listener.local_addr()?));
     let (stop, stopped) = oneshot::channel::<()>();
     let rounds = tokio::spawn(scaler.clone().run(async {
         let _ = stopped.await;

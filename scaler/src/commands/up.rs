@@ -19,6 +19,7 @@ use super::{DRAIN, backend, catalogue_path, instances, prometheus_client};
 use crate::accounts::{Accounts, KeyFile};
 use crate::config::Config;
 use crate::http;
+use crate::output::tell;
 use crate::service::api::Api;
 use crate::service::{Parts, Scaler};
 use crate::up::{DataDir, Exporter, PrometheusServer, ScrapeTargets, UpError, bind, end_leftovers, find_free};
@@ -42,7 +43,7 @@ pub async fn run(
     };
     if started.is_ok() {
         (&mut shutdown).await;
-        eprintln!("stopping; the data stays in {}", data_dir.path().display());
+        tell(format_args!("stopping; the data stays in {}", data_dir.path().display()));
     }
     machine.stop().await;
     started.map(|()| ExitCode::SUCCESS)
@@ -104,7 +105,7 @@ impl Machine {
                     other => other?,
                 };
                 let client = prometheus_client(&serde_json::json!({ "url": server.url() }))?;
-                eprintln!("Prometheus  {}", server.url());
+                tell(format_args!("Prometheus  {}", server.url()));
                 self.prometheus = Some(server);
                 client
             }
@@ -141,13 +142,13 @@ impl Machine {
         let cluster = scaler.cluster().clone();
         self.serve(|stopped| instances::keep_running(provisioner.clone(), owner, cluster, stopped));
 
-        eprintln!("scaler      http://{scaler_address}");
-        eprintln!("router      http://{router_address}");
+        tell(format_args!("scaler      http://{scaler_address}"));
+        tell(format_args!("router      http://{router_address}"));
         for shard in scaler.cluster().topology().shards() {
-            eprintln!("{:<11} {}", shard.id, shard.endpoint);
+            tell(format_args!("{:<11} {}", shard.id, shard.endpoint));
         }
-        eprintln!("\ntry         curl -s http://{router_address}/query -d '{{\"query\":\"SHOW TABLES\"}}'");
-        eprintln!("stop        Ctrl-C; the data stays in {}", data_dir.display());
+        tell(format_args!("\ntry         curl -s http://{router_address}/query -d '{{\"query\":\"SHOW TABLES\"}}'"));
+        tell(format_args!("stop        Ctrl-C; the data stays in {}", data_dir.display()));
         Ok(())
     }
 
