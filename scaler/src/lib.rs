@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod commands;
 pub mod config;
 pub mod drain;
+mod fitness;
 mod foreign_keys;
 pub mod http;
 pub mod metrics;

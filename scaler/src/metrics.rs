@@ -22,7 +22,7 @@ use crate::policy::Mode;
 use families::Families;
 
 /// Why nothing was done: the policy's reason codes. `calm` is that no rule asked, `wanted` that one did.
-const SUPPRESSIONS: [&str; 18] = [
+const SUPPRESSIONS: [&str; 19] = [
     "calm",
     "wanted",
     "off",
@@ -35,6 +35,7 @@ const SUPPRESSIONS: [&str; 18] = [
     "futile",
     "shard_trouble",
     "unsplittable",
+    "cannot_move",
     "window",
     "settling",
     "warming_up",

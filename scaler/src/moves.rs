@@ -42,7 +42,7 @@ use faults::Point;
 use mover::Mover;
 use progress::Reporter;
 
-pub(crate) use preflight::{find_unfit, is_guarded};
+pub(crate) use preflight::{find_unfit, find_unfit_source, is_guarded};
 pub(crate) use rows::{key_literal, select_expression};
 
 /// How moves are paced. The defaults suit production.
@@ -184,6 +184,33 @@ pub enum MoveError {
     Cluster(#[from] ClusterError),
     #[error(transparent)]
     Topology(#[from] TopologyError),
+}
+
+impl MoveError {
+    /// Whether the move was refused for what somebody has to mend first: a table, a server, an account.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            MoveError::Unfit { .. } | MoveError::UnfitServer { .. } | MoveError::DefinitionsDiffer { .. } => true,
+            MoveError::Busy(_)
+            | MoveError::Schema { .. }
+            | MoveError::TableReplaced(_)
+            | MoveError::Conflict { .. }
+            | MoveError::RowsDiffer { .. }
+            | MoveError::TableInUse { .. }
+            | MoveError::PreparedBranch { .. }
+            | MoveError::Occupied { .. }
+            | MoveError::NoCutover { .. }
+            | MoveError::TakenOver { .. }
+            | MoveError::Silent(_)
+            | MoveError::Away(_)
+            | MoveError::OverBudget
+            | MoveError::Stopped
+            | MoveError::Journal(_)
+            | MoveError::Database { .. }
+            | MoveError::Cluster(_)
+            | MoveError::Topology(_) => false,
+        }
+    }
 }
 
 /// Carries out the transfers: all are copied side by side, then switched one after the other.

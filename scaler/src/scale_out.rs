@@ -95,9 +95,30 @@ impl Failure {
                 Duration::from_secs(15)
             }
             Failure::Retire(error) if error.may_pass() => Duration::from_secs(15),
+            // The next server would be created, and destroyed, for the same refusal.
+            Failure::Move(error) if error.is_refusal() => Duration::from_secs(300),
             Failure::Move(_) | Failure::NoAddress | Failure::Name(_) | Failure::Refused(_) | Failure::Retire(_) => {
                 Duration::from_secs(60)
             }
+        }
+    }
+}
+
+/// Why no shard is added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("{0}")]
+    NoPlan(String),
+    #[error("rows of {shard} cannot move: {why}")]
+    CannotMove { shard: ShardId, why: String },
+}
+
+impl Refusal {
+    /// What can be done about it, where its words do not say so.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Refusal::NoPlan(_) => None,
+            Refusal::CannotMove { .. } => Some("`sql-autoscaler check` lists all that keeps rows from moving"),
         }
     }
 }
@@ -441,6 +462,17 @@ mod tests {
         let plan = plan_without_load(&topology(3), None, 16).unwrap();
         assert_eq!(plan.transfers.iter().map(|transfer| transfer.slot_count).sum::<usize>(), 4096);
         assert_eq!(plan.transfers.len(), 3);
+    }
+
+    #[test]
+    fn a_move_that_was_refused_is_not_tried_again_soon() {
+        let unfit = MoveError::UnfitServer {
+            shard: "shard-2".to_owned(),
+            reason: "it is read-only".to_owned(),
+            remedy: "SET GLOBAL read_only=OFF".to_owned(),
+        };
+        assert_eq!(Failure::from(unfit).retry_after(), Duration::from_secs(300));
+        assert_eq!(Failure::from(MoveError::OverBudget).retry_after(), Duration::from_secs(60));
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::accounts::Accounts;
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::cluster::{Cluster, ClusterError, Lease};
 use crate::config::{BackendKind, Config};
+use crate::fitness::{self, Fitness};
 use crate::metrics::Metrics;
 use crate::moves::faults::Point;
 use crate::moves::{MoveProgress, MoveSettings, ProgressSink};
@@ -321,26 +322,23 @@ impl Scaler {
             }
         }
         let now = Timestamp::now();
-        let (decision, remembered) = {
-            let mut state = self.state();
-            let troubles = state
-                .statuses
-                .iter()
-                .filter(|status| matches!(status.status, Condition::Unreachable | Condition::Starting))
-                .map(|status| (status.shard_id.clone(), "unreachable".to_owned()))
-                .collect();
-            let topology = self.cluster.topology();
-            let unsplittable = topology.shards().iter().filter_map(|shard| {
-                let owned = topology.owned(&shard.id);
-                let load = state.slot_loads.of_shard(&shard.id, &owned).ok()?;
-                Some((shard.id.clone(), load.check_splittable(&owned).err()?))
-            });
-            let view = ClusterView::new(&topology, &troubles, state.action_in_progress().cloned())
-                .with_unsplittable(&unsplittable.collect());
-            let (decision, next) = decide(&self.policy, state.policy.clone(), &readings, &view, now);
-            state.policy = next.clone();
-            state.decision = Some(decision.clone());
-            (decision, next)
+        let mut fitness = Fitness::new();
+        let (decision, remembered) = loop {
+            let unasked: Vec<ShardId> = {
+                let mut state = self.state();
+                let view = self.view(&state).with_unfit(&fitness);
+                let (decision, next) = decide(&self.policy, state.policy.clone(), &readings, &view, now);
+                let givers = view.givers(&decision).into_iter();
+                let unasked: Vec<ShardId> = givers.filter(|shard| !fitness.contains_key(shard)).collect();
+                if unasked.is_empty() {
+                    state.policy = next.clone();
+                    state.decision = Some(decision.clone());
+                    break (decision, next);
+                }
+                unasked
+            };
+            // Only once they are to give rows: it takes as long as reading their schema.
+            fitness.extend(fitness::ask(&self.cluster, &self.config.layout, unasked).await);
         };
         self.metrics.evaluated(started.elapsed(), now);
         self.metrics.cooldown("out", remembered.cooldown_until(self.config.cooldown));
@@ -354,6 +352,21 @@ impl Scaler {
             tracing::error!(error = chain(&error), "the decision could not be recorded");
         }
         decision
+    }
+
+    /// The cluster as the policy sees it, but for what shards have to be asked for.
+    fn view(&self, state: &State) -> ClusterView {
+        let away = |status: &&ShardStatus| matches!(status.status, Condition::Unreachable | Condition::Starting);
+        let troubles = state.statuses.iter().filter(away);
+        let troubles = troubles.map(|status| (status.shard_id.clone(), "unreachable".to_owned())).collect();
+        let topology = self.cluster.topology();
+        let unsplittable = topology.shards().iter().filter_map(|shard| {
+            let owned = topology.owned(&shard.id);
+            let load = state.slot_loads.of_shard(&shard.id, &owned).ok()?;
+            Some((shard.id.clone(), load.check_splittable(&owned).err()?))
+        });
+        ClusterView::new(&topology, &troubles, state.action_in_progress().cloned())
+            .with_unsplittable(&unsplittable.collect())
     }
 
     async fn remember(&self, decision: &Decision, state: &PolicyState) -> Result<(), CatalogueError> {
@@ -388,15 +401,15 @@ impl Scaler {
                 self.metrics.decision("out");
                 let reason = decision.reasons.first().map(ToString::to_string).unwrap_or_default();
                 tracing::info!(reason, "scaling out");
-                if let Err(error) = self.scale_out(source, cause.split_by()) {
-                    tracing::warn!(error, "the action did not start");
+                if let Err(refusal) = self.scale_out(source, cause.split_by()).await {
+                    tracing::warn!(error = chain(&refusal), "the action did not start");
                 }
             }
             Action::ScaleIn { shard, .. } => {
                 self.metrics.decision("in");
                 let reason = decision.reasons.first().map(ToString::to_string).unwrap_or_default();
                 tracing::info!(reason, "scaling in");
-                if let Err(refusal) = self.drain(&shard) {
+                if let Err(refusal) = self.drain(&shard).await {
                     tracing::warn!(error = chain(&refusal), "the action did not start");
                 }
             }
@@ -410,8 +423,23 @@ impl Scaler {
     }
 
     /// What adding a shard would do now, or why it cannot be done.
-    pub(crate) fn plan_scale_out(&self, source: Option<&ShardId>) -> Result<scale_out::Plan, String> {
-        self.plan_in(&self.state(), source, SplitBy::Load)
+    pub(crate) async fn plan_scale_out(
+        &self,
+        source: Option<&ShardId>,
+        split_by: SplitBy,
+    ) -> Result<scale_out::Plan, scale_out::Refusal> {
+        let plan = self.plan_in(&self.state(), source, split_by).map_err(scale_out::Refusal::NoPlan)?;
+        let givers = plan.transfers.iter().map(|transfer| transfer.source.clone());
+        match self.first_unfit(givers).await {
+            Some((shard, why)) => Err(scale_out::Refusal::CannotMove { shard, why }),
+            None => Ok(plan),
+        }
+    }
+
+    /// The first of these shards whose rows cannot move away, and why.
+    async fn first_unfit(&self, givers: impl IntoIterator<Item = ShardId>) -> Option<(ShardId, String)> {
+        let fitness = fitness::ask(&self.cluster, &self.config.layout, givers).await;
+        fitness.into_iter().find_map(|(shard, why)| Some((shard, why?)))
     }
 
     fn plan_in(&self, state: &State, source: Option<&ShardId>, split_by: SplitBy) -> Result<scale_out::Plan, String> {
@@ -430,24 +458,35 @@ impl Scaler {
         }
     }
 
-    /// Starts adding a shard; refused while another action runs.
-    pub(crate) fn scale_out(self: &Arc<Self>, source: Option<ShardId>, split_by: SplitBy) -> Result<String, String> {
+    /// Starts adding a shard; refused while another action runs. Returns what it does, and its name.
+    pub(crate) async fn scale_out(
+        self: &Arc<Self>,
+        source: Option<ShardId>,
+        split_by: SplitBy,
+    ) -> Result<(scale_out::Plan, String), scale_out::Refusal> {
+        self.plan_scale_out(source.as_ref(), split_by).await?;
         let mut state = self.state();
-        let plan = self.plan_in(&state, source.as_ref(), split_by)?;
+        // The shards took a moment to answer, in which something else may have begun.
+        let plan = self.plan_in(&state, source.as_ref(), split_by).map_err(scale_out::Refusal::NoPlan)?;
         let name = format!("adding {}", plan.shard);
         state.action = Some(name.clone());
-        let scaler = self.clone();
+        let (scaler, carried_out) = (self.clone(), plan.clone());
         state.task = Some(tokio::spawn(async move {
             let started = Instant::now();
-            let outcome = scale_out::execute(&scaler, &plan).await;
+            let outcome = scale_out::execute(&scaler, &carried_out).await;
             scaler.action_over(scale_out::KIND, outcome, started).await;
         }));
-        Ok(name)
+        Ok((plan, name))
     }
 
     /// What draining a shard would do now, or why it cannot be done.
-    pub(crate) fn plan_drain(&self, shard: &ShardId) -> Result<drain::Plan, drain::Refusal> {
-        self.plan_drain_in(&self.state(), shard)
+    pub(crate) async fn plan_drain(&self, shard: &ShardId) -> Result<drain::Plan, drain::Refusal> {
+        let plan = self.plan_drain_in(&self.state(), shard)?;
+        let gives = (!plan.transfers.is_empty()).then(|| shard.clone());
+        match self.first_unfit(gives).await {
+            Some((shard, why)) => Err(drain::Refusal::CannotMove { shard, why }),
+            None => Ok(plan),
+        }
     }
 
     fn plan_drain_in(&self, state: &State, shard: &ShardId) -> Result<drain::Plan, drain::Refusal> {
@@ -464,21 +503,23 @@ impl Scaler {
         }
     }
 
-    /// Starts taking a shard away; refused while another action runs.
-    pub(crate) fn drain(self: &Arc<Self>, shard: &ShardId) -> Result<String, drain::Refusal> {
+    /// Starts taking a shard away; refused while another action runs. Returns what it does, and its name.
+    pub(crate) async fn drain(self: &Arc<Self>, shard: &ShardId) -> Result<(drain::Plan, String), drain::Refusal> {
+        self.plan_drain(shard).await?;
         let mut state = self.state();
+        // As when a shard is added.
         let plan = self.plan_drain_in(&state, shard)?;
         let name = format!("draining {shard}");
         state.action = Some(name.clone());
         state.draining = Some(shard.clone());
-        let scaler = self.clone();
+        let (scaler, carried_out) = (self.clone(), plan.clone());
         state.task = Some(tokio::spawn(async move {
             let started = Instant::now();
-            let outcome = drain::execute(&scaler, &plan).await;
+            let outcome = drain::execute(&scaler, &carried_out).await;
             scaler.set_draining(None);
             scaler.action_over(drain::KIND, outcome, started).await;
         }));
-        Ok(name)
+        Ok((plan, name))
     }
 
     /// The shard that is being taken away, as `GET /shards` shows it.
