@@ -57,7 +57,7 @@ def build():
             ),
             row(
                 "Decisions",
-                lines("Why nothing was done", "Rounds in which the scaler held, by reason. `calm` is what it should be, `wanted` that a rule asked; `max_shards`, `unsplittable` and `futile` need you.", "ops",
+                lines("Why nothing was done", "Rounds in which the scaler held, by reason. `calm` is what it should be, `wanted` that a rule asked; `max_shards`, `unsplittable`, `cannot_move` and `futile` need you.", "ops",
                       q(f"sum by (reason) (rate({X}_scaler_suppressed_total{{{CLUSTER}}}[$__rate_interval])) > 0", "{{reason}}"), width=12, stack=True, empty="every round decided to act"),
                 lines("Decisions", "By direction; `hold` is one as well.", "ops", q(f"sum by (direction) (rate({X}_scaler_decisions_total{{{CLUSTER}}}[$__rate_interval]))", "{{direction}}"), width=12),
                 lines("Actions", "That ended, by result. `undone` left nothing behind; look at `sql-autoscaler decisions`.", "short",

@@ -17,6 +17,7 @@
 pub mod markers;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,8 +80,8 @@ struct Branch {
     xid: Option<Xid>,
     wrote: bool,
     is_prepared: bool,
-    /// Holds the fence of moves from here until it ends.
-    fenced: bool,
+    /// The fences of moves from here that it holds until it ends.
+    fences: BTreeSet<u8>,
     /// What begins it, to be sent with its first statement.
     opening: Option<Vec<String>>,
 }
@@ -450,7 +451,7 @@ impl Transaction {
             xid,
             wrote: false,
             is_prepared: false,
-            fenced: false,
+            fences: BTreeSet::new(),
             opening,
         });
     }
@@ -493,9 +494,19 @@ impl Transaction {
         }
     }
 
-    /// Whether a shard already holds the fence; it does from now on.
-    pub fn takes_fence(&mut self, shard: &ShardId) -> bool {
-        self.branch_mut(shard).is_some_and(|branch| !std::mem::replace(&mut branch.fenced, true))
+    /// Those of `fences` on a shard that the transaction does not hold yet. More of them may be needed later: moves
+    /// begin while a transaction is open.
+    pub fn fences_to_take(&self, shard: &ShardId, mut fences: Vec<u8>) -> Vec<u8> {
+        fences.retain(|fence| !self.branch(shard).is_some_and(|branch| branch.fences.contains(fence)));
+        fences
+    }
+
+    /// Records that the transaction holds fences on a shard until it ends. Only after the shard has answered: a lock
+    /// that was not given in time leaves the transaction alive.
+    pub fn holds_fences(&mut self, shard: &ShardId, fences: Vec<u8>) {
+        if let Some(branch) = self.branch_mut(shard) {
+            branch.fences.extend(fences);
+        }
     }
 
     /// Runs a statement without an answer on every shard that has begun.

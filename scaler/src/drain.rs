@@ -75,6 +75,8 @@ pub enum Refusal {
     InProgress(String),
     #[error("{0} is unreachable, and a shard is taken away only while all of them answer")]
     Unreachable(ShardId),
+    #[error("rows of {shard} cannot move: {why}")]
+    CannotMove { shard: ShardId, why: String },
 }
 
 impl Refusal {
@@ -88,6 +90,7 @@ impl Refusal {
             Refusal::Moving(_) => "wait until it is over: `sql-autoscaler moves`",
             Refusal::InProgress(_) => "wait until it is over: `sql-autoscaler status`",
             Refusal::Unreachable(_) => "start its server, see `sql-autoscaler check`",
+            Refusal::CannotMove { .. } => "`sql-autoscaler check` lists all that keeps rows from moving",
         }
     }
 }

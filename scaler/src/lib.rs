@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod catalogue;
 pub mod drain;
+mod fitness;
 pub mod http;
 pub mod metrics;
 pub mod observe;

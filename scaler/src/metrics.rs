@@ -23,7 +23,7 @@ use crate::observe::{Condition, InstanceUsage, Internals, ShardStatus};
 use crate::policy::Mode;
 
 /// Why nothing was done: the policy's reason codes. `calm` is that no rule asked, `wanted` that one did.
-const SUPPRESSIONS: [&str; 18] = [
+const SUPPRESSIONS: [&str; 19] = [
     "calm",
     "wanted",
     "off",
@@ -36,6 +36,7 @@ const SUPPRESSIONS: [&str; 18] = [
     "futile",
     "shard_trouble",
     "unsplittable",
+    "cannot_move",
     "window",
     "settling",
     "warming_up",

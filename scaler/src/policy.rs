@@ -118,6 +118,8 @@ pub struct ShardView {
     pub trouble: Option<String>,
     /// Why no split halves what is asked of it, as far as that is measured.
     pub unsplittable: Option<Unsplittable>,
+    /// Why its rows cannot move away from it; `None` also where nobody has asked, see [`ClusterView::givers`].
+    pub unfit: Option<String>,
 }
 
 impl ClusterView {
@@ -132,6 +134,7 @@ impl ClusterView {
             slots: topology.owned(&shard.id).len(),
             trouble: troubles.get(&shard.id).cloned(),
             unsplittable: None,
+            unfit: None,
         };
         let unfinished = topology.moves().first().map(|unfinished| format!("move {}", unfinished.id));
         ClusterView {
@@ -147,12 +150,56 @@ impl ClusterView {
         }
         self
     }
+
+    /// The shards whose rows would move if a decision were carried out, by the scaler or on the command that it
+    /// recommends. Whether they can is to be asked before that.
+    pub fn givers(&self, decision: &Decision) -> Vec<ShardId> {
+        let source = decision.reasons.iter().find_map(|reason| match reason {
+            Reason::ScaleOut { source, .. } | Reason::Recommended { source } => Some(source.as_ref()),
+            Reason::ScaleIn { shard, .. } | Reason::RecommendedDrain { shard } => Some(Some(shard)),
+            Reason::Wanted(_)
+            | Reason::Off
+            | Reason::Paused
+            | Reason::InProgress { .. }
+            | Reason::Cooldown { .. }
+            | Reason::Backoff { .. }
+            | Reason::MaxShards { .. }
+            | Reason::Futile { .. }
+            | Reason::Troubled { .. }
+            | Reason::Unsplittable { .. }
+            | Reason::CannotMove { .. }
+            | Reason::Pending { .. }
+            | Reason::Calming { .. }
+            | Reason::Settling { .. }
+            | Reason::WarmingUp { .. }
+            | Reason::Unknown { .. }
+            | Reason::Strangers { .. }
+            | Reason::Calm { .. } => None,
+        });
+        match source {
+            None => Vec::new(),
+            Some(Some(shard)) => vec![shard.clone()],
+            Some(None) => {
+                let owners = self.shards.iter().filter(|shard| shard.slots > 0);
+                owners.map(|shard| shard.id.clone()).collect()
+            }
+        }
+    }
+
+    /// Adds why rows of shards cannot move away, for those that were asked.
+    pub fn with_unfit(mut self, fitness: &BTreeMap<ShardId, Option<String>>) -> ClusterView {
+        for shard in &mut self.shards {
+            shard.unfit = fitness.get(&shard.id).cloned().flatten();
+        }
+        self
+    }
 }
 
 /// Decides one round.
 ///
-/// `readings` holds every rule once; the clock of a rule that is left out starts anew. The caller keeps the state,
-/// carries the action out and tells the state when it has ended.
+/// `readings` holds every rule once; the clock of a rule that is left out starts anew. The caller asks the decision's
+/// [`ClusterView::givers`] whether their rows can move, and decides again from the same state if it had not asked them
+/// yet. Then it keeps the new state, carries the action out and tells the state when it has ended.
 pub fn decide(
     policy: &Policy,
     mut state: PolicyState,
@@ -175,7 +222,7 @@ pub fn decide(
         if cluster.shards.len() >= policy.max_shards {
             blockers.push(Reason::MaxShards { max: policy.max_shards });
         }
-        if policy.mode == Mode::Recommend {
+        if policy.mode == Mode::Recommend && !are_stuck(&blockers) {
             blockers.push(Reason::Recommended { source: proposal.source.clone() });
         }
         if blockers.is_empty() {
@@ -340,7 +387,7 @@ fn propose(policy: &Policy, firing: &[Breach], cluster: &ClusterView) -> (Option
     let shards = cluster.shards.len();
     if shards < policy.min_shards {
         let cause = Cause::MinShards { shards, min: policy.min_shards };
-        let obstacle = cluster.shards.iter().find_map(troubled);
+        let obstacle = obstacle_of_all(cluster);
         return (Some(Proposal { cause, source: None }), obstacle.into_iter().collect());
     }
     let obstacles = ordered.iter().filter_map(|breach| obstacle(breach, cluster)).collect();
@@ -350,8 +397,7 @@ fn propose(policy: &Policy, firing: &[Breach], cluster: &ClusterView) -> (Option
 /// Why the rows that a breach wants moved cannot move.
 fn obstacle(breach: &Breach, cluster: &ClusterView) -> Option<Reason> {
     match &breach.shard {
-        // Every shard gives, so every shard must be able to.
-        None => cluster.shards.iter().find_map(troubled),
+        None => obstacle_of_all(cluster),
         Some(id) => {
             let shard = cluster.shards.iter().find(|shard| shard.id == *id)?;
             // What is asked of slots does not matter to a rule of what the shard holds.
@@ -360,9 +406,26 @@ fn obstacle(breach: &Breach, cluster: &ClusterView) -> Option<Reason> {
                 (_, SplitBy::Load) => shard.unsplittable,
                 (_, SplitBy::Slots) => None,
             };
-            troubled(shard).or_else(|| Some(Reason::Unsplittable { shard: id.clone(), why: why? }))
+            let unsplittable = || Some(Reason::Unsplittable { shard: id.clone(), why: why? });
+            troubled(shard).or_else(|| unfit(shard)).or_else(unsplittable)
         }
     }
+}
+
+/// Every shard gives, so every shard must be able to.
+fn obstacle_of_all(cluster: &ClusterView) -> Option<Reason> {
+    let shards = &cluster.shards;
+    shards.iter().find_map(troubled).or_else(|| shards.iter().find_map(unfit))
+}
+
+fn unfit(shard: &ShardView) -> Option<Reason> {
+    let why = shard.unfit.clone()?;
+    Some(Reason::CannotMove { shard: shard.id.clone(), why })
+}
+
+/// Whether rows cannot move, so that nobody is told to move them.
+fn are_stuck(reasons: &[Reason]) -> bool {
+    reasons.iter().any(|reason| matches!(reason, Reason::CannotMove { .. }))
 }
 
 fn troubled(shard: &ShardView) -> Option<Reason> {

@@ -28,6 +28,9 @@ use crate::rules::SplitBy;
 use crate::service::Scaler;
 use crate::slot_load::SlotLoads;
 
+/// The kind of the action in the catalogue and in metrics.
+pub(crate) const KIND: &str = "scale_out";
+
 /// A shard to be added, and what it takes from whom.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
@@ -66,6 +69,12 @@ pub enum Failure {
     Name(String),
     #[error("{0}")]
     Refused(String),
+    /// Nothing was done about it: only its own version knows what it has made and what undoes that.
+    #[error(
+        "action `{id}` is of kind `{kind}`, which this version of sql-autoscaler does not know: it is left as it is, for \
+         the version that began it"
+    )]
+    UnknownAction { id: String, kind: String },
     /// Everything else is done or undone.
     #[error("a server could not be taken away")]
     Retire(#[from] RetireError),
@@ -80,14 +89,36 @@ impl Failure {
                 ErrorClass::Conflict | ErrorClass::Auth => Duration::from_secs(60),
                 ErrorClass::Quota | ErrorClass::Program | ErrorClass::Permanent => Duration::from_secs(300),
             },
+            Failure::UnknownAction { .. } => Duration::from_secs(300),
             Failure::Account(error) if error.is_refusal() => Duration::from_secs(300),
             Failure::Account(_) | Failure::Cluster(_) | Failure::Topology(_) | Failure::Catalogue(_) => {
                 Duration::from_secs(15)
             }
             Failure::Retire(error) if error.may_pass() => Duration::from_secs(15),
+            // The next server would be created, and destroyed, for the same refusal.
+            Failure::Move(error) if error.is_refusal() => Duration::from_secs(300),
             Failure::Move(_) | Failure::NoAddress | Failure::Name(_) | Failure::Refused(_) | Failure::Retire(_) => {
                 Duration::from_secs(60)
             }
+        }
+    }
+}
+
+/// Why no shard is added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("{0}")]
+    NoPlan(String),
+    #[error("rows of {shard} cannot move: {why}")]
+    CannotMove { shard: ShardId, why: String },
+}
+
+impl Refusal {
+    /// What can be done about it, where its words do not say so.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Refusal::NoPlan(_) => None,
+            Refusal::CannotMove { .. } => Some("`sql-autoscaler check` lists all that keeps rows from moving"),
         }
     }
 }
@@ -195,7 +226,7 @@ pub(crate) async fn execute(scaler: &Arc<Scaler>, plan: &Plan) -> Result<(), Fai
     let operation = format!("add-{}-{:08x}", plan.shard, rand::rng().random::<u32>());
     let action = NewAction {
         id: operation.clone(),
-        kind: "scale_out".to_owned(),
+        kind: KIND.to_owned(),
         phase: "create".to_owned(),
         inputs: json!({ "plan": plan, "epoch": scaler.cluster.topology().epoch() }),
     };
@@ -431,6 +462,17 @@ mod tests {
         let plan = plan_without_load(&topology(3), None, 16).unwrap();
         assert_eq!(plan.transfers.iter().map(|transfer| transfer.slot_count).sum::<usize>(), 4096);
         assert_eq!(plan.transfers.len(), 3);
+    }
+
+    #[test]
+    fn a_move_that_was_refused_is_not_tried_again_soon() {
+        let unfit = MoveError::UnfitServer {
+            shard: "shard-2".to_owned(),
+            reason: "it is read-only".to_owned(),
+            remedy: "SET GLOBAL read_only=OFF".to_owned(),
+        };
+        assert_eq!(Failure::from(unfit).retry_after(), Duration::from_secs(300));
+        assert_eq!(Failure::from(MoveError::OverBudget).retry_after(), Duration::from_secs(60));
     }
 
     #[test]

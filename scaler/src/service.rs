@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 
 use crate::accounts::Accounts;
 use crate::catalogue::{Catalogue, CatalogueError};
+use crate::fitness;
+use crate::fitness::Fitness;
 use crate::metrics::Metrics;
 use crate::observe::{Condition, InstanceUsage, Observer, ShardStatus, UsageSource};
 use crate::policy::{Action, ClusterView, Decision, Policy, PolicyError, PolicyState, RuleState, decide};
@@ -93,6 +95,9 @@ struct State {
     policy: PolicyState,
     /// The action that runs, as a noun for people.
     action: Option<String>,
+    /// An action in the catalogue that another version began and this one does not know, as a noun for people: nothing
+    /// else is begun before it has ended.
+    unknown_action: Option<String>,
     task: Option<JoinHandle<()>>,
     /// When to settle what an action left half done; `None`: nothing is left.
     settle_at: Option<Instant>,
@@ -116,6 +121,7 @@ impl State {
             decision: None,
             policy,
             action: None,
+            unknown_action: None,
             task: None,
             settle_at: None,
             draining: None,
@@ -123,6 +129,11 @@ impl State {
             moves: BTreeMap::new(),
             unready: Some("the first round is not over yet".to_owned()),
         }
+    }
+
+    /// What has to end before another action may begin.
+    fn action_in_progress(&self) -> Option<&String> {
+        self.action.as_ref().or(self.unknown_action.as_ref())
     }
 }
 
@@ -309,26 +320,23 @@ impl Scaler {
             }
         }
         let now = Timestamp::now();
-        let (decision, remembered) = {
-            let mut state = self.state();
-            let troubles = state
-                .statuses
-                .iter()
-                .filter(|status| matches!(status.status, Condition::Unreachable | Condition::Starting))
-                .map(|status| (status.shard_id.clone(), "unreachable".to_owned()))
-                .collect();
-            let topology = self.cluster.topology();
-            let unsplittable = topology.shards().iter().filter_map(|shard| {
-                let owned = topology.owned(&shard.id);
-                let load = state.slot_loads.of_shard(&shard.id, &owned).ok()?;
-                Some((shard.id.clone(), load.check_splittable(&owned).err()?))
-            });
-            let view =
-                ClusterView::new(&topology, &troubles, state.action.clone()).with_unsplittable(&unsplittable.collect());
-            let (decision, next) = decide(&self.policy, state.policy.clone(), &readings, &view, now);
-            state.policy = next.clone();
-            state.decision = Some(decision.clone());
-            (decision, next)
+        let mut fitness = Fitness::new();
+        let (decision, remembered) = loop {
+            let unasked: Vec<ShardId> = {
+                let mut state = self.state();
+                let view = self.view(&state).with_unfit(&fitness);
+                let (decision, next) = decide(&self.policy, state.policy.clone(), &readings, &view, now);
+                let givers = view.givers(&decision).into_iter();
+                let unasked: Vec<ShardId> = givers.filter(|shard| !fitness.contains_key(shard)).collect();
+                if unasked.is_empty() {
+                    state.policy = next.clone();
+                    state.decision = Some(decision.clone());
+                    break (decision, next);
+                }
+                unasked
+            };
+            // Only once they are to give rows: it takes as long as reading their schema.
+            fitness.extend(fitness::ask(&self.cluster, &self.settings.layout, unasked).await);
         };
         self.metrics.evaluated(started.elapsed(), now);
         self.metrics.cooldown("out", remembered.cooldown_until(self.settings.cooldown));
@@ -342,6 +350,21 @@ impl Scaler {
             tracing::error!(error = chain(&error), "the decision could not be recorded");
         }
         decision
+    }
+
+    /// The cluster as the policy sees it, but for what shards have to be asked for.
+    fn view(&self, state: &State) -> ClusterView {
+        let away = |status: &&ShardStatus| matches!(status.status, Condition::Unreachable | Condition::Starting);
+        let troubles = state.statuses.iter().filter(away);
+        let troubles = troubles.map(|status| (status.shard_id.clone(), "unreachable".to_owned())).collect();
+        let topology = self.cluster.topology();
+        let unsplittable = topology.shards().iter().filter_map(|shard| {
+            let owned = topology.owned(&shard.id);
+            let load = state.slot_loads.of_shard(&shard.id, &owned).ok()?;
+            Some((shard.id.clone(), load.check_splittable(&owned).err()?))
+        });
+        ClusterView::new(&topology, &troubles, state.action_in_progress().cloned())
+            .with_unsplittable(&unsplittable.collect())
     }
 
     async fn remember(&self, decision: &Decision, state: &PolicyState) -> Result<(), CatalogueError> {
@@ -376,15 +399,15 @@ impl Scaler {
                 self.metrics.decision("out");
                 let reason = decision.reasons.first().map(ToString::to_string).unwrap_or_default();
                 tracing::info!(reason, "scaling out");
-                if let Err(error) = self.scale_out(source, cause.split_by()) {
-                    tracing::warn!(error, "the action did not start");
+                if let Err(refusal) = self.scale_out(source, cause.split_by()).await {
+                    tracing::warn!(error = chain(&refusal), "the action did not start");
                 }
             }
             Action::ScaleIn { shard, .. } => {
                 self.metrics.decision("in");
                 let reason = decision.reasons.first().map(ToString::to_string).unwrap_or_default();
                 tracing::info!(reason, "scaling in");
-                if let Err(refusal) = self.drain(&shard) {
+                if let Err(refusal) = self.drain(&shard).await {
                     tracing::warn!(error = chain(&refusal), "the action did not start");
                 }
             }
@@ -398,12 +421,27 @@ impl Scaler {
     }
 
     /// What adding a shard would do now, or why it cannot be done.
-    pub(crate) fn plan_scale_out(&self, source: Option<&ShardId>) -> Result<scale_out::Plan, String> {
-        self.plan_in(&self.state(), source, SplitBy::Load)
+    pub(crate) async fn plan_scale_out(
+        &self,
+        source: Option<&ShardId>,
+        split_by: SplitBy,
+    ) -> Result<scale_out::Plan, scale_out::Refusal> {
+        let plan = self.plan_in(&self.state(), source, split_by).map_err(scale_out::Refusal::NoPlan)?;
+        let givers = plan.transfers.iter().map(|transfer| transfer.source.clone());
+        match self.first_unfit(givers).await {
+            Some((shard, why)) => Err(scale_out::Refusal::CannotMove { shard, why }),
+            None => Ok(plan),
+        }
+    }
+
+    /// The first of these shards whose rows cannot move away, and why.
+    async fn first_unfit(&self, givers: impl IntoIterator<Item = ShardId>) -> Option<(ShardId, String)> {
+        let fitness = fitness::ask(&self.cluster, &self.settings.layout, givers).await;
+        fitness.into_iter().find_map(|(shard, why)| Some((shard, why?)))
     }
 
     fn plan_in(&self, state: &State, source: Option<&ShardId>, split_by: SplitBy) -> Result<scale_out::Plan, String> {
-        if let Some(action) = &state.action {
+        if let Some(action) = state.action_in_progress() {
             return Err(format!("{action} is in progress"));
         }
         let max_shards = usize::from(self.settings.max_shards);
@@ -418,24 +456,35 @@ impl Scaler {
         }
     }
 
-    /// Starts adding a shard; refused while another action runs.
-    pub(crate) fn scale_out(self: &Arc<Self>, source: Option<ShardId>, split_by: SplitBy) -> Result<String, String> {
+    /// Starts adding a shard; refused while another action runs. Returns what it does, and its name.
+    pub(crate) async fn scale_out(
+        self: &Arc<Self>,
+        source: Option<ShardId>,
+        split_by: SplitBy,
+    ) -> Result<(scale_out::Plan, String), scale_out::Refusal> {
+        self.plan_scale_out(source.as_ref(), split_by).await?;
         let mut state = self.state();
-        let plan = self.plan_in(&state, source.as_ref(), split_by)?;
+        // The shards took a moment to answer, in which something else may have begun.
+        let plan = self.plan_in(&state, source.as_ref(), split_by).map_err(scale_out::Refusal::NoPlan)?;
         let name = format!("adding {}", plan.shard);
         state.action = Some(name.clone());
-        let scaler = self.clone();
+        let (scaler, carried_out) = (self.clone(), plan.clone());
         state.task = Some(tokio::spawn(async move {
             let started = Instant::now();
-            let outcome = scale_out::execute(&scaler, &plan).await;
-            scaler.action_over("scale_out", outcome, started).await;
+            let outcome = scale_out::execute(&scaler, &carried_out).await;
+            scaler.action_over(scale_out::KIND, outcome, started).await;
         }));
-        Ok(name)
+        Ok((plan, name))
     }
 
     /// What draining a shard would do now, or why it cannot be done.
-    pub(crate) fn plan_drain(&self, shard: &ShardId) -> Result<drain::Plan, drain::Refusal> {
-        self.plan_drain_in(&self.state(), shard)
+    pub(crate) async fn plan_drain(&self, shard: &ShardId) -> Result<drain::Plan, drain::Refusal> {
+        let plan = self.plan_drain_in(&self.state(), shard)?;
+        let gives = (!plan.transfers.is_empty()).then(|| shard.clone());
+        match self.first_unfit(gives).await {
+            Some((shard, why)) => Err(drain::Refusal::CannotMove { shard, why }),
+            None => Ok(plan),
+        }
     }
 
     fn plan_drain_in(&self, state: &State, shard: &ShardId) -> Result<drain::Plan, drain::Refusal> {
@@ -443,7 +492,7 @@ impl Scaler {
         let away = state.statuses.iter().filter(is_away).map(|status| status.shard_id.clone()).collect();
         let min = usize::from(self.settings.min_shards);
         let plan = drain::plan(&self.cluster.topology(), shard, min, &away, &self.settings.shards);
-        match (&state.action, plan) {
+        match (state.action_in_progress(), plan) {
             // What will never be possible is told first.
             (Some(action), Ok(_) | Err(drain::Refusal::Moving(_) | drain::Refusal::Unreachable(_))) => {
                 Err(drain::Refusal::InProgress(action.clone()))
@@ -452,26 +501,33 @@ impl Scaler {
         }
     }
 
-    /// Starts taking a shard away; refused while another action runs.
-    pub(crate) fn drain(self: &Arc<Self>, shard: &ShardId) -> Result<String, drain::Refusal> {
+    /// Starts taking a shard away; refused while another action runs. Returns what it does, and its name.
+    pub(crate) async fn drain(self: &Arc<Self>, shard: &ShardId) -> Result<(drain::Plan, String), drain::Refusal> {
+        self.plan_drain(shard).await?;
         let mut state = self.state();
+        // As when a shard is added.
         let plan = self.plan_drain_in(&state, shard)?;
         let name = format!("draining {shard}");
         state.action = Some(name.clone());
         state.draining = Some(shard.clone());
-        let scaler = self.clone();
+        let (scaler, carried_out) = (self.clone(), plan.clone());
         state.task = Some(tokio::spawn(async move {
             let started = Instant::now();
-            let outcome = drain::execute(&scaler, &plan).await;
+            let outcome = drain::execute(&scaler, &carried_out).await;
             scaler.set_draining(None);
             scaler.action_over(drain::KIND, outcome, started).await;
         }));
-        Ok(name)
+        Ok((plan, name))
     }
 
     /// The shard that is being taken away, as `GET /shards` shows it.
     pub(crate) fn set_draining(&self, shard: Option<ShardId>) {
         self.state().draining = shard;
+    }
+
+    /// Whether the catalogue has an action that only another version can bring to its end.
+    pub(crate) fn set_unknown_action(&self, action: Option<String>) {
+        self.state().unknown_action = action;
     }
 
     pub(crate) fn set_orphans(&self, names: BTreeSet<String>) {

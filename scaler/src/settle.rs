@@ -30,17 +30,26 @@ pub async fn settle(scaler: &Arc<Scaler>) -> Result<(), Failure> {
         }
         Err(error) => return Err(error.into()),
     };
+    let mut unknown = None;
     for action in scaler.catalogue.open_actions().await? {
         let closed = match action.kind.as_str() {
             drain::KIND => drain::resume(scaler, &action).await,
-            _ => scale_out::take_back(scaler, &action).await,
+            scale_out::KIND => scale_out::take_back(scaler, &action).await,
+            _ => {
+                let (id, kind) = (action.id.clone(), action.kind.clone());
+                unknown.get_or_insert(format!("action `{id}` of the unknown kind `{kind}` (another version's)"));
+                Err(Failure::UnknownAction { id, kind })
+            }
         };
         if let Err(failure) = closed {
             tracing::warn!(action = action.id, error = chain(&failure), "an action did not come to its end");
             first_failure.get_or_insert(failure);
         }
     }
-    let unused = remove_unused(scaler).await;
+    let is_understood = unknown.is_none();
+    scaler.set_unknown_action(unknown);
+    // What looks unused may be what an action of another version has made.
+    let unused = if is_understood { remove_unused(scaler).await } else { Ok(()) };
     first_failure.map_or(unused, Err)
 }
 

@@ -10,30 +10,31 @@ use crate::shards::Lease;
 use crate::transaction::Transaction;
 
 impl Execution<'_> {
-    /// Takes a shared lock on the fences of everything that is leaving the shard: the cutovers wait until the transaction
-    /// ends. Fails once one is over ([`moved`]), so that nothing that follows in the same go is run. `None` if nothing
-    /// leaves.
-    pub fn look_at_fences(&self, shard: &ShardId) -> Option<String> {
-        let fences = self.view.topology.fences_of(shard);
-        (!fences.is_empty()).then(|| own::fence::hold(&fences))
-    }
-
-    /// Holds the cutovers of everything that is leaving the shard off until the transaction ends, if it does not yet; fails
-    /// if one is over.
+    /// Holds the cutovers of everything that is leaving the shard off until the transaction ends, as far as it does not
+    /// hold them off yet; fails if one is over.
     pub async fn hold_fences(
         &self,
         lease: &mut Lease,
         shard: &ShardId,
         transaction: &mut Transaction,
     ) -> Result<(), QueryError> {
-        let Some(look) = self.look_at_fences(shard).filter(|_| transaction.takes_fence(shard)) else { return Ok(()) };
+        let fences = transaction.fences_to_take(shard, self.view.topology.fences_of(shard));
+        let Some(look) = look_at(&fences) else { return Ok(()) };
         let taken = lease.run(&look).await.map_err(moved);
         at_rest_after_answer(lease, &taken);
-        taken.map(drop)
+        taken?;
+        transaction.holds_fences(shard, fences);
+        Ok(())
     }
 }
 
-/// What an error of [`Execution::look_at_fences`] means.
+/// Takes a shared lock on fences of the shard that it runs on: their cutovers wait until the transaction ends. Fails
+/// once one is over ([`moved`]), so that nothing that follows in the same go is run. `None` for no fences.
+pub fn look_at(fences: &[u8]) -> Option<String> {
+    (!fences.is_empty()).then(|| own::fence::hold(fences))
+}
+
+/// What an error of [`look_at`] means.
 pub fn moved(error: QueryError) -> QueryError {
     match error {
         QueryError::Database { shard, errno: er::DATA_OUT_OF_RANGE, .. } => QueryError::Moved(shard),

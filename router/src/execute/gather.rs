@@ -10,8 +10,8 @@ use keyspace::literal::{Kind, write_literal};
 use keyspace::mysql;
 use keyspace::schema::quote;
 use keyspace::topology::ShardId;
-use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Executor};
+use sqlx::AssertSqlSafe;
+use sqlx::mysql::MySqlRow;
 use tokio::sync::Mutex;
 
 use super::modes::{AS_BEFORE, LENIENT};
@@ -28,17 +28,68 @@ const BATCH_BYTES: usize = 1 << 20;
 /// For a statement that the server knows to be determined by the keys of its tables, which their copies lack.
 const LOOSE: &str = "SET sql_mode = REPLACE(@@sql_mode, 'ONLY_FULL_GROUP_BY', '')";
 
-/// Where rows go to, from several shards at once.
-struct Target<'a> {
-    workshop: Mutex<&'a mut Lease>,
-    held_rows: AtomicUsize,
+/// Counts the rows that one statement gathers, from all shards and for all of its tables together.
+struct HeldRows {
+    count: AtomicUsize,
+    most: usize,
 }
 
-impl Target<'_> {
-    async fn insert(&self, batch: Vec<u8>) -> Result<(), QueryError> {
-        let text = String::from_utf8(batch).map_err(|_| QueryError::Internal("a literal is not UTF-8".to_owned()))?;
-        self.workshop.lock().await.run(&text).await
+impl HeldRows {
+    /// To be called for each row as it arrives, so that hardly more rows than that are ever read.
+    fn add_one(&self) -> Result<(), QueryError> {
+        match self.count.fetch_add(1, Ordering::Relaxed) < self.most {
+            true => Ok(()),
+            false => Err(QueryError::TooManyToGather(self.most)),
+        }
     }
+}
+
+/// Rows on their way into a temporary table: the statements that insert them.
+struct Inserts {
+    /// Of each statement.
+    beginning: String,
+    /// Those of the first row are those of all.
+    columns: Vec<Column>,
+    batch: Vec<u8>,
+}
+
+impl Inserts {
+    fn of(scratch: &str) -> Inserts {
+        let beginning = format!("INSERT INTO {} VALUES ", quote(scratch));
+        Inserts { beginning, columns: Vec::new(), batch: Vec::new() }
+    }
+
+    /// Takes a row; gives the statement that is long enough with it, if one is.
+    fn push(&mut self, row: &MySqlRow) -> Result<Option<String>, QueryError> {
+        if self.columns.is_empty() {
+            self.columns = columns_of(row, |_, _| false);
+        }
+        self.batch.extend_from_slice(if self.batch.is_empty() { self.beginning.as_bytes() } else { b", " });
+        write_row(&mut self.batch, &self.columns, row)?;
+        if self.batch.len() < BATCH_BYTES {
+            return Ok(None);
+        }
+        self.finish()
+    }
+
+    /// The statement for the rows that are left, if any are.
+    fn finish(&mut self) -> Result<Option<String>, QueryError> {
+        if self.batch.is_empty() {
+            return Ok(None);
+        }
+        let text = String::from_utf8(std::mem::take(&mut self.batch));
+        text.map(Some).map_err(|_| QueryError::Internal("a literal is not UTF-8".to_owned()))
+    }
+}
+
+/// What the copies from all shards have in common.
+struct Copying<'a, 'w> {
+    /// Whether the source's transaction is to end behind its rows.
+    ends: bool,
+    recheck: bool,
+    held_rows: &'a HeldRows,
+    /// Where all rows go to.
+    target: &'a Mutex<&'w mut Lease>,
 }
 
 impl Execution<'_> {
@@ -62,11 +113,12 @@ impl Execution<'_> {
                 by_shard.entry(&part.shard).or_default().push((&input.scratch, part));
             }
         }
+        let held_rows = HeldRows { count: AtomicUsize::new(0), most: self.max_held_rows };
         let mut sources = Vec::new();
         for (&shard, parts) in &by_shard {
             // In a session's transaction a shard has one connection: its rows are held before they are put there.
             if self.transaction.is_some() && !is_apart && *shard == node.at {
-                self.copy_within(shard, parts, &mut workshop).await?;
+                self.copy_within(shard, parts, &mut workshop, &held_rows).await?;
                 continue;
             }
             sources.push((shard, parts, self.lease(shard).await?));
@@ -76,17 +128,17 @@ impl Execution<'_> {
             let mut leases: Vec<_> = sources.iter_mut().map(|(shard, _, lease)| (*shard, lease)).collect();
             self.begin_snapshots(&mut leases).await?;
         }
-        let target = Target { workshop: Mutex::new(&mut workshop), held_rows: AtomicUsize::new(0) };
+        let target = Mutex::new(&mut workshop);
         let ends = self.transaction.is_none() && !is_one_statement;
         let copies = sources.into_iter().map(|(shard, parts, source)| async {
             let started = Instant::now();
-            let copied = self.copy_from(shard, parts, source, ends, node.recheck, &target).await;
+            let copy = Copying { ends, recheck: node.recheck, held_rows: &held_rows, target: &target };
+            let copied = self.copy_from(shard, parts, source, &copy).await;
             self.metrics().asked_shard(shard, started.elapsed(), copied.as_ref().err().map(reason));
             copied
         });
         try_join_all(copies).await?;
-        let held_rows = target.held_rows.into_inner();
-        self.metrics().gathered(held_rows);
+        self.metrics().gathered(held_rows.count.into_inner());
         let started = Instant::now();
         workshop.run(AS_BEFORE).await?;
         let mut outcome = self.run_gathered(node, &mut workshop, sink).await;
@@ -137,77 +189,54 @@ impl Execution<'_> {
         shard: &ShardId,
         parts: &[(&str, &Part)],
         mut source: Lease,
-        ends: bool,
-        recheck: bool,
-        target: &Target<'_>,
+        copy: &Copying<'_, '_>,
     ) -> Result<(), QueryError> {
         for (scratch, part) in parts {
-            self.copy(scratch, part, source.begin(), target).await?;
+            let mut inserts = Inserts::of(scratch);
+            let mut rows = sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch(source.begin());
+            while let Some(row) = rows.try_next().await.map_err(|error| QueryError::of_shard(shard, error))? {
+                copy.held_rows.add_one()?;
+                if let Some(statement) = inserts.push(&row)? {
+                    copy.target.lock().await.run(&statement).await?;
+                }
+            }
+            drop(rows);
+            if let Some(statement) = inserts.finish()? {
+                copy.target.lock().await.run(&statement).await?;
+            }
         }
-        if ends {
+        if copy.ends {
             source.run("COMMIT").await?;
         }
-        self.recheck(shard, &mut source, recheck).await?;
+        self.recheck(shard, &mut source, copy.recheck).await?;
         source.done();
         Ok(())
     }
 
-    /// Copies rows of the shard on which they are wanted, over one connection.
+    /// Copies rows of the shard on which they are wanted, over one connection: a part is read to its end before any of it
+    /// is inserted.
     async fn copy_within(
         &self,
         shard: &ShardId,
         parts: &[(&str, &Part)],
         workshop: &mut Lease,
+        held_rows: &HeldRows,
     ) -> Result<(), QueryError> {
         for (scratch, part) in parts {
-            let rows = workshop.begin().fetch_all(sqlx::raw_sql(AssertSqlSafe(part.sql.clone()))).await;
-            let rows = rows.map_err(|error| QueryError::of_shard(shard, error))?;
-            if rows.len() > self.max_held_rows {
-                return Err(QueryError::TooManyToGather(self.max_held_rows));
+            let mut inserts = Inserts::of(scratch);
+            let mut statements = Vec::new();
+            let mut rows = sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch(workshop.begin());
+            while let Some(row) = rows.try_next().await.map_err(|error| QueryError::of_shard(shard, error))? {
+                held_rows.add_one()?;
+                statements.extend(inserts.push(&row)?);
             }
-            let Some(first) = rows.first() else { continue };
-            let columns = columns_of(first, |_, _| false);
-            let begin = format!("INSERT INTO {} VALUES ", quote(scratch));
-            for rows in rows.chunks(500) {
-                let mut batch = begin.clone().into_bytes();
-                for (index, row) in rows.iter().enumerate() {
-                    batch.extend_from_slice(if index == 0 { b"" } else { b", " });
-                    write_row(&mut batch, &columns, row)?;
-                }
-                let text = String::from_utf8(batch);
-                let text = text.map_err(|_| QueryError::Internal("a literal is not UTF-8".to_owned()))?;
-                workshop.run(&text).await?;
+            drop(rows);
+            statements.extend(inserts.finish()?);
+            for statement in statements {
+                workshop.run(&statement).await?;
             }
         }
         Ok(())
-    }
-
-    async fn copy(
-        &self,
-        scratch: &str,
-        part: &Part,
-        source: &mut MySqlConnection,
-        target: &Target<'_>,
-    ) -> Result<(), QueryError> {
-        let begin = format!("INSERT INTO {} VALUES ", quote(scratch));
-        let mut batch = Vec::new();
-        let mut columns: Vec<Column> = Vec::new();
-        let mut rows = sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch(source);
-        let of_shard = |error| QueryError::of_shard(&part.shard, error);
-        while let Some(row) = rows.try_next().await.map_err(of_shard)? {
-            if columns.is_empty() {
-                columns = columns_of(&row, |_, _| false);
-            }
-            if target.held_rows.fetch_add(1, Ordering::Relaxed) >= self.max_held_rows {
-                return Err(QueryError::TooManyToGather(self.max_held_rows));
-            }
-            batch.extend_from_slice(if batch.is_empty() { begin.as_bytes() } else { b", " });
-            write_row(&mut batch, &columns, &row)?;
-            if batch.len() >= BATCH_BYTES {
-                target.insert(std::mem::take(&mut batch)).await?;
-            }
-        }
-        if batch.is_empty() { Ok(()) } else { target.insert(batch).await }
     }
 
     async fn run_gathered(

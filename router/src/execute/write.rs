@@ -239,7 +239,8 @@ impl Execution<'_> {
         let mut first = true;
         let (opening, closing) = match fenced {
             true => {
-                let opening = ["BEGIN".to_owned()].into_iter().chain(self.look_at_fences(&part.shard));
+                let look = fences::look_at(&self.view.topology.fences_of(&part.shard));
+                let opening = ["BEGIN".to_owned()].into_iter().chain(look);
                 (opening.collect(), vec!["COMMIT".to_owned()])
             }
             false => (Vec::new(), Vec::new()),

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,7 +15,8 @@ use crate::check::Repair;
 #[derive(Debug, Parser)]
 #[command(name = "sql-autoscaler", version, arg_required_else_help = false)]
 pub struct Cli {
-    /// The configuration; without it sql-autoscaler.json in the current folder, else built-in defaults.
+    /// The configuration; without it sql-autoscaler.json in the current folder, else built-in defaults. `-config` is taken
+    /// for `--config`.
     #[arg(long, global = true, value_name = "FILE", env = "SQL_AUTOSCALER_CONFIG")]
     pub config: Option<PathBuf>,
 
@@ -53,6 +55,28 @@ impl Cli {
         });
         expanded.collect::<Vec<_>>().join(",")
     }
+
+    /// Reads a command line. Wrong usage ends the process, as clap has it.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Cli {
+        Cli::parse_from(with_long_config(arguments))
+    }
+}
+
+/// Go's flag package, and so the program that this one takes the place of, has `-config` where others have `--config`.
+fn with_long_config(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut read: Vec<OsString> = Vec::new();
+    let mut is_over = false;
+    for argument in arguments {
+        is_over |= argument == "--";
+        // Any text may be the value of a parameter.
+        let is_value = read.last().is_some_and(|before| before == "--param");
+        let is_config = argument.to_str().is_some_and(|text| text == "-config" || text.starts_with("-config="));
+        match is_config && !is_value && !is_over {
+            true => read.push([OsString::from("-"), argument].into_iter().collect()),
+            false => read.push(argument),
+        }
+    }
+    read
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -183,8 +207,8 @@ pub struct Act {
 
 #[derive(Debug, Args)]
 pub struct Query {
-    /// One statement; without it, statements are read from standard input, each ended by `;` at the end of a line. They are
-    /// one session: transactions and user variables work.
+    /// One statement; without it, statements are read from standard input, each ended by `;` or the end of the input.
+    /// They are one session: transactions and user variables work.
     #[arg(value_name = "SQL")]
     pub sql: Option<String>,
     /// A value for the next `?`: a number, true, false or null as in JSON, else text (`"5"` in quotes is text).

@@ -39,6 +39,7 @@ pub use crate::check::repair::Repair;
 use crate::check::repair::Repaired;
 use crate::check::session::{CheckError, ShardSession};
 use crate::config::{BackendKind, Config};
+use crate::output;
 use crate::parts::provisioner;
 use crate::parts::{self, KeyFile};
 
@@ -269,7 +270,7 @@ async fn read_topology(cluster: &Cluster, shard: &ShardId) -> Result<Option<Topo
 
 fn write_out(text: &str) -> std::io::Result<()> {
     use std::io::Write;
-    writeln!(std::io::stdout().lock(), "{text}")
+    writeln!(output::results(), "{text}")
 }
 
 fn as_text(findings: &[Finding], topology: Option<&Topology>) -> String {

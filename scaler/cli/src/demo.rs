@@ -22,6 +22,8 @@ use tokio::process::{Child, Command};
 use crate::demo::account::Question;
 use crate::demo::client::{ClusterClient, TopologyView};
 use crate::demo::writers::{Change, Ledger, Writers, random_order, random_user};
+use crate::output;
+use crate::output::tell;
 
 /// Rows per shard above which the scaler adds one.
 const THRESHOLD: usize = 100;
@@ -104,7 +106,7 @@ impl Cluster {
     /// Prints the scaler's own words about why it is where it is.
     async fn tell_why(&self) {
         if let Ok(explained) = self.client.scaler("/explain").await {
-            eprintln!("the scaler says: {explained}");
+            tell(format_args!("the scaler says: {explained}"));
         }
     }
 
@@ -119,7 +121,7 @@ impl Cluster {
     }
 
     fn say(&self, step: &str, text: &str) {
-        eprintln!("{:>7.2} s  {step:<3} {text}", self.started.elapsed().as_secs_f64());
+        tell(format_args!("{:>7.2} s  {step:<3} {text}", self.started.elapsed().as_secs_f64()));
     }
 
     /// Polls until `probe` gives something, with a bound.
@@ -345,33 +347,33 @@ async fn verdict(cluster: &Cluster, ledger: &Ledger, additions: &[Addition]) -> 
     let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
     let moves = client.scaler("/moves").await?;
     let moves = moves.as_array().context("/moves is a list")?;
-    eprintln!("\nverdict");
+    tell(format_args!("\nverdict"));
     for addition in additions {
-        eprintln!(
+        tell(format_args!(
             "  threshold crossed → {} serving   {:.2} s",
             addition.shard,
             addition.crossed_to_serving.as_secs_f64()
-        );
+        ));
     }
     for entry in moves {
-        eprintln!(
+        tell(format_args!(
             "  {} → {}   {} rows moved, cutover {:.1} ms",
             entry["source"].as_str().unwrap_or("?"),
             entry["target"].as_str().unwrap_or("?"),
             entry["rows_moved"],
             entry["cutover_millis"].as_f64().unwrap_or(f64::NAN)
-        );
+        ));
     }
-    eprintln!("  writes                             {}, {} failed", took.len(), log.failed);
-    eprintln!("  write latency p50 / p99 / longest  {:.1} / {:.1} / {:.1} ms", at(0.5), at(0.99), at(1.0));
-    eprintln!("  rows compared with the account     {compared}, all equal");
-    eprintln!("  placement of every row             {placement}");
+    tell(format_args!("  writes                             {}, {} failed", took.len(), log.failed));
+    tell(format_args!("  write latency p50 / p99 / longest  {:.1} / {:.1} / {:.1} ms", at(0.5), at(0.99), at(1.0)));
+    tell(format_args!("  rows compared with the account     {compared}, all equal"));
+    tell(format_args!("  placement of every row             {placement}"));
     for failure in &log.failures {
-        eprintln!("  failed: {failure}");
+        tell(format_args!("  failed: {failure}"));
     }
     ensure!(log.failed == 0, "{} writes failed", log.failed);
     ensure!(compared == account.row_count(), "{compared} rows were compared of {}", account.row_count());
     let passed = "passed: one shard became three under load and every row is where it belongs, once";
-    writeln!(std::io::stdout().lock(), "{passed}")?;
+    writeln!(output::results(), "{passed}")?;
     Ok(())
 }

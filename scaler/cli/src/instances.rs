@@ -14,6 +14,7 @@ use moves::cluster::Cluster;
 use scaler::scale_out::endpoint_of;
 
 use crate::config::Config;
+use crate::output::tell;
 
 /// How often the servers are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -30,7 +31,7 @@ pub(super) async fn own_shards(
     if !known.is_empty() {
         return Ok(known);
     }
-    eprintln!("starting shard-1 …");
+    tell(format_args!("starting shard-1 …"));
     let spec = InstanceSpec {
         owner: owner.clone(),
         name: InstanceName::new("shard-1")?,
@@ -60,7 +61,7 @@ pub(super) async fn running_again(provisioner: &dyn Provisioner, owner: &Owner) 
             // Never became ready: the scaler's journal knows whether it is to be finished or removed.
             InstanceState::Creating => continue,
             _ => {
-                eprintln!("starting {} …", instance.name);
+                tell(format_args!("starting {} …", instance.name));
                 provisioner.start(&instance.id).await.with_context(|| format!("{} did not start", instance.name))?
             }
         };

@@ -8,6 +8,7 @@ mod check;
 pub mod config;
 mod demo;
 mod instances;
+pub mod output;
 pub mod parts;
 mod services;
 mod shutdown;

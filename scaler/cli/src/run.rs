@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use crate::admin::{Admin, AdminError, query, views};
 use crate::args::{Act, Ask, Cli, Command};
 use crate::config::{Config, LoadError};
+use crate::output;
+use crate::output::Notes;
 use crate::parts::UnfitConfig;
 use crate::shutdown::stop_signal;
 use crate::{check, demo, services, up};
@@ -17,7 +19,7 @@ pub const WRONG_USAGE: u8 = 2;
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = Config::load(cli.config.as_deref())?;
     let data_dir = cli.data_dir;
-    let out = &mut io::stdout();
+    let out = &mut output::results();
     match cli.command.unwrap_or(Command::Up) {
         Command::Up => return up::run(config, data_dir, stop_signal()?).await,
         Command::Router => {
@@ -61,7 +63,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Query(args) => {
             let admin = Admin::new(&config).with_router(args.url.as_deref());
-            query::run(&admin, args, &mut io::stdin().lock(), out, &mut io::stderr()).await?;
+            query::run(&admin, args, &mut io::stdin().lock(), out, &mut Notes).await?;
         }
         Command::Replay { .. } => {
             anyhow::bail!("`replay` is not supported yet: it comes in a later version");

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::instances;
+use crate::output::tell;
 use crate::parts::{self, KeyFile, UnfitConfig, catalogue_path, prometheus_client, provisioner, scaler_settings};
 use crate::shutdown::DRAIN;
 use crate::up::{DataDir, bind};
@@ -43,7 +44,7 @@ pub async fn router(config: Config, shutdown: impl Future<Output = ()> + Send + 
         limits: config.limits,
         faults: Faults::from_env(),
     });
-    eprintln!("router      http://{}", listener.local_addr()?);
+    tell(format_args!("router      http://{}", listener.local_addr()?));
     let hosts = config.hosts;
     end_within(DRAIN, shutdown, |stopped| router::doors::http::serve(listener, router, hosts, stopped)).await;
     Ok(ExitCode::SUCCESS)
@@ -95,7 +96,7 @@ pub async fn scaler(
         settings: scaler_settings(&config),
     })
     .await?;
-    eprintln!("scaler      http://{}", listener.local_addr()?);
+    tell(format_args!("scaler      http://{}", listener.local_addr()?));
     let (stop, stopped) = oneshot::channel::<()>();
     let rounds = tokio::spawn(scaler.clone().run(async {
         let _ = stopped.await;

@@ -35,6 +35,7 @@ pub use self::prometheus_server::{PrometheusServer, ScrapeTargets};
 pub use self::supervised::end_leftovers;
 use crate::config::Config;
 use crate::instances;
+use crate::output::tell;
 use crate::parts::{KeyFile, accounts, catalogue_path, prometheus_client, provisioner, scaler_settings};
 use crate::shutdown::DRAIN;
 
@@ -57,7 +58,7 @@ pub async fn run(
     };
     if started.is_ok() {
         (&mut shutdown).await;
-        eprintln!("stopping; the data stays in {}", data_dir.path().display());
+        tell(format_args!("stopping; the data stays in {}", data_dir.path().display()));
     }
     machine.stop().await;
     started.map(|()| ExitCode::SUCCESS)
@@ -119,7 +120,7 @@ impl Machine {
                     other => other?,
                 };
                 let client = prometheus_client(&serde_json::json!({ "url": server.url() }))?;
-                eprintln!("Prometheus  {}", server.url());
+                tell(format_args!("Prometheus  {}", server.url()));
                 self.prometheus = Some(server);
                 client
             }
@@ -156,13 +157,13 @@ impl Machine {
         let cluster = scaler.cluster().clone();
         self.serve(|stopped| instances::keep_running(provisioner.clone(), owner, cluster, stopped));
 
-        eprintln!("scaler      http://{scaler_address}");
-        eprintln!("router      http://{router_address}");
+        tell(format_args!("scaler      http://{scaler_address}"));
+        tell(format_args!("router      http://{router_address}"));
         for shard in scaler.cluster().topology().shards() {
-            eprintln!("{:<11} {}", shard.id, shard.endpoint);
+            tell(format_args!("{:<11} {}", shard.id, shard.endpoint));
         }
-        eprintln!("\ntry         curl -s http://{router_address}/query -d '{{\"query\":\"SHOW TABLES\"}}'");
-        eprintln!("stop        Ctrl-C; the data stays in {}", data_dir.display());
+        tell(format_args!("\ntry         curl -s http://{router_address}/query -d '{{\"query\":\"SHOW TABLES\"}}'"));
+        tell(format_args!("stop        Ctrl-C; the data stays in {}", data_dir.display()));
         Ok(())
     }
 

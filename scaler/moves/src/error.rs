@@ -53,3 +53,30 @@ pub enum MoveError {
     #[error(transparent)]
     Topology(#[from] TopologyError),
 }
+
+impl MoveError {
+    /// Whether the move was refused for what somebody has to mend first: a table, a server, an account.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            MoveError::Unfit { .. } | MoveError::UnfitServer { .. } | MoveError::DefinitionsDiffer { .. } => true,
+            MoveError::Busy(_)
+            | MoveError::Schema { .. }
+            | MoveError::TableReplaced(_)
+            | MoveError::Conflict { .. }
+            | MoveError::RowsDiffer { .. }
+            | MoveError::TableInUse { .. }
+            | MoveError::PreparedBranch { .. }
+            | MoveError::Occupied { .. }
+            | MoveError::NoCutover { .. }
+            | MoveError::TakenOver { .. }
+            | MoveError::Silent(_)
+            | MoveError::Away(_)
+            | MoveError::OverBudget
+            | MoveError::Stopped
+            | MoveError::Journal(_)
+            | MoveError::Database { .. }
+            | MoveError::Cluster(_)
+            | MoveError::Topology(_) => false,
+        }
+    }
+}

@@ -40,7 +40,7 @@ use crate::ending::Undoing;
 pub use crate::error::MoveError;
 use crate::mover::Mover;
 pub use crate::pace::{Rest, Throttle};
-pub use crate::preflight::{find_unfit, is_guarded};
+pub use crate::preflight::{find_unfit, find_unfit_source, is_guarded};
 use crate::progress::Reporter;
 pub use crate::progress::{MoveProgress, ProgressSink};
 pub use crate::rows::{key_literal, select_expression};

@@ -27,25 +27,34 @@ const NEEDED_FOR_OURS: [&str; 6] = ["SELECT", "INSERT", "UPDATE", "DELETE", "CRE
 /// Reads the source's schema and refuses what cannot be moved safely, naming the table and the remedy.
 pub(crate) async fn check(source: &mut Connection, layout: &Layout) -> Result<Schema, MoveError> {
     let schema = source.load_schema(layout).await?;
+    refuse_first(unfit_source(source, layout, &schema).await?)?;
+    // What no setting and no grant tells is found out by doing it.
+    match triggers::try_creating(source).await? {
+        Some(remedy) => Err(unfit_shard(source, "its account may not create triggers", remedy)),
+        None => Ok(schema),
+    }
+}
+
+/// Everything that a look at a shard finds against moving rows away from it.
+async fn unfit_source(source: &mut Connection, layout: &Layout, schema: &Schema) -> Result<Vec<MoveError>, MoveError> {
     let crossing = source.crossing_keys(layout).await?;
     let crossing = crossing.into_iter().map(|key| {
         let reason = format!("foreign key {} leads to rows of {} that may move elsewhere", key.name, key.referred);
         unfit(&key.table, reason, "refer by the sharding keys or to a reference table, or drop it")
     });
-    let found = unfit_tables(source, &schema).await?.into_iter().chain(crossing);
-    let found = found.chain(missing_privileges(source).await?).chain(unfit_server(source, &[Side::Source]).await?);
-    refuse_first(found)?;
-    // What no setting and no grant tells is found out by doing it.
-    if let Some(remedy) = triggers::try_creating(source).await? {
-        return Err(unfit_shard(source, "its account may not create triggers", remedy));
-    }
+    let mut found = unfit_tables(source, schema).await?;
+    found.extend(crossing);
+    found.extend(missing_privileges(source).await?);
+    found.extend(unfit_server(source, &[Side::Source]).await?);
     match triggers::prepared_branches(source).await {
         Err(error) if error_number(&error) == Some(XA_RECOVER_DENIED) => {
-            Err(unfit_shard(source, "its account may not look for prepared transactions", "grant XA_RECOVER_ADMIN"))
+            let reason = "its account may not look for prepared transactions";
+            found.push(unfit_shard(source, reason, "grant XA_RECOVER_ADMIN"));
         }
-        Err(error) => Err(error),
-        Ok(_) => Ok(schema),
+        Err(error) => return Err(error),
+        Ok(_) => {}
     }
+    Ok(found)
 }
 
 const XA_RECOVER_DENIED: u16 = 1401;
@@ -66,6 +75,18 @@ pub async fn find_unfit(cluster: &Cluster, layout: &Layout, shard: &ShardId) -> 
     let mut found = unfit_tables(&mut connection, &schema).await?;
     found.extend(unfit_server(&mut connection, &[Side::Source, Side::Target]).await?);
     Ok(found)
+}
+
+/// Everything that a move away from a shard would be refused for, as far as a look tells: for whoever is about to make
+/// room for the rows elsewhere. Changes nothing on the shard.
+pub async fn find_unfit_source(
+    cluster: &Cluster,
+    layout: &Layout,
+    shard: &ShardId,
+) -> Result<Vec<MoveError>, MoveError> {
+    let mut connection = Connection::open(cluster, shard).await?;
+    let schema = connection.load_schema(layout).await?;
+    unfit_source(&mut connection, layout, &schema).await
 }
 
 fn refuse_first(found: impl IntoIterator<Item = MoveError>) -> Result<(), MoveError> {

@@ -138,6 +138,11 @@ pub enum Reason {
         shard: ShardId,
         why: Unsplittable,
     },
+    /// `why`: what `check` says of them.
+    CannotMove {
+        shard: ShardId,
+        why: String,
+    },
     Pending {
         breach: Breach,
         held: Duration,
@@ -212,6 +217,7 @@ impl Reason {
             Reason::Futile { .. } => "futile",
             Reason::Troubled { .. } => "shard_trouble",
             Reason::Unsplittable { .. } => "unsplittable",
+            Reason::CannotMove { .. } => "cannot_move",
             Reason::Pending { .. } | Reason::Calming { .. } => "window",
             Reason::Settling { .. } => "settling",
             Reason::WarmingUp { .. } => "warming_up",
@@ -264,6 +270,7 @@ impl fmt::Display for Reason {
                      key that is asked for"
                 )
             }
+            Reason::CannotMove { shard, why } => write!(f, "rows of {shard} cannot move: {why}"),
             Reason::Pending { breach, held, hold } => {
                 write!(f, "{breach}, for {} of {} so far", seconds(*held), seconds(*hold))
             }

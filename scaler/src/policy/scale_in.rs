@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::{Reason, RuleState, RuleStatus, place};
 use super::state::{MISSED_ROUNDS, PolicyState, after, elapsed};
-use super::{ClusterView, Mode, Policy, ShardView, troubled};
+use super::{ClusterView, Mode, Policy, ShardView, are_stuck, troubled, unfit};
 use crate::rules::Unit;
 
 /// When shards are taken away without a command.
@@ -116,7 +116,8 @@ pub(super) fn obstacles(
     }
     // Its rows go to several others, and all of them must agree that it owns nothing before it is destroyed.
     obstacles.extend(cluster.shards.iter().find_map(troubled));
-    if policy.mode == Mode::Recommend {
+    obstacles.extend(cluster.shards.iter().find(|known| known.id == *shard).and_then(unfit));
+    if policy.mode == Mode::Recommend && !are_stuck(&obstacles) {
         obstacles.push(Reason::RecommendedDrain { shard: shard.clone() });
     }
     obstacles

@@ -15,16 +15,13 @@ use crate::drain::Refusal;
 use crate::http::{ApiError, ControlApi, SdTarget};
 use crate::observe::ShardStatus;
 use crate::rules::SplitBy;
+use crate::scale_out;
 
 /// The service behind the interface.
 pub struct Api(pub Arc<Scaler>);
 
 fn internal(error: CatalogueError) -> ApiError {
     ApiError::new(500, "internal", chain(&error))
-}
-
-fn conflict(message: String) -> ApiError {
-    ApiError::new(409, "conflict", message)
 }
 
 #[async_trait]
@@ -52,7 +49,7 @@ impl ControlApi for Api {
         let cooldown_until = state.policy.cooldown_until(settings.cooldown).filter(|until| *until > Timestamp::now());
         Ok(json!({
             "decision": state.decision,
-            "action_in_progress": state.action,
+            "action_in_progress": state.action_in_progress(),
             "paused": state.policy.is_paused(),
             "cooldown_until": cooldown_until.map(|at| at.to_string()),
             "min_shards": settings.min_shards,
@@ -87,12 +84,16 @@ impl ControlApi for Api {
     }
 
     async fn scale_out(&self, dry_run: bool, source: Option<ShardId>) -> Result<Value, ApiError> {
-        let plan = self.0.plan_scale_out(source.as_ref()).map_err(conflict)?;
-        let mut answer = json!({ "plan": plan, "dry_run": dry_run });
-        if !dry_run {
-            answer["action"] = self.0.scale_out(source, SplitBy::Load).map_err(conflict)?.into();
+        let refused = |refusal: scale_out::Refusal| {
+            let error = ApiError::new(409, "conflict", refusal.to_string());
+            refusal.remedy().into_iter().fold(error, ApiError::with_hint)
+        };
+        if dry_run {
+            let plan = self.0.plan_scale_out(source.as_ref(), SplitBy::Load).await.map_err(refused)?;
+            return Ok(json!({ "plan": plan, "dry_run": true }));
         }
-        Ok(answer)
+        let (plan, action) = self.0.scale_out(source, SplitBy::Load).await.map_err(refused)?;
+        Ok(json!({ "plan": plan, "dry_run": false, "action": action }))
     }
 
     async fn drain(&self, shard: ShardId, dry_run: bool) -> Result<Value, ApiError> {
@@ -104,16 +105,17 @@ impl ControlApi for Api {
                 | Refusal::MinShards { .. }
                 | Refusal::Moving(_)
                 | Refusal::InProgress(_)
-                | Refusal::Unreachable(_) => (409, "conflict"),
+                | Refusal::Unreachable(_)
+                | Refusal::CannotMove { .. } => (409, "conflict"),
             };
             ApiError::new(status, code, refusal.to_string()).with_hint(refusal.remedy())
         };
-        let plan = self.0.plan_drain(&shard).map_err(refused)?;
-        let mut answer = json!({ "plan": plan, "dry_run": dry_run });
-        if !dry_run {
-            answer["action"] = self.0.drain(&shard).map_err(refused)?.into();
+        if dry_run {
+            let plan = self.0.plan_drain(&shard).await.map_err(refused)?;
+            return Ok(json!({ "plan": plan, "dry_run": true }));
         }
-        Ok(answer)
+        let (plan, action) = self.0.drain(&shard).await.map_err(refused)?;
+        Ok(json!({ "plan": plan, "dry_run": false, "action": action }))
     }
 
     async fn pause(&self) -> Result<Value, ApiError> {

@@ -30,8 +30,8 @@ pub async fn run(
     loop {
         line.clear();
         let at_end = input.read_line(&mut line).map_err(AdminError::Input)? == 0;
-        let statement = if at_end { splitter.finish() } else { splitter.push(&line) };
-        if let Some(statement) = statement {
+        let statements = if at_end { splitter.finish().into_iter().collect() } else { splitter.push(&line) };
+        for statement in statements {
             let failed = |source| AdminError::Statement { line: statement.line, source: Box::new(source) };
             execute(&admin, &statement.sql, Vec::new(), query.format, out, notes).await.map_err(failed)?;
         }

@@ -1,4 +1,4 @@
-//! Splits SQL text into statements at each `;` that ends a line outside quotes and comments.
+//! Splits SQL text into statements at each `;` outside quotes and comments.
 
 /// Fed line by line, so that statements of a pipe run as they come.
 #[derive(Default)]
@@ -8,6 +8,8 @@ pub struct Splitter {
     first_line: usize,
     lines: usize,
     state: State,
+    /// Within an executable comment, `/*! … */`: what it holds is code, but the statement goes on behind it.
+    in_executable: bool,
     /// Whether there is anything but white space and comments so far.
     has_code: bool,
 }
@@ -28,42 +30,39 @@ pub struct Statement {
 }
 
 impl Splitter {
-    /// Takes the next line and gives the statement that ends with it, if one does.
-    pub fn push(&mut self, line: &str) -> Option<Statement> {
-        let line = line.trim_end_matches(['\r', '\n']);
+    /// Takes the next line and gives the statements that end in it.
+    pub fn push(&mut self, line: &str) -> Vec<Statement> {
+        let mut rest = line.trim_end_matches(['\r', '\n']);
         self.lines += 1;
-        if !self.has_code && self.state == State::Code {
-            // Comments before a statement are not part of it, so that its line is the one it begins in.
-            self.text.clear();
-            self.first_line = self.lines;
-        }
-        let start = self.text.len();
-        let end = self.scan(line).map(|position| start + position);
-        self.text.push_str(line);
-        match end {
-            Some(end) => {
-                self.text.truncate(end);
-                self.finish()
+        let mut ended = Vec::new();
+        loop {
+            if !self.has_code && self.state == State::Code {
+                // Comments before a statement are not part of it, so that its line is the one it begins in.
+                self.text.clear();
+                self.first_line = self.lines;
             }
-            None => {
-                self.text.push('\n');
-                None
-            }
+            let Some(end) = self.scan(rest) else { break };
+            let (last, behind) = rest.split_at(end);
+            self.text.push_str(last);
+            ended.extend(self.finish());
+            rest = behind.strip_prefix(';').unwrap_or(behind);
         }
+        self.text.push_str(rest);
+        self.text.push('\n');
+        ended
     }
 
     /// The statement that the text ends with, without its `;`.
     pub fn finish(&mut self) -> Option<Statement> {
         let sql = std::mem::take(&mut self.text).trim().to_owned();
         let has_code = std::mem::take(&mut self.has_code);
-        self.state = State::Code;
+        (self.state, self.in_executable) = (State::Code, false);
         has_code.then_some(Statement { sql, line: self.first_line })
     }
 
-    /// Where the `;` lies that ends the statement in this line: only white space and comments follow it.
+    /// Where the first `;` lies that ends a statement.
     fn scan(&mut self, line: &str) -> Option<usize> {
-        let mut end = None;
-        let mut characters = line.char_indices().peekable();
+        let mut characters = line.char_indices();
         while let Some((position, c)) = characters.next() {
             let rest = &line[position..];
             match self.state {
@@ -79,16 +78,22 @@ impl Splitter {
                         self.state = State::Code;
                     }
                 }
-                State::Code if c == '#' || is_dash_comment(rest) => break,
-                // A comment that MySQL executes is code; its end needs no notice here.
-                State::Code if rest.starts_with("/*") && !rest.starts_with("/*!") && !rest.starts_with("/*M!") => {
+                State::Code if c == '#' || is_dash_comment(rest) => return None,
+                State::Code if rest.starts_with("/*!") || rest.starts_with("/*M!") => {
+                    characters.find(|(_, c)| *c == '!');
+                    (self.in_executable, self.has_code) = (true, true);
+                }
+                State::Code if rest.starts_with("/*") => {
                     characters.next();
                     self.state = State::BlockComment;
                 }
-                State::Code if c == ';' => end = Some(position),
+                State::Code if self.in_executable && rest.starts_with("*/") => {
+                    characters.next();
+                    self.in_executable = false;
+                }
+                State::Code if c == ';' && !self.in_executable => return Some(position),
                 State::Code if c.is_whitespace() => {}
                 State::Code => {
-                    end = None;
                     self.has_code = true;
                     if matches!(c, '\'' | '"' | '`') {
                         self.state = State::Quoted(c);
@@ -96,7 +101,7 @@ impl Splitter {
                 }
             }
         }
-        end.filter(|_| self.state == State::Code)
+        None
     }
 }
 
@@ -109,20 +114,24 @@ fn is_dash_comment(rest: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[track_caller]
     fn check(text: &str, expected: &[(usize, &str)]) {
         let mut splitter = Splitter::default();
-        let mut found: Vec<Statement> = text.lines().filter_map(|line| splitter.push(line)).collect();
+        let mut found: Vec<Statement> = text.lines().flat_map(|line| splitter.push(line)).collect();
         found.extend(splitter.finish());
         let found: Vec<(usize, &str)> = found.iter().map(|found| (found.line, found.sql.as_str())).collect();
         assert_eq!(found, expected, "{text}");
     }
 
     #[test]
-    fn statements_end_at_semicolons_that_end_lines() {
+    fn statements_end_at_semicolons_wherever_lines_end() {
         check("SELECT 1;\nSELECT\n 2 ; \nSELECT 3", &[(1, "SELECT 1"), (2, "SELECT\n 2"), (4, "SELECT 3")]);
-        check("SELECT 1; SELECT 2;\n", &[(1, "SELECT 1; SELECT 2")]);
+        check("SELECT 1; SELECT 2;\n", &[(1, "SELECT 1"), (1, "SELECT 2")]);
+        check("SELECT 1;SELECT\n2;SELECT 3", &[(1, "SELECT 1"), (1, "SELECT\n2"), (2, "SELECT 3")]);
+        check("SELECT 'a' ; ; SELECT `b`", &[(1, "SELECT 'a'"), (1, "SELECT `b`")]);
         check("\n;\n;;\n", &[]);
-        check("SELECT 1;;\n", &[(1, "SELECT 1;")]);
+        check("SELECT 1;;\n", &[(1, "SELECT 1")]);
+        check("SELECT 1;\r\nSELECT 2\r\n", &[(1, "SELECT 1"), (2, "SELECT 2")]);
     }
 
     #[test]
@@ -131,16 +140,27 @@ mod tests {
         check(r"SELECT 'it\';", &[(1, r"SELECT 'it\';")]);
         check(r"SELECT 'it\\';", &[(1, r"SELECT 'it\\'")]);
         check("SELECT 'it''s;', \"x\"\"y;\", `a``b;`;", &[(1, "SELECT 'it''s;', \"x\"\"y;\", `a``b;`")]);
-        check(r"SELECT `a\`;", &[(1, r"SELECT `a\`")]);
+        check(r"SELECT `a\`; SELECT 2", &[(1, r"SELECT `a\`"), (1, "SELECT 2")]);
+        check("SELECT '--', '/*'; SELECT '#;'", &[(1, "SELECT '--', '/*'"), (1, "SELECT '#;'")]);
     }
 
     #[test]
     fn comments_are_not_statements() {
         check("-- first;\n# second;\n/* third;\n;*/\nSELECT 1; -- done;\n", &[(5, "SELECT 1")]);
         check("SELECT 1 -- it's;\n, 2;", &[(1, "SELECT 1 -- it's;\n, 2")]);
-        check("SELECT 1--1;", &[(1, "SELECT 1--1")]);
+        check("SELECT 1 # it's;\n, 2; #;", &[(1, "SELECT 1 # it's;\n, 2")]);
+        check("SELECT 1--1; --\nSELECT 2", &[(1, "SELECT 1--1"), (2, "SELECT 2")]);
         check("SELECT /* ' ; */ 1;", &[(1, "SELECT /* ' ; */ 1")]);
-        check("SELECT 1; /* and\n more */ ", &[(1, "SELECT 1; /* and\n more */")]);
+        check("SELECT /*+ NO_ICP(t) ; */ 1; SELECT 2", &[(1, "SELECT /*+ NO_ICP(t) ; */ 1"), (1, "SELECT 2")]);
+        check("SELECT 1; /* and;\n more */ SELECT 2", &[(1, "SELECT 1"), (1, "/* and;\n more */ SELECT 2")]);
+        check("SELECT 1 /*/; */, 2;", &[(1, "SELECT 1 /*/; */, 2")]);
+    }
+
+    #[test]
+    fn executable_comments_are_code_whose_statement_goes_on_behind_them() {
         check("/*! SET x = 1 */;", &[(1, "/*! SET x = 1 */")]);
+        check("SELECT /*!40101 1; */ 2; SELECT 3", &[(1, "SELECT /*!40101 1; */ 2"), (1, "SELECT 3")]);
+        check("SELECT /*M!100 ';*/' /* ; */ */; SELECT 2", &[(1, "SELECT /*M!100 ';*/' /* ; */ */"), (1, "SELECT 2")]);
+        check("SELECT 1 /*!*/; SELECT 2 /*!\n; */;", &[(1, "SELECT 1 /*!*/"), (1, "SELECT 2 /*!\n; */")]);
     }
 }

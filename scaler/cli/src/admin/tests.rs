@@ -186,4 +186,8 @@ async fn statements_of_a_pipe_run_up_to_the_first_that_fails() {
     assert_eq!(shown, "1 row affected on shard-1\n");
     let error = anyhow::Error::new(result.unwrap_err());
     assert_eq!(format!("{error:#}"), "the statement in line 3 failed: no SQL");
+    let (shown, result) = run_query(None, Format::Table, "INSERT; INSERT\n; nonsense; INSERT").await;
+    assert_eq!(shown, "1 row affected on shard-1\n1 row affected on shard-1\n");
+    let error = anyhow::Error::new(result.unwrap_err());
+    assert_eq!(format!("{error:#}"), "the statement in line 2 failed: no SQL");
 }

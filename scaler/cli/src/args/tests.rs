@@ -68,6 +68,23 @@ fn global_flags_stand_before_or_after_the_command() {
 }
 
 #[test]
+fn config_may_have_one_dash() {
+    let rewritten = |line: &str| {
+        let read = with_long_config(line.split(' ').map(OsString::from));
+        read.into_iter().map(|argument| argument.into_string().unwrap()).collect::<Vec<_>>().join(" ")
+    };
+    for line in ["s -config f up", "s -config=f up", "s up -config f", "s check --json -config f", "s -config f"] {
+        let cli = Cli::try_parse_from(with_long_config(line.split(' ').map(OsString::from))).unwrap();
+        assert_eq!(cli.config.as_deref(), Some(std::path::Path::new("f")), "{line}");
+    }
+    assert_eq!(rewritten("s --config f query"), "s --config f query");
+    // Neither a parameter's value, nor what stands behind the end of the flags, nor another word.
+    for line in ["s query SELECT --param -config", "s query -- -config", "s drain -configure", "s -con f"] {
+        assert_eq!(rewritten(line), line);
+    }
+}
+
+#[test]
 fn query_takes_parameters_only_with_its_sql() {
     let Some(Command::Query(query)) = parse("sql-autoscaler query SELECT --param -5 --param x --format csv").command
     else {

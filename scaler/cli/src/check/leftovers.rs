@@ -1,9 +1,11 @@
 //! What moves that are over left behind on a shard: triggers, change tables, bookkeeping.
 //!
 //! A move is named after the epoch that announces it, so one that an epoch up to now has named and that no topology
-//! knows any more can never come back. What it left is provably surplus.
+//! knows any more can never come back. What it left, which has its name, is provably surplus. So is a raised fence that
+//! no move of the topology has.
 
 use keyspace::schema::quote;
+use keyspace::topology::SlotMove;
 use keyspace::topology::{MovePhase, ShardId, Topology};
 
 use crate::check::session::{CheckError, ShardSession};
@@ -18,18 +20,21 @@ pub(super) struct Seen {
     change_tables: Vec<String>,
     /// When the table of a try at creating triggers was made, if it is there.
     probe: Option<String>,
-    /// Moves in the journal.
+    /// Moves in the journal of those that leave the shard.
     journal: Vec<String>,
+    /// Moves in the journal of those that come to it.
+    incoming: Vec<String>,
     /// Moves that noted how far their copy is.
     positions: Vec<String>,
-    fenced: bool,
+    /// The fences that are up.
+    fences: Vec<String>,
 }
 
 /// Something that no move of the topology explains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Leftover {
     pub kind: LeftoverKind,
-    /// Table, trigger or move.
+    /// Table, trigger, move or fence.
     pub name: String,
     /// Whether it is certain that no move needs it and that it is ours.
     pub is_over: bool,
@@ -41,12 +46,16 @@ pub(super) enum LeftoverKind {
     ChangeTable,
     Probe,
     JournalRow,
+    IncomingRow,
     Position,
     Fence,
 }
 
 pub(super) const PROBE: &str = "_as_probe";
+/// What triggers of ours begin with.
 pub(super) const PREFIX: &str = "_as_";
+/// What change tables begin with.
+const CHANGES: &str = "ch_";
 
 pub(super) async fn see(session: &mut ShardSession) -> Result<Seen, CheckError> {
     let triggers = "SELECT CAST(EVENT_OBJECT_TABLE AS CHAR),CAST(TRIGGER_NAME AS CHAR) FROM information_schema.TRIGGERS \
@@ -62,7 +71,7 @@ pub(super) async fn see(session: &mut ShardSession) -> Result<Seen, CheckError> 
     );
     let mut seen = Seen {
         triggers: triggers.collect(),
-        change_tables: tables.iter().filter(|name| name.starts_with("ch_")).cloned().collect(),
+        change_tables: tables.iter().filter(|name| name.starts_with(CHANGES)).cloned().collect(),
         probe: session.fetch_texts::<1>(&probe).await?.into_iter().next().map(|[time]| time),
         ..Seen::default()
     };
@@ -71,13 +80,16 @@ pub(super) async fn see(session: &mut ShardSession) -> Result<Seen, CheckError> 
     if has("moves") {
         seen.journal = names(session.fetch_texts("SELECT id FROM _autoscaler.moves ORDER BY id").await?);
     }
+    if has("incoming_moves") {
+        seen.incoming = names(session.fetch_texts("SELECT id FROM _autoscaler.incoming_moves ORDER BY id").await?);
+    }
     if has("move_positions") {
         let moves = "SELECT DISTINCT id FROM _autoscaler.move_positions ORDER BY id";
         seen.positions = names(session.fetch_texts(moves).await?);
     }
     if has("fence") {
-        let fenced = session.fetch_text("SELECT COALESCE(MAX(fenced),0) FROM _autoscaler.fence").await?;
-        seen.fenced = fenced.is_some_and(|fenced| fenced != "0");
+        let raised = "SELECT CAST(id AS CHAR) FROM _autoscaler.fence WHERE fenced<>0 ORDER BY id";
+        seen.fences = names(session.fetch_texts(raised).await?);
     }
     Ok(seen)
 }
@@ -92,8 +104,7 @@ impl Seen {
     pub fn leftovers(&self, earlier: &Seen, shard: &ShardId, topology: &Topology) -> Vec<Leftover> {
         let is_known = |id: &str| topology.moves().iter().any(|slot_move| slot_move.id.as_str() == id);
         let is_over = |id: &str| announced_in(id).is_some_and(|epoch| epoch <= topology.epoch().number());
-        let mut sources = topology.moves().iter().filter(|slot_move| slot_move.source == *shard);
-        let is_source = sources.clone().next().is_some();
+        let leaving: Vec<&SlotMove> = topology.moves().iter().filter(|known| known.source == *shard).collect();
         let mut found = Vec::new();
         let mut add = |kind, name: &str, is_over| found.push(Leftover { kind, name: name.to_owned(), is_over });
         for (table, name) in &self.triggers {
@@ -102,10 +113,15 @@ impl Seen {
                 add(LeftoverKind::Trigger { table: table.clone() }, name, id.as_deref().is_some_and(is_over));
             }
         }
-        // They are named after no move, but only sources have any.
         let triggers_go = self.triggers.iter().all(|(_, name)| move_of_trigger(name).as_deref().is_some_and(is_over));
-        for name in self.change_tables.iter().filter(|_| !is_source) {
-            add(LeftoverKind::ChangeTable, name, triggers_go);
+        for name in &self.change_tables {
+            match move_of_change_table(name) {
+                Some(id) if is_known(&id) => {}
+                Some(id) => add(LeftoverKind::ChangeTable, name, is_over(&id)),
+                // Earlier versions named them after no move: only a source has any, and triggers write to them.
+                None if leaving.is_empty() => add(LeftoverKind::ChangeTable, name, triggers_go),
+                None => {}
+            }
         }
         if self.probe.is_some() && self.probe == earlier.probe {
             add(LeftoverKind::Probe, PROBE, true);
@@ -113,11 +129,18 @@ impl Seen {
         for id in self.journal.iter().filter(|id| !is_known(id)) {
             add(LeftoverKind::JournalRow, id, is_over(id));
         }
+        for id in self.incoming.iter().filter(|id| !is_known(id)) {
+            add(LeftoverKind::IncomingRow, id, is_over(id));
+        }
         for id in self.positions.iter().filter(|id| !is_known(id)) {
             add(LeftoverKind::Position, id, is_over(id));
         }
-        if self.fenced && sources.all(|slot_move| slot_move.phase != MovePhase::Switched) {
-            add(LeftoverKind::Fence, "fence", !is_source);
+        for fence in &self.fences {
+            match leaving.iter().find(|known| known.fence.to_string() == *fence) {
+                Some(known) if known.phase == MovePhase::Switched => {}
+                // A move that is about to switch may have raised it since the topology was read.
+                user => add(LeftoverKind::Fence, fence, user.is_none()),
+            }
         }
         found
     }
@@ -136,21 +159,40 @@ impl Leftover {
             LeftoverKind::ChangeTable => format!("change table _autoscaler.{name} is left of a move that is over"),
             LeftoverKind::Probe => format!("table {name} is left of a look at whether triggers can be created"),
             LeftoverKind::JournalRow => format!("the journal _autoscaler.moves has move {name}, which no topology has"),
+            LeftoverKind::IncomingRow => {
+                format!("the journal _autoscaler.incoming_moves has move {name}, which no topology has")
+            }
             LeftoverKind::Position => {
                 format!("_autoscaler.move_positions has rows of move {name}, which no topology has")
             }
-            LeftoverKind::Fence => "the fence is up, but no move of this shard has switched".to_owned(),
+            LeftoverKind::Fence => format!("fence {name} is up, but no move of this shard that has it has switched"),
         };
         let remedy = match (&self.kind, self.is_over) {
             (_, true) => "`check --repair` removes it",
             (LeftoverKind::Trigger { .. }, false) => "drop it, or give it another name if it is one of yours",
             (LeftoverKind::ChangeTable, false) => "drop it once the triggers that begin with _as_ are gone, not before",
-            (LeftoverKind::JournalRow | LeftoverKind::Position, false) => {
+            (LeftoverKind::JournalRow | LeftoverKind::IncomingRow | LeftoverKind::Position, false) => {
                 "a running scaler announces that move or forgets it; if none runs, start one"
             }
             (LeftoverKind::Probe | LeftoverKind::Fence, false) => "wait for the move to end, and look again",
         };
         Finding::new(Severity::Warning, shard, problem, remedy)
+    }
+
+    /// What the triggers begin with that write to a change table, and keep it.
+    pub fn writing_triggers(&self) -> Option<String> {
+        let of_move = |id: String| format!("{PREFIX}{}_", id.replace('-', "_"));
+        match &self.kind {
+            LeftoverKind::ChangeTable => {
+                Some(move_of_change_table(&self.name).map_or_else(|| PREFIX.to_owned(), of_move))
+            }
+            LeftoverKind::Trigger { .. }
+            | LeftoverKind::Probe
+            | LeftoverKind::JournalRow
+            | LeftoverKind::IncomingRow
+            | LeftoverKind::Position
+            | LeftoverKind::Fence => None,
+        }
     }
 
     /// The statement that drops it, if it takes one of its own.
@@ -159,7 +201,7 @@ impl Leftover {
             LeftoverKind::Trigger { .. } => Some(format!("DROP TRIGGER IF EXISTS {}", quote(&self.name))),
             LeftoverKind::ChangeTable => Some(format!("DROP TABLE IF EXISTS _autoscaler.{}", quote(&self.name))),
             LeftoverKind::Probe => Some(format!("DROP TABLE IF EXISTS {}", quote(&self.name))),
-            LeftoverKind::JournalRow | LeftoverKind::Position | LeftoverKind::Fence => None,
+            LeftoverKind::JournalRow | LeftoverKind::IncomingRow | LeftoverKind::Position | LeftoverKind::Fence => None,
         }
     }
 }
@@ -173,7 +215,16 @@ fn announced_in(id: &str) -> Option<u64> {
 
 /// The move that a trigger of ours is named after: `m7-1` for `_as_m7_1_3_u`.
 fn move_of_trigger(name: &str) -> Option<String> {
-    let mut parts = name.strip_prefix(PREFIX)?.split('_');
+    move_of_label(name.strip_prefix(PREFIX)?)
+}
+
+/// The move that a change table is named after: `m7-1` for `ch_m7_1_3`.
+fn move_of_change_table(name: &str) -> Option<String> {
+    move_of_label(name.strip_prefix(CHANGES)?)
+}
+
+fn move_of_label(rest: &str) -> Option<String> {
+    let mut parts = rest.split('_');
     let id = format!("{}-{}", parts.next()?, parts.next()?);
     announced_in(&id)?;
     parts.next().map(|_| id)
@@ -201,13 +252,16 @@ mod tests {
         (still.clone(), still.with_moves(&[transfer]).unwrap())
     }
 
-    fn seen(triggers: &[&str], journal: &[&str]) -> Seen {
+    /// With two change tables, one of them as earlier versions named theirs, and two fences up.
+    fn seen(triggers: &[&str], moves: &[&str]) -> Seen {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         Seen {
             triggers: triggers.iter().map(|name| ("t".to_owned(), (*name).to_owned())).collect(),
-            change_tables: vec!["ch_0".to_owned()],
-            journal: journal.iter().map(|id| (*id).to_owned()).collect(),
-            positions: journal.iter().map(|id| (*id).to_owned()).collect(),
-            fenced: true,
+            change_tables: owned(&["ch_0", "ch_m3_1_0"]),
+            journal: owned(moves),
+            incoming: owned(moves),
+            positions: owned(moves),
+            fences: owned(&["1", "37"]),
             ..Seen::default()
         }
     }
@@ -224,30 +278,58 @@ mod tests {
         let (still, moving) = topologies();
         let of_move = seen(&["_as_m3_1_0_i"], &["m3-1"]);
         let switched = moving.with_switched(&moving.moves()[0].id).unwrap();
-        check(&of_move, 1, &switched, &[]);
-        check(&of_move, 1, &moving, &[("fence", false)]);
-        check(&Seen { triggers: Vec::new(), ..of_move.clone() }, 2, &moving, &[("ch_0", true), ("fence", true)]);
+        check(&of_move, 1, &switched, &[("37", true)]);
+        // Its fence may have been raised since the topology was read; nobody has the other one.
+        check(&of_move, 1, &moving, &[("1", false), ("37", true)]);
+        let target = Seen { triggers: Vec::new(), ..of_move.clone() };
+        check(&target, 2, &moving, &[("ch_0", true), ("1", true), ("37", true)]);
         // Announced by an epoch that is not seen yet: nobody may touch it.
-        let ahead = [("_as_m3_1_0_i", false), ("ch_0", false), ("m3-1", false), ("m3-1", false), ("fence", true)];
+        let ahead = [
+            ("_as_m3_1_0_i", false),
+            ("ch_0", false),
+            ("ch_m3_1_0", false),
+            ("m3-1", false),
+            ("m3-1", false),
+            ("m3-1", false),
+            ("1", true),
+            ("37", true),
+        ];
         check(&of_move, 1, &still, &ahead);
     }
 
     #[test]
-    fn what_earlier_moves_left_is_surplus() {
-        let (still, _) = topologies();
-        let over = [("_as_m2_1_0_i", true), ("ch_0", true), ("m2-1", true), ("m2-1", true), ("fence", true)];
-        check(&seen(&["_as_m2_1_0_i"], &["m2-1"]), 1, &still, &over);
+    fn what_earlier_moves_left_is_surplus_also_while_others_are_under_way() {
+        let (still, moving) = topologies();
+        let left = Seen { change_tables: vec!["ch_m2_1_0".to_owned()], ..seen(&["_as_m2_1_0_i"], &["m2-1"]) };
+        let of_moves = [("_as_m2_1_0_i", true), ("ch_m2_1_0", true), ("m2-1", true), ("m2-1", true), ("m2-1", true)];
+        check(&left, 1, &still, &[&of_moves[..], &[("1", true), ("37", true)]].concat());
+        check(&left, 1, &moving, &[&of_moves[..], &[("1", false), ("37", true)]].concat());
     }
 
     #[test]
-    fn a_trigger_that_tells_no_move_stays_and_keeps_the_change_tables() {
+    fn a_trigger_that_tells_no_move_stays_and_keeps_the_change_tables_that_tell_none() {
         let (still, _) = topologies();
-        let found = [("_as_mine", false), ("ch_0", false), ("fence", true)];
-        check(&seen(&["_as_mine"], &[]), 1, &still, &found);
+        let tables = vec!["ch_0".to_owned(), "ch_m2_1_0".to_owned()];
+        let seen = Seen { change_tables: tables, fences: Vec::new(), ..seen(&["_as_mine"], &[]) };
+        check(&seen, 1, &still, &[("_as_mine", false), ("ch_0", false), ("ch_m2_1_0", true)]);
         assert_eq!(move_of_trigger("_as_m7_1_3_u").as_deref(), Some("m7-1"));
         for name in ["_as_m7_1", "_as_mx_1_0_u", "as_m7_1_0_u", "_as_7_1_0_u"] {
             assert_eq!(move_of_trigger(name), None, "{name}");
         }
+        assert_eq!(move_of_change_table("ch_m7_1_3").as_deref(), Some("m7-1"));
+        for name in ["ch_3", "ch_m7_1", "ch_mx_1_0", "kept_m7_1_3"] {
+            assert_eq!(move_of_change_table(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_change_table_is_kept_by_the_triggers_that_write_to_it() {
+        let of = |name: &str| {
+            Leftover { kind: LeftoverKind::ChangeTable, name: name.to_owned(), is_over: true }
+                .writing_triggers()
+                .unwrap()
+        };
+        assert_eq!((of("ch_m7_1_3").as_str(), of("ch_3").as_str()), ("_as_m7_1_", "_as_"));
     }
 
     #[test]

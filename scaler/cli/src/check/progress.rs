@@ -1,9 +1,10 @@
 //! What a long check says while it runs, on standard error.
 
-use std::io::Write;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::output::tell;
 
 /// Shorter checks say nothing.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -22,8 +23,7 @@ impl Progress {
     pub fn tell(&mut self, line: impl FnOnce() -> String) {
         if Instant::now() >= self.next {
             self.next = Instant::now() + PAUSE;
-            // Whoever closed standard error does not want to know.
-            let _ = writeln!(std::io::stderr().lock(), "{}", line());
+            tell(line());
         }
     }
 }

@@ -39,7 +39,7 @@ pub enum Repair {
 pub(super) struct Removal {
     pub shard: ShardId,
     pub what: Surplus,
-    /// Table, trigger or move.
+    /// Table, trigger, move or fence.
     pub name: String,
     pub count: u64,
 }
@@ -52,6 +52,7 @@ pub(super) enum Surplus {
     ChangeTable,
     ProbeTable,
     JournalRow,
+    IncomingJournalRow,
     Position,
     RaisedFence,
 }
@@ -78,8 +79,9 @@ impl Removal {
             Surplus::ChangeTable => format!("change table _autoscaler.{name}"),
             Surplus::ProbeTable => format!("table {name}"),
             Surplus::JournalRow => format!("move {name} from the journal"),
+            Surplus::IncomingJournalRow => format!("move {name} from the journal of arriving moves"),
             Surplus::Position => format!("{count} notes of how far move {name} had copied"),
-            Surplus::RaisedFence => "the raised fence".to_owned(),
+            Surplus::RaisedFence => format!("what raised fence {name}"),
         };
         format!("{verb}{shard}: {what}")
     }
@@ -255,18 +257,22 @@ impl Repairer<'_> {
         }
         let triggers: Vec<&Leftover> =
             over.iter().filter(|leftover| matches!(leftover.kind, LeftoverKind::Trigger { .. })).collect();
-        self.drop_triggers(&mut session, &triggers).await?;
+        let triggers_are_gone = self.drop_triggers(&mut session, &triggers).await?;
         let tables: Vec<&Leftover> = over
             .iter()
             .filter(|leftover| matches!(leftover.kind, LeftoverKind::ChangeTable | LeftoverKind::Probe))
             .collect();
         self.drop_tables(&mut session, &tables).await?;
-        let rows: Vec<&Leftover> = over.iter().filter(|leftover| leftover.drop_statement().is_none()).collect();
+        // Triggers that stay, as their table is in use, go on refusing the writes that they refuse.
+        let may_go = |leftover: &&Leftover| leftover.kind != LeftoverKind::Fence || triggers_are_gone;
+        let rows = over.iter().filter(|leftover| leftover.drop_statement().is_none()).filter(may_go);
+        let rows: Vec<&Leftover> = rows.collect();
         self.forget(&mut session, &rows).await
     }
 
-    /// Their names alone prove that no move needs them, so nothing has to stand still meanwhile.
-    async fn drop_triggers(&mut self, session: &mut ShardSession, triggers: &[&Leftover]) -> Result<(), CheckError> {
+    /// Their names alone prove that no move needs them, so nothing has to stand still meanwhile. `false` if some stay.
+    async fn drop_triggers(&mut self, session: &mut ShardSession, triggers: &[&Leftover]) -> Result<bool, CheckError> {
+        let mut are_gone = true;
         let mut by_table: BTreeMap<&str, Vec<&Leftover>> = BTreeMap::new();
         for trigger in triggers {
             if let LeftoverKind::Trigger { table } = &trigger.kind {
@@ -276,18 +282,22 @@ impl Repairer<'_> {
         for (table, triggers) in by_table {
             if !lock_table(session, table).await? {
                 self.stays_in_use(&session.shard, table);
+                are_gone = false;
                 continue;
             }
             for trigger in triggers {
                 let Some(statement) = trigger.drop_statement() else { continue };
                 match run_briefly(session, &statement).await? {
                     true => self.note(&session.shard, Surplus::Trigger, &trigger.name, 1),
-                    false => self.stays_in_use(&session.shard, table),
+                    false => {
+                        self.stays_in_use(&session.shard, table);
+                        are_gone = false;
+                    }
                 }
             }
             session.run("UNLOCK TABLES").await?;
         }
-        Ok(())
+        Ok(are_gone)
     }
 
     /// Only behind the topology of every shard: a move that is announced meanwhile would make tables of these names. And
@@ -320,15 +330,7 @@ impl Repairer<'_> {
         statement: &str,
     ) -> Result<(), CheckError> {
         let guard = Guard::take(self.cluster, self.topology).await?;
-        let triggers = format!(
-            "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA=DATABASE() \
-             AND LEFT(TRIGGER_NAME,{})='{}' AND EVENT_OBJECT_TABLE<>'{}'",
-            leftovers::PREFIX.len(),
-            leftovers::PREFIX,
-            leftovers::PROBE
-        );
-        let left = session.fetch_text(&triggers).await?.unwrap_or_default();
-        let dropped = match table.kind == LeftoverKind::ChangeTable && number(&left)? > 0 {
+        let dropped = match triggers_left(session, table.writing_triggers()).await? {
             true => Ok(false),
             false => session.run(&format!("{SHORT_WAIT}; {statement}")).await.map(|_| true),
         };
@@ -352,8 +354,9 @@ impl Repairer<'_> {
                 let name = &row.name;
                 let statement = match row.kind {
                     LeftoverKind::JournalRow => format!("DELETE FROM _autoscaler.moves WHERE id='{name}'"),
+                    LeftoverKind::IncomingRow => format!("DELETE FROM _autoscaler.incoming_moves WHERE id='{name}'"),
                     LeftoverKind::Position => format!("DELETE FROM _autoscaler.move_positions WHERE id='{name}'"),
-                    LeftoverKind::Fence => "UPDATE _autoscaler.fence SET fenced=0 WHERE id=1".to_owned(),
+                    LeftoverKind::Fence => format!("UPDATE _autoscaler.fence SET fenced=0 WHERE id={name}"),
                     LeftoverKind::Trigger { .. } | LeftoverKind::ChangeTable | LeftoverKind::Probe => continue,
                 };
                 forgotten.push((row.surplus(), name.clone(), session.run(&statement).await?));
@@ -396,10 +399,23 @@ impl Leftover {
             LeftoverKind::ChangeTable => Surplus::ChangeTable,
             LeftoverKind::Probe => Surplus::ProbeTable,
             LeftoverKind::JournalRow => Surplus::JournalRow,
+            LeftoverKind::IncomingRow => Surplus::IncomingJournalRow,
             LeftoverKind::Position => Surplus::Position,
             LeftoverKind::Fence => Surplus::RaisedFence,
         }
     }
+}
+
+/// Whether a shard has triggers of ours that begin so. `None`: of no name.
+async fn triggers_left(session: &mut ShardSession, prefix: Option<String>) -> Result<bool, CheckError> {
+    let Some(prefix) = prefix else { return Ok(false) };
+    let triggers = format!(
+        "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA=DATABASE() \
+         AND LEFT(TRIGGER_NAME,{})='{prefix}' AND EVENT_OBJECT_TABLE<>'{}'",
+        prefix.len(),
+        leftovers::PROBE
+    );
+    Ok(number(&session.fetch_text(&triggers).await?.unwrap_or_default())? > 0)
 }
 
 /// How long one table may be in use before it is left as it is.

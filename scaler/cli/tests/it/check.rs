@@ -1,16 +1,25 @@
 //! `check` and `check --repair` on real servers: what they find, and that only what is surplus goes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use keyspace::keys::{KeyLiteral, KeySlot, KeyType};
 use keyspace::own;
+use keyspace::schema::Layout;
 use keyspace::slots::{Slot, SlotSet, plan_even_spread, plan_half};
 use keyspace::topology::{ShardId, Topology, Transfer};
+use moves::MoveSettings;
+use moves::cluster::Cluster;
+use moves::execute;
+use moves::faults::Point;
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
 
 use crate::cli::{Site, check_outcome};
-use crate::servers::{Flavor, Server, number, rows, run};
+use crate::crowd::assert_no_leftovers;
+use crate::moves::bench::{half, quick, silent};
+use crate::moves::trap::Trap;
+use crate::servers::{Flavor, Server, number, rows, run, with_scalers_logins};
 
 /// Two servers under one topology, each owner of half of the slots, with the tables of `definitions` on both.
 async fn two_shards(flavor: Flavor, keys: Value, definitions: &[&str]) -> Option<(Vec<Server>, Site)> {
@@ -233,59 +242,62 @@ async fn every_type_of_key_is_compared_exactly_on_mysql() {
     every_type_of_key_is_compared_exactly(Flavor::MySql).await;
 }
 
-/// What a move leaves whose scaler was stopped for good and whose journal somebody lost.
-async fn leave_behind(connection: &mut MySqlConnection, id: &str) {
-    let prefix = format!("_as_{}_0", id.replace('-', "_"));
+/// What two moves leave whose scaler was stopped for good and whose journals somebody lost: one away from the shard and
+/// one towards it, both announced in an epoch. The tables of the bookkeeping are there, as on every shard.
+async fn leave_behind(connection: &mut MySqlConnection, epoch: u32) {
+    let (outgoing, incoming) = (format!("m{epoch}-1"), format!("m{epoch}-2"));
+    let changes = format!("_autoscaler.ch_m{epoch}_1_0");
     for sql in [
-        "CREATE TABLE IF NOT EXISTS _autoscaler.moves (id VARCHAR(64) NOT NULL PRIMARY KEY, state VARCHAR(16) NOT NULL, \
-         doc LONGTEXT NOT NULL)",
-        "CREATE TABLE IF NOT EXISTS _autoscaler.fence (id TINYINT PRIMARY KEY, fenced TINYINT NOT NULL)",
-        "CREATE TABLE IF NOT EXISTS _autoscaler.move_positions (id VARCHAR(64) NOT NULL, table_name VARCHAR(64) NOT NULL, \
-         last_key LONGTEXT NOT NULL, done TINYINT NOT NULL, PRIMARY KEY (id,table_name))",
-        "CREATE TABLE IF NOT EXISTS _autoscaler.ch_0 (seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, k0 BIGINT)",
-        "REPLACE INTO _autoscaler.fence VALUES (1, 1)",
-        &format!("REPLACE INTO _autoscaler.moves VALUES ('{id}', 'Copying', '{{}}')"),
-        &format!(
-            "REPLACE INTO _autoscaler.move_positions VALUES ('{id}', 'users', '1', 0), ('{id}', 'orders', '1', 0)"
+        format!("CREATE TABLE {changes} (seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, k0 BIGINT)"),
+        "UPDATE _autoscaler.fence SET fenced=1 WHERE id IN (1, 37)".to_owned(),
+        format!("INSERT INTO _autoscaler.moves VALUES ('{outgoing}', 'Copying', '{{}}')"),
+        format!("INSERT INTO _autoscaler.incoming_moves VALUES ('{incoming}', 'Preparing', '{{}}')"),
+        format!(
+            "INSERT INTO _autoscaler.move_positions VALUES ('{incoming}', 'users', '1', 0), \
+             ('{incoming}', 'orders', '1', 0)"
         ),
-        &format!(
-            "CREATE TRIGGER {prefix}_i AFTER INSERT ON users FOR EACH ROW \
-             INSERT INTO _autoscaler.ch_0 (k0) VALUES (NEW.user_id)"
+        format!(
+            "CREATE TRIGGER _as_m{epoch}_1_0_i AFTER INSERT ON users FOR EACH ROW \
+             INSERT INTO {changes} (k0) VALUES (NEW.user_id)"
         ),
-        &format!(
-            "CREATE TRIGGER {prefix}_d AFTER DELETE ON users FOR EACH ROW \
-             INSERT INTO _autoscaler.ch_0 (k0) VALUES (OLD.user_id)"
+        format!(
+            "CREATE TRIGGER _as_m{epoch}_1_0_d AFTER DELETE ON users FOR EACH ROW \
+             INSERT INTO {changes} (k0) VALUES (OLD.user_id)"
         ),
     ] {
-        run(connection, sql).await;
+        run(connection, &sql).await;
     }
 }
 
+/// Triggers, change tables, probes, moves away, moves hither, positions, raised fences.
 const LEFT: &str = "SELECT (SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = 'shop'), \
      (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '_autoscaler' AND TABLE_NAME LIKE 'ch\\_%'), \
      (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = '_as_probe'), \
-     (SELECT COUNT(*) FROM _autoscaler.moves), (SELECT COUNT(*) FROM _autoscaler.move_positions), \
-     (SELECT MAX(fenced) FROM _autoscaler.fence)";
+     (SELECT COUNT(*) FROM _autoscaler.moves), (SELECT COUNT(*) FROM _autoscaler.incoming_moves), \
+     (SELECT COUNT(*) FROM _autoscaler.move_positions), (SELECT SUM(fenced) FROM _autoscaler.fence)";
+const NOTHING: [&str; 7] = ["0"; 7];
 
 async fn leftovers_are_removed(flavor: Flavor) {
     let Some((servers, site)) = two_shards(flavor, json!({ "users": "user_id" }), &[USERS]).await else { return };
     let mut connection = servers[0].connect().await;
-    leave_behind(&mut connection, "m1-1").await;
+    leave_behind(&mut connection, 1).await;
     run(&mut connection, "CREATE TABLE _as_probe (a INT)").await;
     let found = site.run(&["check"]).await;
     for problem in [
         "warning  shard-1: trigger _as_m1_1_0_i on users is left of a move that is over",
-        "change table _autoscaler.ch_0 is left",
+        "change table _autoscaler.ch_m1_1_0 is left",
         "table _as_probe is left",
         "the journal _autoscaler.moves has move m1-1, which no topology has",
-        "_autoscaler.move_positions has rows of move m1-1",
-        "the fence is up, but no move of this shard has switched",
+        "the journal _autoscaler.incoming_moves has move m1-2, which no topology has",
+        "_autoscaler.move_positions has rows of move m1-2",
+        "fence 1 is up, but no move of this shard that has it has switched",
+        "fence 37 is up, but no move of this shard that has it has switched",
     ] {
         check_outcome(&found, 1, problem);
     }
     let would = site.run(&["check", "--repair", "--dry-run"]).await;
     check_outcome(&would, 1, "would go shard-1: trigger _as_m1_1_0_d");
-    assert_eq!(rows(&mut connection, LEFT).await[0], ["2", "1", "1", "1", "2", "1"]);
+    assert_eq!(rows(&mut connection, LEFT).await[0], ["2", "1", "1", "1", "1", "2", "2"]);
 
     // A transaction that holds the table for a moment is waited for.
     let mut holder = servers[0].connect().await;
@@ -298,30 +310,33 @@ async fn leftovers_are_removed(flavor: Flavor) {
     for removal in [
         "removed  shard-1: trigger _as_m1_1_0_i",
         "removed  shard-1: trigger _as_m1_1_0_d",
-        "removed  shard-1: change table _autoscaler.ch_0",
+        "removed  shard-1: change table _autoscaler.ch_m1_1_0",
         "removed  shard-1: table _as_probe",
         "removed  shard-1: move m1-1 from the journal",
-        "removed  shard-1: 2 notes of how far move m1-1 had copied",
-        "removed  shard-1: the raised fence",
+        "removed  shard-1: move m1-2 from the journal of arriving moves",
+        "removed  shard-1: 2 notes of how far move m1-2 had copied",
+        "removed  shard-1: what raised fence 1",
+        "removed  shard-1: what raised fence 37",
         "clean: 2 shards",
     ] {
         check_outcome(&repaired, 0, removal);
     }
-    assert_eq!(rows(&mut connection, LEFT).await[0], ["0", "0", "0", "0", "0", "0"]);
+    assert_eq!(rows(&mut connection, LEFT).await[0], NOTHING);
 
     // Triggers that outlived their change table make every write fail, and LOCK TABLES, too.
-    leave_behind(&mut connection, "m1-1").await;
-    run(&mut connection, "DROP TABLE _autoscaler.ch_0").await;
+    leave_behind(&mut connection, 1).await;
+    run(&mut connection, "DROP TABLE _autoscaler.ch_m1_1_0").await;
     check_outcome(&site.run(&["check", "--repair"]).await, 0, "clean: 2 shards");
-    assert_eq!(rows(&mut connection, LEFT).await[0], ["0", "0", "0", "0", "0", "0"]);
+    assert_eq!(rows(&mut connection, LEFT).await[0], NOTHING);
 
     // A move that an epoch to come will announce may be one that a scaler just prepares; a trigger of ours by its
     // beginning only may be anybody's. What they need stays.
-    leave_behind(&mut connection, "m9-1").await;
+    leave_behind(&mut connection, 9).await;
     let waits = site.run(&["check", "--repair"]).await;
     check_outcome(&waits, 1, "the journal _autoscaler.moves has move m9-1");
+    check_outcome(&waits, 1, "the journal _autoscaler.incoming_moves has move m9-2");
     check_outcome(&waits, 1, "drop it once the triggers that begin with _as_ are gone, not before");
-    assert_eq!(rows(&mut connection, LEFT).await[0], ["2", "1", "0", "1", "2", "0"]);
+    assert_eq!(rows(&mut connection, LEFT).await[0], ["2", "1", "0", "1", "1", "2", "0"]);
 }
 
 /// Waits until somebody on the server is in the middle of such a statement.
@@ -357,6 +372,43 @@ fn announced(topology: &Topology) -> Topology {
     let id = |number| ShardId::new(format!("shard-{number}")).unwrap();
     let slots: SlotSet = plan_half(&topology.owned(&id(1)));
     topology.with_moves(&[Transfer { source: id(1), target: id(2), slots }]).unwrap()
+}
+
+/// A move is stopped behind its switch, or before it, and somebody takes it out of the topology: whatever it has made
+/// on either shard is known, by the names and in the tables that moves use today.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_move_makes_is_found_and_removed_on_both_shards() {
+    for point in [Point::CatchingUp, Point::SwitchCommitted] {
+        let keys = json!({ "users": "user_id" });
+        let Some((servers, site)) = two_shards(Flavor::MariaDb, keys, &[USERS]).await else { return };
+        let first = with_scalers_logins(topology(&servers).await);
+        let mut connection = servers[0].connect().await;
+        for id in (1..=200).filter(|id| owner_of(*id) == 0) {
+            run(&mut connection, &format!("INSERT INTO users (user_id, v) VALUES ({id}, 'x')")).await;
+        }
+        let cluster = Cluster::new(first, Arc::new(|| {}));
+        let (trap, mut reached) = Trap::set(point, 1);
+        let settings = MoveSettings { faults: trap.faults(), ..quick() };
+        let layout = Layout { shard_keys: [("users".to_owned(), "user_id".to_owned())].into(), ..Layout::default() };
+        let mover = {
+            let (cluster, transfers) = (cluster.clone(), vec![half(&cluster, 0, 1)]);
+            tokio::spawn(async move { execute(&cluster, &layout, &transfers, &settings, &silent()).await })
+        };
+        reached.recv().await.unwrap();
+        mover.abort();
+        assert!(mover.await.unwrap_err().is_cancelled());
+        let carried = topology(&servers).await;
+        let without = carried.without_move(&carried.moves()[0].id);
+        for connection in &mut connect(&servers).await {
+            own::topology::catch_up(connection, &without).await.unwrap();
+        }
+        let found = site.run(&["check"]).await;
+        for problem in ["_autoscaler.moves has move m2-1", "_autoscaler.incoming_moves has move m2-1"] {
+            check_outcome(&found, 1, problem);
+        }
+        check_outcome(&site.run(&["check", "--repair"]).await, 0, "clean: 2 shards");
+        assert_no_leftovers(&servers, &without).await;
+    }
 }
 
 /// One user on both shards, equal.

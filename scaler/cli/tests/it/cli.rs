@@ -7,6 +7,7 @@ use std::process::{Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+use warp::Filter;
 
 use crate::servers::{DATABASE, Server, run, wait_until};
 
@@ -158,6 +159,11 @@ async fn wrong_usage_exits_with_2_and_names_every_mistake() {
     check_outcome(&site.run(&["router"]).await, 2, "`router` alone needs `shards`");
     check_outcome(&site.run(&["scaler"]).await, 2, "`scaler` alone needs `shards`");
     check_outcome(&site.run(&["--config", "absent.json", "up"]).await, 2, "absent.json");
+    // As the original's users type it.
+    for arguments in [["-config", "absent.json", "shards"], ["shards", "-config", "absent.json"]] {
+        check_outcome(&site.run(&arguments).await, 2, "absent.json");
+    }
+    check_outcome(&site.run(&["check", "-config=absent.json"]).await, 2, "absent.json");
     check_outcome(&site.run(&["scale-in"]).await, 2, "scale-in");
     check_outcome(&site.run(&["--log-level", "loud=x=y", "shards"]).await, 2, "--log-level");
     check_outcome(&site.run(&["shards"]).await, 1, "no scaler answers");
@@ -166,6 +172,42 @@ async fn wrong_usage_exits_with_2_and_names_every_mistake() {
 
     let site = Site::new(json!({ "prometheus": { "url": "gopher://h" } }));
     check_outcome(&site.run(&["up"]).await, 2, "gopher://h");
+}
+
+/// `sql-autoscaler … | head`: whoever reads the results has read enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_whose_reader_went_away_ends_quietly() {
+    let site = Site::new(json!({ "shards": { "shard-1": "u:p@tcp(127.0.0.1:1)/app" } }));
+    let answers = warp::any().map(|| r#"{"columns":[{"name":"a"}],"data":[[1]],"shard":"shard-1"}"#);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(warp::serve(answers).incoming(listener).run());
+    let query = ["query", "SELECT 1", "--url", &url, "--format"];
+    for arguments in [
+        &["status"][..],
+        &["status", "--json"],
+        &["check"],
+        &["check", "--json"],
+        &["check", "--repair", "--dry-run"],
+        &[query[0], query[1], query[2], query[3], query[4], "table"],
+        &[query[0], query[1], query[2], query[3], query[4], "csv"],
+        &[query[0], query[1], query[2], query[3], query[4], "json"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let child = site.command(arguments).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        // As the shell says of a program that SIGPIPE ended.
+        assert_eq!((output.status.code(), said.as_str()), (Some(141), ""), "{arguments:?}");
+    }
+    // Nobody hears what is wrong, and nothing else is wrong for that.
+    for (arguments, code) in [(&["shards"][..], 1), (&["-config", "absent.json", "up"], 2), (&["fly"], 2)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = site.command(arguments).stdout(writer.try_clone().unwrap()).stderr(writer).status().await.unwrap();
+        assert_eq!(ended.code(), Some(code), "{arguments:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

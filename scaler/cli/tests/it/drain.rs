@@ -16,8 +16,10 @@ use keyspace::own;
 use keyspace::slots::plan_even_spread;
 use keyspace::topology::{Shard, ShardId, Topology};
 use moves::cluster::ClusterError;
+use scaler::catalogue::NewAction;
 use scaler::catalogue::{Catalogue, Outcome};
 use scaler::http::{ApiError, ControlApi};
+use scaler::policy::Mode;
 use scaler::prometheus::Prometheus;
 use scaler::service::api::Api;
 use scaler::service::{Parts, Scaler};
@@ -164,6 +166,18 @@ impl Control {
 
     async fn drain(&self, shard: &ShardId) -> Value {
         self.api.drain(shard.clone(), false).await.unwrap()
+    }
+
+    /// What the scaler says that it is doing.
+    async fn action(&self) -> String {
+        self.api.explain().await.unwrap()["action_in_progress"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Whether the last decision has a reason of this code.
+    async fn reasons(&self, code: &str) -> bool {
+        let explained = self.api.explain().await.unwrap();
+        let reasons = explained["decision"]["reasons"].as_array().cloned().unwrap_or_default();
+        reasons.iter().any(|reason| reason["code"] == code)
     }
 
     async fn refused(&self, shard: &str, part: &str) -> ApiError {
@@ -676,4 +690,108 @@ async fn a_killed_addition_without_catalogue_is_settled_and_rows_in_it_are_kept(
     wait_until("it is destroyed", || async { !instance_folder(&site).exists() }).await;
     wait_until("check is content", || async { site.run(&["check"]).await.0 == 0 }).await;
     stop(up).await;
+}
+
+/// A later version may have been replaced by this one in the middle of an action that this one does not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_of_an_unknown_kind_is_left_as_it_is_and_told() {
+    let Some(field) = Field::new(1, 1).await else { return };
+    // As much as it can look like an addition that was interrupted.
+    create(&field.provisioner, &field.owner, &id(1), "later-1").await;
+    let shard = Shard { id: id(1), endpoint: field.bench.servers[1].endpoint(DATABASE) };
+    let joined = field.topology().await.with_shard(shard);
+    for server in &field.bench.servers {
+        own::topology::catch_up(&mut server.connect().await, &joined).await.unwrap();
+    }
+    let action = NewAction {
+        id: "later-1".to_owned(),
+        kind: "divide".to_owned(),
+        phase: "join".to_owned(),
+        inputs: json!({ "plan": { "shard": "shard-2", "transfers": [] } }),
+    };
+    let path = field.folder.path().join("catalogue.db");
+    let catalogue = Catalogue::open(&path).await.unwrap();
+    catalogue.begin_action(&action, jiff::Timestamp::now()).await.unwrap();
+    drop(catalogue);
+
+    let control = field.start_unsettled().await;
+    let told = || async { control.action().await.contains("action `later-1` of the unknown kind `divide`") };
+    wait_until("it is told", told).await;
+    for refusal in
+        [control.api.scale_out(false, None).await.unwrap_err(), control.api.drain(id(1), false).await.unwrap_err()]
+    {
+        assert!(refusal.message.contains("`divide`"), "{refusal:?}");
+    }
+    wait_until("no rule acts meanwhile", || control.reasons("in_progress")).await;
+    control.stop().await;
+    assert_eq!(field.shards().await, ["shard-1", "shard-2"]);
+    assert_eq!(field.instances().await, ["shard-1", "shard-2"]);
+    assert_eq!(field.last_action().await.1, None, "its own version goes on with it");
+
+    // As that version would, or somebody by hand.
+    let catalogue = Catalogue::open(&path).await.unwrap();
+    catalogue.finish_action("later-1", Outcome::Undone, "given up", jiff::Timestamp::now()).await.unwrap();
+    drop(catalogue);
+    field.start().await.stop().await;
+    assert_eq!(field.shards().await, ["shard-1"]);
+    assert_eq!(field.instances().await, ["shard-1"]);
+}
+
+const FIRES: &str = "CREATE TRIGGER counts AFTER DELETE ON orders FOR EACH ROW SET @n = OLD.id";
+const CANNOT_MOVE: &str = "table `orders` cannot be moved: trigger counts would also fire";
+
+/// Rows of a table cannot move: nobody creates a server for them, on command or for a rule, and everybody says why.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_server_is_created_for_rows_that_cannot_move() {
+    let Some(mut field) = Field::new(1, 1).await else { return };
+    let account = field.bench.fill_orders(50).await;
+    field.bench.on_owners(FIRES).await;
+    let creations = |field: &Field| field.provisioner.calls().iter().filter(|call| **call == Call::Create).count();
+    let before = creations(&field);
+    let control = field.start().await;
+    for dry_run in [true, false] {
+        for source in [None, Some(id(0))] {
+            let refusal = control.api.scale_out(dry_run, source).await.unwrap_err();
+            assert_eq!(refusal.status, 409, "{refusal:?}");
+            assert!(refusal.message.contains(CANNOT_MOVE), "{refusal:?}");
+            assert!(refusal.hint.as_ref().is_some_and(|hint| hint.contains("check")), "{refusal:?}");
+        }
+    }
+    control.stop().await;
+
+    field.config.min_shards = 2;
+    field.config.mode = Mode::Recommend;
+    let control = field.start().await;
+    wait_until("the recommendation is held back", || control.reasons("cannot_move")).await;
+    assert!(!control.reasons("recommend").await, "what is refused is not recommended");
+    control.stop().await;
+
+    field.config.mode = Mode::Auto;
+    let control = field.start().await;
+    let rounds = r#"sql_autoscaler_scaler_suppressed_total{reason="cannot_move"} 5"#;
+    wait_until("rounds go by", || async { control.shows(rounds) }).await;
+    let told = control.api.decisions(20).await.unwrap().to_string();
+    assert!(told.contains("cannot_move") && told.contains("trigger counts would also fire"), "{told}");
+    assert_eq!(creations(&field), before, "a server was created in vain");
+    assert_eq!(field.instances().await, ["shard-1"]);
+
+    field.bench.on_owners("DROP TRIGGER counts").await;
+    wait_until("it goes on by itself", || async { field.topology().await.owning_shard_count() == 2 }).await;
+    wait_until("the addition is over", || control.is_idle()).await;
+    control.stop().await;
+    assert_eq!(creations(&field), before + 1);
+    field.bench.cluster.learn(&field.bench.servers[1].endpoint(DATABASE));
+    field.bench.assert_orders(&account).await;
+}
+
+/// Nor is anything begun that takes a shard away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_whose_rows_cannot_move_is_not_drained() {
+    let Some(field) = Field::new(2, 0).await else { return };
+    field.bench.on_owners(FIRES).await;
+    let control = field.start().await;
+    assert_eq!(control.refused("shard-2", CANNOT_MOVE).await.status, 409);
+    assert!(control.api.drain(id(1), true).await.is_err());
+    assert_eq!(control.action().await, "");
+    control.stop().await;
 }

@@ -12,6 +12,6 @@ mod refusals;
 mod shapes;
 mod takeover;
 mod throttle;
-mod trap;
+pub mod trap;
 mod values;
 mod writing;

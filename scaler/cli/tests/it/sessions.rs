@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use keyspace::own;
 use keyspace::schema::Layout;
 use keyspace::topology::MovePhase;
+use keyspace::topology::Transfer;
 use moves::cluster::Cluster;
 use moves::execute;
 use router::Limits;
@@ -688,4 +690,105 @@ async fn a_transaction_from_before_a_switch_fails_once_and_succeeds_when_run_aga
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_from_before_a_switch_fails_once_where_snapshots_are_isolated() {
     a_transaction_from_before_a_switch(true).await;
+}
+
+/// Whether somebody holds a fence of the first shard.
+async fn is_held(sharded: &Sharded, fence: u8) -> bool {
+    let mut connection = sharded.servers[0].connect().await;
+    run(&mut connection, "BEGIN").await;
+    let take = format!("SELECT fenced FROM _autoscaler.fence WHERE id = {fence} FOR UPDATE NOWAIT");
+    let taken = connection.execute(sqlx::raw_sql(AssertSqlSafe(take))).await;
+    run(&mut connection, "ROLLBACK").await;
+    taken.is_err()
+}
+
+/// A transaction outlives a lock that was not given in time (error 1205), and moves that are announced while it is open: it
+/// holds the fence of every move whose rows it writes all the same.
+async fn a_transaction_holds_every_fence_that_it_needs(flavor: Flavor) {
+    let options = ["--innodb-lock-wait-timeout=1"];
+    let Some(servers) = Server::start_all_with(flavor, 2, &options).await else { return };
+    let sharded = Sharded::over(servers, Limits::default()).await;
+    sharded.fill().await;
+    let known = || sharded.front.router.topology().unwrap();
+    let is_here = |id: &u32| known().owner(slot_of(i64::from(*id))).id.as_str() == "shard-1";
+    let here: Vec<u32> = (1..=10).filter(is_here).collect();
+    let (first, second) = (here[0], here[1]);
+    let announce = async |id: u32| {
+        let [source, target] = [0, 1].map(|index| known().shards()[index].id.clone());
+        let transfer = Transfer { source, target, slots: [slot_of(i64::from(id))].into_iter().collect() };
+        let announced = known().with_moves(&[transfer]).unwrap();
+        for server in &sharded.servers {
+            own::topology::catch_up(&mut server.connect().await, &announced).await.unwrap();
+        }
+        wait_until("the router knows of the move", || async { known().epoch() == announced.epoch() }).await;
+    };
+    announce(first).await;
+
+    let mut holder = sharded.servers[0].connect().await;
+    run(&mut holder, "BEGIN").await;
+    run(&mut holder, "SELECT fenced FROM _autoscaler.fence WHERE id = 1 FOR UPDATE").await;
+    sharded.ok(Some("s"), "BEGIN").await;
+    assert_eq!(sharded.say(Some("s"), &update(first)).await, "error 1205");
+    run(&mut holder, "ROLLBACK").await;
+    assert!(!is_held(&sharded, 1).await);
+    sharded.ok(Some("s"), &update(first)).await;
+    assert!(is_held(&sharded, 1).await, "a move could switch behind the write");
+
+    announce(second).await;
+    sharded.ok(Some("s"), &update(second)).await;
+    assert!(is_held(&sharded, 2).await, "a move that was announced meanwhile could switch behind the write");
+    sharded.ok(Some("s"), "COMMIT").await;
+    assert!(!is_held(&sharded, 1).await && !is_held(&sharded, 2).await);
+    assert_eq!(sharded.say(None, "SELECT SUM(v) FROM accounts").await, "502");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_holds_every_fence_that_it_needs_on_mariadb() {
+    a_transaction_holds_every_fence_that_it_needs(Flavor::MariaDb).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_holds_every_fence_that_it_needs_on_mysql() {
+    a_transaction_holds_every_fence_that_it_needs(Flavor::MySql).await;
+}
+
+/// A transaction has one connection to each shard, so what is gathered on the home shard is held on its way back there:
+/// all parts together, and no more of them than the limit is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_gathered_within_a_transaction_are_counted_as_they_come_and_over_all_parts() {
+    let limits = Limits { max_held_rows: 50, ..Limits::default() };
+    let Some(sharded) = Sharded::start(Flavor::MariaDb, 2, limits).await else { return };
+    sharded.ok(None, "ALTER TABLE notes MODIFY text MEDIUMTEXT").await;
+    let topology = sharded.front.router.topology().unwrap();
+    let here = (1..).filter(|id| topology.owner(slot_of(*id)).id.as_str() == "shard-1").take(30);
+    let here: Vec<i64> = here.collect();
+    let mut connection = sharded.servers[0].connect().await;
+    let fill = async |connection: &mut MySqlConnection, rows: u32, bytes: u32| {
+        let notes = format!("INSERT INTO notes SELECT seq, {}, REPEAT('x', {bytes}) FROM seq_1_to_{rows}", here[0]);
+        run(connection, &notes).await;
+    };
+    let accounts: Vec<String> = here.iter().map(|id| format!("({id}, 1)")).collect();
+    run(&mut connection, &format!("INSERT INTO accounts VALUES {}", accounts.join(", "))).await;
+    fill(&mut connection, 30, 1).await;
+    let gathered = "SELECT COUNT(DISTINCT a.v, n.text) FROM accounts a JOIN notes n ON n.id = a.v";
+    let refused = async |session: Option<&str>| {
+        let (status, answer) = sharded.post(session, gathered).await;
+        assert_eq!((status, answer["error"]["code"].as_str()), (422, Some("limit_exceeded")), "{session:?}: {answer}");
+    };
+    refused(None).await;
+    sharded.ok(Some("s"), "BEGIN").await;
+    refused(Some("s")).await;
+
+    // 40 MB, of which 50 rows and what the sockets hold may be sent.
+    run(&mut connection, "DELETE FROM notes").await;
+    fill(&mut connection, 500, 80_000).await;
+    let sent = async || {
+        let sent = rows(&mut sharded.servers[0].connect().await, "SHOW GLOBAL STATUS LIKE 'Bytes_sent'").await;
+        sent[0][1].parse::<u64>().unwrap()
+    };
+    sharded.ok(Some("t"), "BEGIN").await;
+    let before = sent().await;
+    refused(Some("t")).await;
+    let read = sent().await - before;
+    assert!(read < 25_000_000, "{read} bytes of a table were read of which 4 MB are too many rows");
 }
