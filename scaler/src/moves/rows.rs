@@ -149,6 +149,16 @@ pub(crate) fn key_literal(column: &TableColumn, value: Option<&[u8]>) -> String 
     }
 }
 
+/// Whether two literals of a key column may be equal to the server and yet have other bytes.
+pub(super) fn has_spellings(column: &TableColumn) -> bool {
+    match form(column) {
+        Form::Bytes => column.collation.as_deref().is_some_and(|collation| collation != "binary"),
+        // 0 and -0.
+        Form::Float | Form::Double => true,
+        Form::Exact | Form::Ordinal | Form::Text | Form::Json => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,5 +230,16 @@ mod tests {
         assert_eq!(key_literal(&column("varchar", Some("utf8mb4_bin")), Some(b"a")), "_utf8mb4 x'61'");
         assert_eq!(key_literal(&column("varbinary", None), Some(b"a")), "x'61'");
         assert_eq!(key_literal(&column("enum", Some("utf8mb4_bin")), Some(b"2")), "2");
+    }
+
+    #[test]
+    fn text_and_floating_numbers_have_spellings() {
+        assert!(has_spellings(&column("varchar", Some("utf8mb4_bin"))));
+        assert!(has_spellings(&column("double", None)));
+        for (data_type, collation) in
+            [("varbinary", None), ("set", Some("utf8mb4_bin")), ("bigint", None), ("uuid", None)]
+        {
+            assert!(!has_spellings(&column(data_type, collation)), "{data_type}");
+        }
     }
 }
