@@ -201,20 +201,46 @@ pub(crate) async fn groups_by_bytes(
     );
     let mut groups: Vec<BTreeSet<Key>> = Vec::new();
     let mut left: Vec<Cells> = source.fetch(&sql).await?;
-    let mut gone = keys;
+    let mut others = keys;
     while !left.is_empty() {
         let lengths: Vec<usize> = left.iter().map(length).collect();
         let rest = left.split_off(fitting(&lengths, CHUNK_BYTES).max(1));
         let group: BTreeSet<Key> = left.iter().map(|row| table.key_literals(row)).collect();
-        gone.retain(|key| !group.contains(key));
+        others.retain(|key| !group.contains(key));
         groups.push(group);
         left = rest;
     }
+    // The rows that the server finds by keys of other bytes are in groups already. All at once they might not fit.
+    for key in respelled(source, table, &others).await? {
+        others.remove(&key);
+        groups.push(BTreeSet::from([key]));
+    }
     // Rows that are not there any more need no memory.
-    if !gone.is_empty() {
-        groups.push(gone);
+    if !others.is_empty() {
+        groups.push(others);
     }
     Ok(groups)
+}
+
+/// Of keys that no row has byte by byte, those by which the server finds a row all the same.
+async fn respelled(source: &mut Connection, table: &MovedTable, keys: &BTreeSet<Key>) -> Result<Vec<Key>, MoveError> {
+    /// Statements that are sent at a time.
+    const AT_ONCE: usize = 500;
+    let mut respelled = Vec::new();
+    if !table.has_spellings() {
+        return Ok(respelled);
+    }
+    for some in keys.iter().collect::<Vec<&Key>>().chunks(AT_ONCE) {
+        let look = |(number, key): (usize, &&Key)| {
+            let (name, equal, moving) = (quote(&table.name), table.key_equals(key), table.moving_test());
+            format!("SELECT {number} FROM {name} FORCE INDEX(PRIMARY) WHERE {equal} AND {moving}")
+        };
+        let looks: Vec<String> = some.iter().enumerate().map(look).collect();
+        let numbers = source.fetch_texts(&looks.join(";")).await?;
+        let numbers = numbers.iter().filter_map(|number| number.parse::<usize>().ok());
+        respelled.extend(numbers.filter_map(|number| some.get(number)).map(|key| (*key).clone()));
+    }
+    Ok(respelled)
 }
 
 /// The next rows of the move in key order, read without locks.

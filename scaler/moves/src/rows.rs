@@ -134,15 +134,28 @@ pub(crate) fn is_long(column: &TableColumn) -> bool {
 
 /// What [`select_expression`] returned for a key column, as a literal to compare the column with.
 ///
-/// Strings carry character set and collation of the column, so that the comparison uses its index.
+/// A string carries the character set of its column, so that the column's own collation decides and its index is used.
+/// It must not carry the collation as well. Both servers take two literals with a COLLATE clause for the same value if
+/// they are equal under the default collation of their character set: `k='a' COLLATE utf8mb4_bin OR k='A' COLLATE
+/// utf8mb4_bin` finds only the row of the first one, and without the clauses it finds both.
 pub fn key_literal(column: &TableColumn, value: Option<&[u8]>) -> String {
     let plain = literal(column, value);
     match (form(column), column.collation.as_deref(), value) {
         (Form::Bytes, Some(collation), Some(_)) if collation != "binary" => {
             let charset = collation.split('_').next().unwrap_or(collation);
-            format!("_{charset} {plain} COLLATE {collation}")
+            format!("_{charset} {plain}")
         }
         _ => plain,
+    }
+}
+
+/// Whether two literals of a key column may be equal to the server and yet have other bytes.
+pub(super) fn has_spellings(column: &TableColumn) -> bool {
+    match form(column) {
+        Form::Bytes => column.collation.as_deref().is_some_and(|collation| collation != "binary"),
+        // 0 and -0.
+        Form::Float | Form::Double => true,
+        Form::Exact | Form::Ordinal | Form::Text | Form::Json => false,
     }
 }
 
@@ -211,10 +224,22 @@ mod tests {
     }
 
     #[test]
-    fn string_keys_are_compared_under_the_columns_collation() {
+    fn string_keys_leave_the_collation_to_their_column() {
         let latin = column("varchar", Some("latin1_swedish_ci"));
-        assert_eq!(key_literal(&latin, Some(b"\xe9")), "_latin1 x'e9' COLLATE latin1_swedish_ci");
+        assert_eq!(key_literal(&latin, Some(b"\xe9")), "_latin1 x'e9'");
+        assert_eq!(key_literal(&column("varchar", Some("utf8mb4_bin")), Some(b"a")), "_utf8mb4 x'61'");
         assert_eq!(key_literal(&column("varbinary", None), Some(b"a")), "x'61'");
         assert_eq!(key_literal(&column("enum", Some("utf8mb4_bin")), Some(b"2")), "2");
+    }
+
+    #[test]
+    fn text_and_floating_numbers_have_spellings() {
+        assert!(has_spellings(&column("varchar", Some("utf8mb4_bin"))));
+        assert!(has_spellings(&column("double", None)));
+        for (data_type, collation) in
+            [("varbinary", None), ("set", Some("utf8mb4_bin")), ("bigint", None), ("uuid", None)]
+        {
+            assert!(!has_spellings(&column(data_type, collation)), "{data_type}");
+        }
     }
 }

@@ -192,6 +192,11 @@ impl MovedTable {
         columns.map(|(column, cell)| rows::key_literal(column, cell.as_deref())).collect()
     }
 
+    /// Whether the server may find a row by a key that has other bytes than the row's own.
+    pub fn has_spellings(&self) -> bool {
+        self.primary_key.iter().any(rows::has_spellings)
+    }
+
     pub fn key_equals(&self, key: &[String]) -> String {
         let columns: Vec<String> = self.key_names().zip(key).map(|(name, value)| format!("{name}={value}")).collect();
         columns.join(" AND ")

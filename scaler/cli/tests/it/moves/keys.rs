@@ -1,18 +1,20 @@
 //! Keys of every type: tables are copied in the order of keys, a few rows at a time, while keys change.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use keyspace::faults::Faults;
 use keyspace::schema::Layout;
 use keyspace::topology::Transfer;
+use moves::faults::Point;
 use moves::{MoveSettings, Throttle, execute};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::bench::{Bench, id, quick, silent};
-use crate::servers::{Flavor, Server, rows, run};
+use crate::servers::{DATABASE, Flavor, Server, rows, run};
 
 /// Type, and the key that belongs to number `#`.
 const KEYS: [(&str, &str); 24] = [
@@ -181,4 +183,86 @@ async fn keys_of_every_type_move_while_they_change_on_mysql() {
         "CONCAT(ELT(1+#%5,'é','E','ß','ss','z'),#%7,REPEAT(' ',#%2))",
     )];
     keys_survive(Flavor::MySql, &own).await;
+}
+
+/// Types and two keys each, which are equal under the default collation of the character set, and not under their own.
+const EASILY_CONFUSED: [(&str, &str, &str); 5] = [
+    ("VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "'A'", "'a'"),
+    ("VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "'E1'", "'é1'"),
+    ("CHAR(9) CHARACTER SET latin1 COLLATE latin1_general_cs", "'A'", "'a'"),
+    ("VARCHAR(20) CHARACTER SET utf16 COLLATE utf16_bin", "'A'", "'ä'"),
+    ("VARCHAR(20) CHARACTER SET gbk COLLATE gbk_bin", "'Z'", "'z '"),
+];
+
+/// A row changes its key to one that is easily confused with the old one, alone: both are then looked for by one
+/// statement.
+async fn easily_confused_keys_are_told_apart(flavor: Flavor, own: (&'static str, &'static str, &'static str)) {
+    const POINTS: [Point; 4] = [Point::CatchingUp, Point::CuttingOver, Point::ChunkCopied, Point::Verifying];
+    let Some(servers) = Server::start_all(flavor, 2).await else { return };
+    let bench = Bench::of(servers, 1).await;
+    let types: Vec<_> = EASILY_CONFUSED.into_iter().chain([own]).collect();
+    let mut first = bench.servers[0].connect().await;
+    for (table, (definition, before, _)) in types.iter().enumerate() {
+        let create = format!("CREATE TABLE t{table} (k {definition}, id BIGINT NOT NULL, PRIMARY KEY (k, id))");
+        run(&mut first, &create).await;
+        let values: Vec<String> = (1..=6).map(|row| format!("({before},{row})")).collect();
+        run(&mut first, &format!("INSERT INTO t{table} VALUES {}", values.join(","))).await;
+    }
+    let layout = Layout {
+        shard_keys: (0..types.len()).map(|table| (format!("t{table}"), "id".to_owned())).collect(),
+        ..Layout::default()
+    };
+    // There and back, as often as there are points.
+    for (passage, point) in POINTS.into_iter().enumerate() {
+        let (source, target) = (passage % 2, 1 - passage % 2);
+        let changes: Vec<String> = types
+            .iter()
+            .enumerate()
+            .map(|(table, (.., after))| format!("UPDATE t{table} SET k={after} WHERE id={}", passage + 1))
+            .collect();
+        let (changes, left) = (changes.join(";"), Arc::new(Mutex::new(Some(bench.servers[source].endpoint(DATABASE)))));
+        let faults = Faults::hook(move |reached| {
+            let source = if reached == point { left.lock().unwrap().take() } else { None };
+            let changes = changes.clone();
+            Box::pin(async move {
+                if let Some(source) = source {
+                    run(&mut keyspace::mysql::connect(&source).await.unwrap(), &changes).await;
+                }
+            })
+        });
+        let slots = bench.cluster.topology().owned(&id(source));
+        let transfers = [Transfer { source: id(source), target: id(target), slots }];
+        let settings = MoveSettings { chunk_rows: 1, faults, ..quick() };
+        let moved = execute(&bench.cluster, &layout, &transfers, &settings, &silent()).await;
+        assert!(moved.is_ok(), "a change at {point:?} was lost: {moved:?}");
+        let mut connection = bench.servers[target].connect().await;
+        let mut wrong = Vec::new();
+        for (table, (definition, before, after)) in types.iter().enumerate() {
+            run(&mut connection, &format!("CREATE TABLE expected LIKE t{table}")).await;
+            let key = |row| if row <= passage + 1 { after } else { before };
+            let values: Vec<String> = (1..=6).map(|row| format!("({},{row})", key(row))).collect();
+            run(&mut connection, &format!("INSERT INTO expected VALUES {}", values.join(","))).await;
+            let read = |name: &str| format!("SELECT id,HEX(CAST(k AS BINARY)) FROM {name} ORDER BY id");
+            let expected = rows(&mut connection, &read("expected")).await;
+            let found = rows(&mut connection, &read(&format!("t{table}"))).await;
+            if found != expected {
+                wrong.push((definition, found));
+            }
+            run(&mut connection, "DROP TABLE expected").await;
+        }
+        assert!(wrong.is_empty(), "a change at {point:?} was lost: {wrong:#?}");
+    }
+    bench.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn easily_confused_keys_are_told_apart_on_mariadb() {
+    let own = ("VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin", "'a'", "'a '");
+    easily_confused_keys_are_told_apart(Flavor::MariaDb, own).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn easily_confused_keys_are_told_apart_on_mysql() {
+    let own = ("VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_as_cs", "'A'", "'a'");
+    easily_confused_keys_are_told_apart(Flavor::MySql, own).await;
 }

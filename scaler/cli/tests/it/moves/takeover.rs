@@ -1,12 +1,15 @@
 //! One scaler after another: what the first left, what it does when it wakes up, and what nobody can know yet.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyspace::faults::Faults;
+use keyspace::own::journal::MoveState;
+use keyspace::schema::Layout;
 use keyspace::topology::{Topology, Transfer};
+use moves::ProgressSink;
 use moves::cluster::{Cluster, ClusterError};
 use moves::faults::Point;
 use moves::{MoveError, MoveReport, MoveSettings, execute, recover};
@@ -175,6 +178,72 @@ async fn what_is_replayed_last_is_compared_under_the_fence() {
     assert_kept(&bench, &stopped, moving).await;
     bench.assert_orders(&account).await;
     bench.assert_clean().await;
+}
+
+/// A key that does not tell upper from lower case: a client respells it, and the row goes wrong on the target whenever
+/// it is replayed. The first change is made at a point, each other one when the one before is replayed; `value` is what
+/// they leave. Returns the states of the move.
+async fn respelled_row_goes_wrong(
+    point: Point,
+    changes: &'static [&'static str],
+    value: &str,
+) -> Option<Vec<MoveState>> {
+    let bench = Bench::start(1, 1).await?;
+    let mut client = bench.servers[0].connect().await;
+    let create = "CREATE TABLE names (name VARCHAR(20) NOT NULL, id BIGINT NOT NULL, value BIGINT NOT NULL, \
+         PRIMARY KEY (name, id)) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci";
+    run(&mut client, create).await;
+    run(&mut client, "INSERT INTO names VALUES ('anna',1,1),('berta',2,2)").await;
+    let (source, target) = (bench.servers[0].endpoint(DATABASE), bench.servers[1].endpoint(DATABASE));
+    let left = Arc::new(Mutex::new(VecDeque::from_iter(changes)));
+    let faults = Faults::hook(move |reached| {
+        let (source, target, left) = (source.clone(), target.clone(), left.clone());
+        Box::pin(async move {
+            let is_begun = left.lock().unwrap().len() < changes.len();
+            let is_replay = is_begun && reached == Point::ChangesReplayed;
+            if reached == point && !is_begun || is_replay {
+                let change = left.lock().unwrap().pop_front();
+                if let Some(change) = change {
+                    run(&mut keyspace::mysql::connect(&source).await.unwrap(), change).await;
+                }
+            }
+            if is_replay {
+                let spoil = "UPDATE names SET value=-1 WHERE id=1";
+                run(&mut keyspace::mysql::connect(&target).await.unwrap(), spoil).await;
+            }
+        })
+    });
+    let states = Arc::new(Mutex::new(Vec::new()));
+    let seen = states.clone();
+    let sink: ProgressSink = Arc::new(move |progress| seen.lock().unwrap().push(progress.state));
+    let layout = Layout { shard_keys: [("names".to_owned(), "id".to_owned())].into(), ..Layout::default() };
+    let slots = bench.cluster.topology().owned(&id(0));
+    let transfers = [Transfer { source: id(0), target: id(1), slots }];
+    let settings = MoveSettings { faults, ..quick() };
+    let stopped = execute(&bench.cluster, &layout, &transfers, &settings, &sink).await;
+    let Err(MoveError::RowsDiffer { rows: 1, kept, .. }) = stopped else { panic!("{stopped:?}") };
+    let mut client = bench.servers[0].connect().await;
+    let read = |table: &str| format!("SELECT CAST(name AS CHAR),value FROM {table} WHERE id=1");
+    assert_eq!(rows(&mut client, &read("names")).await, [["ANNA", value]]);
+    assert_eq!(rows(&mut client, &read(&kept)).await, [["ANNA", "-1"]]);
+    bench.assert_clean().await;
+    let states = states.lock().unwrap().clone();
+    Some(states)
+}
+
+const RESPELL: &str = "UPDATE names SET name=UPPER(name) WHERE id=1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_respelled_while_its_row_is_looked_at_again_is_followed() {
+    const COUNT: &str = "UPDATE names SET value=value+1 WHERE id=1";
+    let Some(states) = respelled_row_goes_wrong(Point::Verifying, &[COUNT, COUNT, RESPELL], "3").await else { return };
+    assert!(!states.contains(&MoveState::CatchingUp), "{states:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_is_compared_before_the_switch_whatever_spelling_was_logged() {
+    let Some(states) = respelled_row_goes_wrong(Point::CuttingOver, &[RESPELL], "1").await else { return };
+    assert!(states.contains(&MoveState::CuttingOver), "{states:?}");
 }
 
 fn moving_order(transfer: &Transfer) -> i64 {
