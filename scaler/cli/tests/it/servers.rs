@@ -1,22 +1,21 @@
-//! Throwaway database servers: own data folder, own free port, stopped when dropped.
+//! Throwaway database servers with the accounts of the product.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use cli::config::Config;
 use cli::parts::{self, KeyFile};
+use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 use keyspace::endpoint::{Endpoint, Login};
 use keyspace::topology::Topology;
 use scaler::accounts::scaler_grants;
 use serde_json::json;
-use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Executor, Row};
-use tempfile::TempDir;
-use tokio::sync::OnceCell;
+use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{AssertSqlSafe, Either, Executor, Row};
+pub use throwaway::{Flavor, free_port};
 use tokio::time::Instant;
 
 use crate::proxy::Proxy;
@@ -24,20 +23,21 @@ use crate::proxy::Proxy;
 pub const DATABASE: &str = "shop";
 pub const SCALERS_USER: &str = "app";
 
-/// Whose server it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavor {
-    MariaDb,
-    MySql,
+/// One running server with an empty database `shop` and the scaler's account.
+pub struct Server(throwaway::Server);
+
+impl Deref for Server {
+    type Target = throwaway::Server;
+
+    fn deref(&self) -> &throwaway::Server {
+        &self.0
+    }
 }
 
-/// One running server with an empty database `shop`.
-pub struct Server {
-    child: Child,
-    command: Command,
-    port: u16,
-    admin: Login,
-    data: TempDir,
+impl DerefMut for Server {
+    fn deref_mut(&mut self) -> &mut throwaway::Server {
+        &mut self.0
+    }
 }
 
 /// How the scaler logs in to every server of the tests: an account with exactly what the documentation asks for.
@@ -84,40 +84,17 @@ impl Server {
 
     /// A MariaDB with further options.
     pub async fn start_with(options: &[&str]) -> Option<Server> {
-        static TEMPLATE: OnceCell<Option<PathBuf>> = OnceCell::const_new();
-        let template = TEMPLATE.get_or_init(|| async { mariadb_template() }).await;
-        let Some(template) = template else {
-            println!("skipped: no mariadbd");
-            return None;
-        };
-        let data = TempDir::new().unwrap();
-        copy_folder(template, &data.path().join("data"));
-        let setup = data.path().join("setup.sql");
-        let admin = "CREATE USER IF NOT EXISTS admin@'%' IDENTIFIED BY 'a:dm@n';\n\
-             GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n";
-        let statements = make_scalers_account(Flavor::MariaDb).join(";\n");
-        std::fs::write(&setup, format!("{admin}{statements};\n")).unwrap();
-        let port = free_port();
-        let mut command = Command::new("mariadbd");
-        command
-            .arg("--no-defaults")
-            .arg(format!("--datadir={}", data.path().join("data").display()))
-            .arg(format!("--socket={}", data.path().join("s").display()))
-            .arg(format!("--pid-file={}", data.path().join("pid").display()))
-            // A server that starts deletes the temporary tables of every other one in the same folder.
-            .arg(format!("--tmpdir={}", data.path().display()))
-            .arg(format!("--init-file={}", setup.display()))
-            .arg(format!("--port={port}"))
-            .args(["--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"])
-            .args(["--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M"])
-            // Less than the default of 1, so that the cutover has to make sure of the target's disk itself.
-            .arg("--innodb-flush-log-at-trx-commit=2")
-            .args(options)
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(data.path().join("log")).unwrap());
-        let child = command.spawn().unwrap();
-        let mut server = Server { child, command, port, admin: Login::new("admin", "a:dm@n"), data };
-        server.wait_until_ready().await;
+        Server::start_one(Flavor::MariaDb, options).await
+    }
+
+    /// A MySQL 9.7 from the tree that the project keeps for tests.
+    pub async fn start_mysql() -> Option<Server> {
+        Server::start_one(Flavor::MySql, &[]).await
+    }
+
+    async fn start_one(flavor: Flavor, options: &[&str]) -> Option<Server> {
+        let server = throwaway::Server::start(flavor, options, &make_scalers_account(flavor)).await?;
+        let server = Server(server);
         server.endpoint(DATABASE);
         Some(server)
     }
@@ -129,51 +106,8 @@ impl Server {
 
     /// The same with options beside the usual ones, as both flavors know them.
     pub async fn start_all_with(flavor: Flavor, count: usize, options: &[&str]) -> Option<Vec<Server>> {
-        let started = (0..count).map(|_| async {
-            match flavor {
-                Flavor::MariaDb => Server::start_with(options).await,
-                Flavor::MySql => Server::start_mysql_with(options).await,
-            }
-        });
+        let started = (0..count).map(|_| Server::start_one(flavor, options));
         join_all(started).await.into_iter().collect()
-    }
-
-    /// A MySQL 9.7 from the tree that the project keeps for tests.
-    pub async fn start_mysql() -> Option<Server> {
-        Server::start_mysql_with(&[]).await
-    }
-
-    async fn start_mysql_with(options: &[&str]) -> Option<Server> {
-        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        let root = home.join(".cache/sql-autoscaler/mysql-root");
-        if !root.join("mysqld").exists() {
-            println!("skipped: no MySQL tree at {}", root.display());
-            return None;
-        }
-        let data = TempDir::new().unwrap();
-        let folder = data.path().join("data");
-        copy_folder(&root.join("data/seed"), &folder);
-        let port = free_port();
-        let mut command = Command::new(root.join("mysqld"));
-        command
-            .args(["--no-defaults", "--user=root"])
-            .arg(format!("--datadir={}", folder.display()))
-            .arg(format!("--tmpdir={}", data.path().display()))
-            .arg(format!("--socket={}", folder.join("s").display()))
-            .arg(format!("--pid-file={}", folder.join("pid").display()))
-            .args(["--bind-address=127.0.0.1", "--mysqlx=0", "--skip-log-bin", "--innodb-redo-log-capacity=8M"])
-            .arg(format!("--port={port}"))
-            .args(options)
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(data.path().join("log")).unwrap());
-        let child = command.spawn().unwrap();
-        let mut server = Server { child, command, port, admin: Login::new("root", ""), data };
-        server.wait_until_ready().await;
-        let mut connection = keyspace::mysql::connect(&server.admin_endpoint("mysql")).await.unwrap();
-        for statement in make_scalers_account(Flavor::MySql) {
-            run(&mut connection, &statement).await;
-        }
-        Some(server)
     }
 
     /// As the scaler logs in.
@@ -185,12 +119,8 @@ impl Server {
 
     /// As somebody logs in who may do everything.
     pub fn admin_endpoint(&self, database: &str) -> Endpoint {
-        Endpoint::tcp("127.0.0.1", self.port, self.admin.user(), self.admin.password(), database)
-    }
-
-    /// Where the server listens, for a proxy before it.
-    pub fn address(&self) -> SocketAddr {
-        ([127, 0, 0, 1], self.port).into()
+        let (name, password) = self.admin();
+        Endpoint::tcp("127.0.0.1", self.address().port(), name, password, database)
     }
 
     /// The same server, reached through a proxy.
@@ -205,55 +135,6 @@ impl Server {
     pub async fn connect(&self) -> MySqlConnection {
         keyspace::mysql::connect(&self.admin_endpoint(DATABASE)).await.unwrap()
     }
-
-    /// Where its data and temporary files lie.
-    pub fn folder(&self) -> &Path {
-        self.data.path()
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Ends the server as a crash would.
-    pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// Starts a killed server again, with its data and its port.
-    pub async fn restart(&mut self) {
-        self.child = self.command.spawn().unwrap();
-        self.wait_until_ready().await;
-    }
-
-    /// Another process may take the port between our look and the server's: then somebody else would answer,
-    /// so the answer must come from our own data folder.
-    async fn wait_until_ready(&mut self) {
-        let database = if self.admin.user() == "root" { "mysql" } else { DATABASE };
-        let folder = self.data.path().file_name().unwrap().to_str().unwrap().to_owned();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            if let Ok(mut connection) = keyspace::mysql::connect(&self.admin_endpoint(database)).await {
-                let answering = rows(&mut connection, "SELECT @@datadir").await[0][0].clone();
-                assert!(answering.contains(&folder), "port {} belongs to {answering}", self.port);
-                return;
-            }
-            let log = self.data.path().join("log");
-            let exited = self.child.try_wait().unwrap();
-            assert!(exited.is_none(), "the server ended: {}", std::fs::read_to_string(&log).unwrap_or_default());
-            assert!(Instant::now() < deadline, "the server on port {} did not start", self.port);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The server may be gone already: a test killed it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 pub async fn run(connection: &mut MySqlConnection, sql: &str) {
@@ -265,11 +146,29 @@ pub async fn run(connection: &mut MySqlConnection, sql: &str) {
 /// All rows as text, NULL as `NULL`.
 pub async fn rows(connection: &mut MySqlConnection, sql: &str) -> Vec<Vec<String>> {
     let rows = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql))).await.unwrap();
-    let cell = |row: &sqlx::mysql::MySqlRow, i| {
+    rows.iter().map(cells).collect()
+}
+
+/// The rows of each of several statements that go to the server in one packet.
+pub async fn results(connection: &mut MySqlConnection, sql: &str) -> Vec<Vec<Vec<String>>> {
+    let mut results = vec![Vec::new()];
+    let mut answers = connection.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)));
+    while let Some(answer) = answers.try_next().await.unwrap() {
+        match answer {
+            Either::Left(_end) => results.push(Vec::new()),
+            Either::Right(row) => results.last_mut().unwrap().push(cells(&row)),
+        }
+    }
+    results.pop();
+    results
+}
+
+fn cells(row: &MySqlRow) -> Vec<String> {
+    let cell = |i| {
         let bytes: Option<&[u8]> = row.try_get_unchecked(i).unwrap();
         bytes.map_or("NULL".to_owned(), |bytes| String::from_utf8_lossy(bytes).into_owned())
     };
-    rows.iter().map(|row| (0..row.len()).map(|i| cell(row, i)).collect()).collect()
+    (0..row.len()).map(cell).collect()
 }
 
 /// All rows of a statement over InnoDB's own views. MariaDB shows what they were until nobody has looked for 0.1 s.
@@ -281,47 +180,6 @@ pub async fn innodb_rows(server: &Server, sql: &str) -> Vec<Vec<String>> {
 /// The first cell as a number.
 pub async fn number(connection: &mut MySqlConnection, sql: &str) -> u64 {
     rows(connection, sql).await[0][0].parse().unwrap()
-}
-
-/// A fresh data folder to copy, made once and kept in the target folder: making one takes seconds.
-fn mariadb_template() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let kept = folder.join("mariadb-template");
-    if kept.exists() {
-        return Some(kept);
-    }
-    let template = TempDir::new_in(folder).unwrap();
-    let installed = Command::new("mariadb-install-db")
-        .args(["--no-defaults", "--force", "--user=root", "--skip-test-db", "--innodb-log-file-size=8M"])
-        .args(["--auth-root-authentication-method=normal", "--skip-name-resolve"])
-        .arg(format!("--datadir={}", template.path().display()))
-        .arg(format!("--tmpdir={}", folder.display()))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    if !installed.is_ok_and(|status| status.success()) {
-        return None;
-    }
-    // Another test process may have been faster; its folder is as good.
-    if std::fs::rename(template.path(), &kept).is_ok() {
-        let _ = template.keep();
-    }
-    Some(kept)
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    let copied = Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap();
-    assert!(copied.success(), "copying {}", from.display());
-}
-
-/// A port below the range from which the kernel serves outgoing connections and other listeners.
-pub fn free_port() -> u16 {
-    loop {
-        let port = rand::random_range(10_000..32_000);
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// Waits until a state holds, at most 60 s.

@@ -269,7 +269,7 @@ impl Scene {
             Victim::Everything => {
                 running.abort();
                 self.routers.iter_mut().for_each(Process::kill);
-                self.servers.iter_mut().for_each(Server::kill);
+                self.servers.iter_mut().for_each(|server| server.kill());
                 let _ = running.await;
                 for server in &mut self.servers {
                     server.restart().await;
