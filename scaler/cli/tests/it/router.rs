@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
 
 use crate::front::Front;
-use crate::servers::{Server, number, rows, run, wait_until};
+use crate::servers::{Flavor, Server, number, rows, run, wait_until};
 
 /// A router over its own servers, reached over HTTP.
 struct Fixture {
@@ -18,10 +18,7 @@ struct Fixture {
 
 impl Fixture {
     async fn start(shard_count: usize, limits: Limits) -> Option<Fixture> {
-        let mut servers = Vec::new();
-        for _ in 0..shard_count {
-            servers.push(Server::start().await?);
-        }
+        let servers = Server::start_all(Flavor::MariaDb, shard_count).await?;
         let keys = [("users", "user_id"), ("orders", "customer_id"), ("names", "name"), ("floats", "id")];
         let layout = Layout {
             shard_keys: keys.iter().map(|(table, key)| (table.to_string(), key.to_string())).collect(),

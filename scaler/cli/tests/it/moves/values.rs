@@ -102,8 +102,8 @@ async fn values_survive_a_move_on_mariadb() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn values_survive_a_move_on_mysql() {
-    let (Some(first), Some(second)) = (Server::start_mysql().await, Server::start_mysql().await) else { return };
-    let bench = Bench::of(vec![first, second], 1).await;
+    let Some(servers) = Server::start_all(Flavor::MySql, 2).await else { return };
+    let bench = Bench::of(servers, 1).await;
     check(&bench, &COLUMNS).await;
 }
 
