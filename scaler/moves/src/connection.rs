@@ -19,10 +19,8 @@ use tokio::time::error::Elapsed;
 use crate::cluster::{Cluster, ClusterError};
 use crate::error::MoveError;
 use crate::foreign_keys::{self, Crossing};
+use crate::rows::Cells;
 use crate::table::SLOTS_VARIABLE;
-
-/// One row as raw bytes; `None` is NULL.
-pub(crate) type Cells = Vec<Option<Vec<u8>>>;
 
 /// What a connection is to do for its move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -428,6 +426,12 @@ impl Connection {
 
 fn cells(row: &MySqlRow) -> Result<Cells, sqlx::Error> {
     (0..row.len()).map(|i| Ok(row.try_get_unchecked::<Option<&[u8]>, _>(i)?.map(<[u8]>::to_vec))).collect()
+}
+
+/// The first cells of a row as texts, NULL as an empty one.
+pub(crate) fn texts<const N: usize>(row: Cells) -> [String; N] {
+    let mut cells = row.into_iter();
+    std::array::from_fn(|_| cells.next().flatten().map(into_text).unwrap_or_default())
 }
 
 pub(crate) fn into_text(bytes: Vec<u8>) -> String {

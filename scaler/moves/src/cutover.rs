@@ -13,11 +13,12 @@ use tokio::time::Instant;
 
 use crate::changes::{Changes, Touched};
 use crate::cluster::{Cluster, ClusterError};
-use crate::connection::{Cells, Connection, DEFAULT_PATIENCE, Purpose, error_number, is_duplicate, is_locked};
+use crate::connection::{Connection, DEFAULT_PATIENCE, Purpose, error_number, is_duplicate, is_locked};
 use crate::definitions;
 use crate::error::MoveError;
 use crate::faults::Point;
 use crate::journal;
+use crate::rows::Cells;
 use crate::table::MovedTable;
 use crate::verify::{Difference, verify_touched};
 

@@ -7,8 +7,9 @@ use keyspace::schema::auto_increment::without_auto_increment;
 use keyspace::schema::quote;
 pub(crate) use programs::copy_triggers;
 
-use crate::connection::{Cells, Connection, error_number, into_text};
+use crate::connection::{Connection, error_number, into_text};
 use crate::error::MoveError;
+use crate::rows::Cells;
 use crate::table::MovedTable;
 
 /// Creates on the target what the source has and it has not: tables, functions and procedures, then views, which may

@@ -9,7 +9,7 @@ use keyspace::topology::{MoveId, SlotMove};
 
 use crate::cluster::{Cluster, ClusterError};
 use crate::connection::{Connection, Purpose, into_text, is_away};
-use crate::copy::delete_moving_rows;
+use crate::delete::delete_moving_rows;
 use crate::error::MoveError;
 use crate::faults::Point;
 use crate::journal;

@@ -4,10 +4,11 @@ use keyspace::faults::Faults;
 use keyspace::schema::quote;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::changes::run_inserts;
-use crate::connection::{Cells, Connection};
+use crate::connection::Connection;
 use crate::error::MoveError;
 use crate::faults::Point;
+use crate::replace::run_inserts;
+use crate::rows::Cells;
 use crate::table::{Insert, MovedTable};
 
 /// What writes to the target. The second connection lets an idle server work on two statements at a time.

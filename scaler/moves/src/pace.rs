@@ -12,7 +12,9 @@ use sqlx::{Executor, Row};
 use tokio::time::Instant;
 
 use crate::cluster::Cluster;
-use crate::copy::CHUNK_BYTES;
+
+/// Chunks shrink when rows are wide, so that one chunk stays a short transaction and fits into memory.
+pub(crate) const CHUNK_BYTES: usize = 4 << 20;
 
 /// How much of the servers a move may take.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,7 +11,8 @@ use server::Server;
 pub(crate) use space::check_space;
 
 use crate::cluster::Cluster;
-use crate::connection::{Connection, error_number, into_text};
+use crate::connection::texts;
+use crate::connection::{Connection, error_number};
 use crate::error::MoveError;
 use crate::triggers;
 
@@ -261,11 +262,6 @@ pub(crate) async fn check_packets(source: &mut Connection, target: &mut Connecti
         });
     }
     Ok(())
-}
-
-fn texts<const N: usize>(row: crate::connection::Cells) -> [String; N] {
-    let mut cells = row.into_iter();
-    std::array::from_fn(|_| cells.next().flatten().map(into_text).unwrap_or_default())
 }
 
 #[cfg(test)]

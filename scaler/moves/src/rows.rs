@@ -6,6 +6,9 @@
 use keyspace::literal::{Kind, write_literal};
 use keyspace::schema::TableColumn;
 
+/// One row as raw bytes; `None` is NULL.
+pub(crate) type Cells = Vec<Option<Vec<u8>>>;
+
 /// The ways in which column types travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {

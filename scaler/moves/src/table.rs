@@ -5,8 +5,8 @@ use keyspace::schema::{Table, TableColumn, TableKind, quote};
 use keyspace::slots::SlotSet;
 use keyspace::topology::MoveId;
 
-use crate::connection::Cells;
 use crate::rows;
+use crate::rows::Cells;
 
 /// The values of a row's primary key, as literals to compare with.
 pub(crate) type Key = Vec<String>;

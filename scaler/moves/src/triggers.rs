@@ -222,7 +222,7 @@ pub(crate) async fn wait_for_prepared_branches(source: &mut Connection) -> Resul
     }
 }
 
-pub(crate) async fn prepared_branches(source: &mut Connection) -> Result<Vec<crate::connection::Cells>, MoveError> {
+pub(crate) async fn prepared_branches(source: &mut Connection) -> Result<Vec<crate::rows::Cells>, MoveError> {
     source.fetch("XA RECOVER").await
 }
 

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use crate::changes::{Changes, Touched};
 use crate::connection::Connection;
-use crate::copy::reach;
 use crate::error::MoveError;
 use crate::pace::Pace;
+use crate::reach::reach;
 use crate::table::{Key, MovedTable};
 
 /// Rows per comparison: small enough to look at one by one when they differ.
@@ -108,7 +108,7 @@ async fn summary(
     connection: &mut Connection,
     table: &MovedTable,
     range: &str,
-) -> Result<Vec<crate::connection::Cells>, MoveError> {
+) -> Result<Vec<crate::rows::Cells>, MoveError> {
     let digest = table.digest();
     let name = quote(&table.name);
     connection.fetch(&format!("SELECT COUNT(*),SUM({digest}),BIT_XOR({digest}) FROM {name} WHERE {range}")).await

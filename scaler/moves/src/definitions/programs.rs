@@ -7,7 +7,7 @@ use keyspace::literal::quote_text;
 use keyspace::schema::quote;
 use tokio::time::{Duration, Instant};
 
-use crate::connection::{Cells, Connection, error_number, into_text};
+use crate::connection::{Connection, error_number, into_text, texts};
 use crate::error::MoveError;
 use crate::triggers::{PREFIX, lock_table};
 
@@ -228,11 +228,6 @@ fn without_definer(statement: &str) -> String {
 
 fn unfit(connection: &Connection, reason: String, remedy: String) -> MoveError {
     MoveError::UnfitServer { shard: connection.shard.to_string(), reason, remedy }
-}
-
-fn texts<const N: usize>(row: Cells) -> [String; N] {
-    let mut cells = row.into_iter();
-    std::array::from_fn(|_| cells.next().flatten().map(into_text).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use keyspace::accounts::Grants;
 use keyspace::own::journal::Side;
 
+use crate::connection::texts;
 use crate::connection::{Connection, error_number};
 use crate::error::MoveError;
-use crate::preflight::texts;
 
 /// Why a server cannot take part, and what helps.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use keyspace::schema::{Schema, TableKind};
 use keyspace::topology::ShardId;
 
 use crate::connection::Connection;
+use crate::connection::texts;
 use crate::error::MoveError;
-use crate::preflight::texts;
 
 /// Bytes of one table on the source, indexes and all.
 #[derive(Clone, Debug, PartialEq, Eq)]
