@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use warp::Filter;
 
-use crate::servers::{DATABASE, Server, run};
+use crate::kit::servers::{DATABASE, Server, run};
 
 /// A name and a password that would break out of a badly built DSN or option file.
 const PASSWORD: &str = "p@ss/w#rd):'";

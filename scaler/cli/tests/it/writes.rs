@@ -18,8 +18,9 @@ use sqlx::mysql::MySqlConnection;
 use crate::differential::cluster::lines;
 use crate::differential::{Counts, table};
 use crate::docs::check_kept;
-use crate::front::{Front, move_back_and_forth};
-use crate::servers::{Flavor, Server, results, rows, run};
+use crate::kit::front::Front;
+use crate::kit::moving::move_back_and_forth;
+use crate::kit::servers::{Flavor, Server, results, rows, run};
 
 /// Tables with their sharding keys' places among the columns.
 const SHARDED: [(&str, usize); 6] =

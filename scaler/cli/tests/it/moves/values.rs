@@ -7,8 +7,8 @@ use moves::execute;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::bench::{Bench, id, quick, silent};
-use crate::servers::{Flavor, Server, rows, run};
+use crate::kit::bench::{Bench, id, quick, silent};
+use crate::kit::servers::{Flavor, Server, rows, run};
 
 /// Column definition, what to read to see every bit of it, and values as SQL.
 const COLUMNS: [(&str, &str, &[&str]); 24] = [

@@ -16,8 +16,8 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tokio::time::Instant;
 
-use super::bench::{Bench, ORDERS, half, id, layout, quick, silent, slot_of};
-use crate::servers::{DATABASE, Flavor, Server, number, rows, run};
+use crate::kit::bench::{Bench, ORDERS, half, id, layout, quick, silent, slot_of};
+use crate::kit::servers::{DATABASE, Flavor, Server, number, rows, run};
 
 /// A client that writes orders of its own and knows what must be there.
 struct Writer {

@@ -18,7 +18,7 @@ use sqlx::{AssertSqlSafe, Either, Executor, Row};
 pub use throwaway::{Flavor, free_port};
 use tokio::time::Instant;
 
-use crate::proxy::Proxy;
+use crate::kit::proxy::Proxy;
 
 pub const DATABASE: &str = "shop";
 pub const SCALERS_USER: &str = "app";

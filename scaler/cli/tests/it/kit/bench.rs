@@ -12,8 +12,8 @@ use keyspace::topology::{Shard, ShardId, Topology, Transfer};
 use moves::cluster::Cluster;
 use moves::{MoveProgress, MoveSettings, ProgressSink};
 
-use crate::crowd::assert_no_leftovers;
-use crate::servers::{DATABASE, Flavor, Server, number, rows, run};
+use crate::kit::crowd::assert_no_leftovers;
+use crate::kit::servers::{DATABASE, Flavor, Server, number, rows, run};
 
 pub const ORDERS: &str = "CREATE TABLE orders (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, value BIGINT NOT NULL, \
      note VARCHAR(40), KEY (value)) AUTO_INCREMENT=5000000";
