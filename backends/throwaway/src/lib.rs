@@ -157,13 +157,13 @@ impl Server {
     /// Another process may take the port between our look and the server's: then somebody else would answer,
     /// so the answer must come from our own data folder.
     async fn wait_until_ready(&mut self) {
-        let folder = self.data.path().to_string_lossy().into_owned();
+        let name = self.data.path().file_name().expect("a folder has a name").to_string_lossy().into_owned();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let Ok(mut connection) = self.connect().await {
                 let answer = sqlx::query("SELECT CAST(@@datadir AS CHAR)").fetch_one(&mut connection).await;
                 let answering: String = answer.and_then(|row| row.try_get(0)).expect("a server knows its folder");
-                assert!(answering.starts_with(&folder), "port {} belongs to {answering}", self.port);
+                assert!(answering.contains(&name), "port {} belongs to {answering}", self.port);
                 return;
             }
             let log = || std::fs::read_to_string(self.data.path().join("log")).unwrap_or_default();
