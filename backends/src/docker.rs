@@ -13,6 +13,7 @@ mod identity;
 mod image;
 mod launch;
 mod logs;
+mod options;
 mod placement;
 mod secret;
 mod template;
@@ -21,7 +22,6 @@ mod wait;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,22 +31,22 @@ use bollard::query_parameters::{
     InspectNetworkOptions, ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
     RemoveVolumeOptions, StopContainerOptionsBuilder,
 };
-use futures_util::future::join_all;
-use tokio::sync::OnceCell;
-
+use container::{Container, SERVER_PORT};
+use engine::{Engine, found};
 pub use engine::{EngineConfig, TlsFiles};
+use futures_util::future::join_all;
+use identity::Identity;
 pub use image::PullPolicy;
+pub use options::{DockerOptions, Restart};
+use placement::{Candidate, Needs};
+use secret::MasterSecret;
+use tokio::sync::OnceCell;
 
 use crate::files::{self, Lock};
 use crate::{
-    Address, Capabilities, DataFate, Instance, InstanceId, InstanceName, InstanceSpec, InstanceState, Limits, Login,
-    OperationId, Owner, ProvisionError, Provisioner, ProvisionerInfo, Usage, check_database, disk, ports, sql_server,
+    Address, Capabilities, DataFate, Instance, InstanceId, InstanceSpec, InstanceState, Limits, Login, OperationId,
+    Owner, ProvisionError, Provisioner, ProvisionerInfo, Usage, check_database, disk, ports, sql_server,
 };
-use container::{Container, SERVER_PORT};
-use engine::{Engine, found};
-use identity::Identity;
-use placement::{Candidate, Needs};
-use secret::MasterSecret;
 
 /// How and where containers run.
 #[derive(Debug, Clone)]
@@ -56,72 +56,6 @@ pub struct DockerConfig {
     /// Holds the secret, templates and locks. Made with mode 0700.
     pub directory: PathBuf,
     pub options: DockerOptions,
-}
-
-/// What an operator may choose.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DockerOptions {
-    /// At least one.
-    pub engines: Vec<EngineConfig>,
-    /// An official `mariadb` or `mysql` image, or one that behaves alike.
-    pub image: String,
-    pub pull: PullPolicy,
-    /// A network that containers join and are reached on by name, instead of being published.
-    pub network: Option<String>,
-    /// Further labels for the containers.
-    pub labels: BTreeMap<String, String>,
-    /// Labels that an engine must have.
-    pub placement: BTreeMap<String, String>,
-    pub restart: Restart,
-    /// Whether new servers get a filled data folder; else the image fills it, which takes seconds.
-    pub use_template: bool,
-    /// Put at the end of each server's command line.
-    pub extra_args: Vec<String>,
-    /// Ports to publish on.
-    pub ports: RangeInclusive<u16>,
-    pub volume_driver: Option<String>,
-    pub volume_options: BTreeMap<String, String>,
-    /// The room that each volume has, where the engine's disk is not to be taken for it.
-    pub disk_bytes: Option<u64>,
-    /// Containers of somebody else that serve as instances: `usage` measures them, and nothing else touches them.
-    pub measured: BTreeMap<InstanceName, String>,
-    /// How long a server may take until a login works.
-    pub start_timeout: Duration,
-    /// How long a server may take to stop before it is killed.
-    pub stop_grace: Duration,
-}
-
-/// What the engine does about a server that ended by itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Restart {
-    /// Start it again, also when the engine itself was restarted.
-    #[default]
-    UnlessStopped,
-    /// Start it again if it failed, and not when the engine was restarted.
-    OnFailure,
-}
-
-impl Default for DockerOptions {
-    fn default() -> Self {
-        Self {
-            engines: vec![EngineConfig::default()],
-            image: "mariadb:11.8".to_owned(),
-            pull: PullPolicy::default(),
-            network: None,
-            labels: BTreeMap::new(),
-            placement: BTreeMap::new(),
-            restart: Restart::default(),
-            use_template: true,
-            extra_args: Vec::new(),
-            ports: ports::DEFAULT_RANGE,
-            volume_driver: None,
-            volume_options: BTreeMap::new(),
-            disk_bytes: None,
-            measured: BTreeMap::new(),
-            start_timeout: Duration::from_secs(120),
-            stop_grace: Duration::from_secs(60),
-        }
-    }
 }
 
 /// Runs official `mariadb` and `mysql` images.

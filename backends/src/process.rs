@@ -10,6 +10,7 @@
 mod discover;
 mod identity;
 mod launch;
+mod loopback;
 mod program;
 mod server;
 mod store;
@@ -22,17 +23,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::OnceCell;
-
+use discover::ServerProgram;
 pub use discover::find_program;
 pub use program::{Program, ProgramCommand};
+use store::{InstanceRecord, Phase, Store, Wanted};
+use tokio::sync::OnceCell;
 
 use crate::{
     Capabilities, DataFate, Instance, InstanceId, InstanceSpec, InstanceState, OperationId, Owner, ProvisionError,
     Provisioner, ProvisionerInfo, Usage, check_database, disk, ports, sql_server,
 };
-use discover::ServerProgram;
-use store::{InstanceRecord, Phase, Store, Wanted};
 
 /// How and where servers run.
 #[derive(Debug, Clone)]
@@ -156,7 +156,7 @@ impl ProcessProvisioner {
 
     fn choose_port(&self) -> Result<u16, ProvisionError> {
         let on_record: HashSet<u16> = self.store.records()?.iter().map(|r| r.port).collect();
-        ports::choose(&self.config.ports, &on_record, Some(server::HOST_IP))
+        ports::choose(&self.config.ports, &on_record, Some(loopback::HOST_IP))
     }
 
     async fn observe(&self, record: InstanceRecord) -> Result<Instance, ProvisionError> {

@@ -5,14 +5,17 @@
 
 mod actions;
 mod decisions;
+mod error;
 mod migrations;
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use actions::{Action, NewAction, Outcome};
+pub use decisions::DecisionRecord;
+pub use error::CatalogueError;
 use jiff::Timestamp;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -22,30 +25,11 @@ use serde_json::Value;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
-pub use actions::{Action, NewAction, Outcome};
-pub use decisions::DecisionRecord;
-
 /// The open catalogue. Clones share one connection and the file lock; the lock is free once all are dropped.
 #[derive(Clone)]
 pub struct Catalogue {
     pool: SqlitePool,
     _lock: Arc<Flock<File>>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum CatalogueError {
-    #[error("another scaler is running with the catalogue {}: stop it first", .0.display())]
-    Held(PathBuf),
-    #[error("cannot open {}", path.display())]
-    File { path: PathBuf, source: io::Error },
-    #[error("the catalogue has schema version {found}, but this scaler knows versions up to {known} only")]
-    Newer { found: usize, known: usize },
-    #[error("the catalogue's database failed")]
-    Database(#[from] sqlx::Error),
-    #[error("the catalogue's entry `{entry}` is not what this scaler writes")]
-    Entry { entry: String, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("`{0}` is not an action in progress")]
-    NoOpenAction(String),
 }
 
 impl Catalogue {

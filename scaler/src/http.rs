@@ -2,6 +2,7 @@
 //!
 //! Requests are parsed to a `Call` by `routes`; what a call does is the [`ControlApi`]'s.
 
+mod error;
 mod routes;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,6 @@ use door::sites::{OTHER_SITE, is_from_other_site};
 use door::{self, BodyError, Caller, Door, DoorLimits, Hosts};
 use futures_util::Stream;
 use keyspace::topology::ShardId;
-use routes::Call;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -23,6 +23,8 @@ use warp::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use warp::path::FullPath;
 use warp::{Buf, Filter, Reply};
 
+pub use self::error::ApiError;
+use self::routes::Call;
 use crate::observe::ShardStatus;
 
 /// The interface's description, kept by hand; a test compares it with the routes.
@@ -65,29 +67,6 @@ pub struct SdTarget {
     /// `host:port` each.
     pub targets: Vec<String>,
     pub labels: BTreeMap<String, String>,
-}
-
-/// A refusal or failure as the client sees it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ApiError {
-    /// The HTTP status, 400 to 599.
-    pub status: u16,
-    /// For programs: never changes once published.
-    pub code: &'static str,
-    pub message: String,
-    /// What the client can do about it.
-    pub hint: Option<String>,
-}
-
-impl ApiError {
-    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> ApiError {
-        ApiError { status, code, message: message.into(), hint: None }
-    }
-
-    pub fn with_hint(self, hint: impl Into<String>) -> ApiError {
-        ApiError { hint: Some(hint.into()), ..self }
-    }
 }
 
 /// Answers requests on `listener` for one of `hosts` until `shutdown` completes; then requests in progress end and it

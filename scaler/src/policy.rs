@@ -14,186 +14,33 @@
 //!   any ──action ended──▶ settling ──lookback and two rounds later──▶ inactive or pending
 //! ```
 
+mod calm;
 mod decision;
+mod limits;
 mod scale_in;
 mod state;
+mod timer;
+mod view;
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use keyspace::slots::halve::Unsplittable;
-use keyspace::topology::{ShardId, Topology};
-use serde::{Deserialize, Serialize};
+use keyspace::topology::ShardId;
 
+pub use self::calm::Calm;
 pub use self::decision::{Action, Breach, Cause, Decision, Reason, RuleState, RuleStatus};
-pub use self::scale_in::{Calm, ScaleIn};
+pub use self::limits::{Mode, Policy, PolicyError, ScaleIn};
+use self::state::Addition;
 pub use self::state::PolicyState;
-use self::state::{Addition, Phase};
+use self::timer::Phase;
+pub use self::view::{ClusterView, ShardView};
+use self::view::{are_stuck, troubled, unfit};
 use crate::prometheus::Unknown;
 use crate::rules::{Rule, RuleReading, Scope, SplitBy, Values};
 
 /// Additions in a row that may fail to lower the load before adding stops.
 const FUTILE_ADDITIONS: u32 = 2;
-
-/// What the scaler does with what it decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    #[default]
-    Auto,
-    /// Decides and tells, and acts only on command.
-    Recommend,
-    Off,
-}
-
-/// The limits of deciding.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
-    mode: Mode,
-    min_shards: usize,
-    max_shards: usize,
-    cooldown: Duration,
-    interval: Duration,
-    /// `None`: shards are never taken away without a command.
-    scale_in: Option<ScaleIn>,
-}
-
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum PolicyError {
-    #[error("min_shards must be at least 1")]
-    NoShards,
-    #[error("min_shards {min} exceeds max_shards {max}")]
-    Bounds { min: usize, max: usize },
-    #[error("the time between two rounds must be above 0")]
-    Interval,
-}
-
-impl Policy {
-    /// `cooldown` counts from the end of an action; `interval` is the time between two rounds.
-    pub fn new(
-        mode: Mode,
-        min_shards: usize,
-        max_shards: usize,
-        cooldown: Duration,
-        interval: Duration,
-    ) -> Result<Policy, PolicyError> {
-        if min_shards == 0 {
-            return Err(PolicyError::NoShards);
-        }
-        if min_shards > max_shards {
-            return Err(PolicyError::Bounds { min: min_shards, max: max_shards });
-        }
-        if interval.is_zero() {
-            return Err(PolicyError::Interval);
-        }
-        Ok(Policy { mode, min_shards, max_shards, cooldown, interval, scale_in: None })
-    }
-
-    /// The same limits, and shards are taken away when the cluster does without them.
-    pub fn with_scale_in(self, scale_in: Option<ScaleIn>) -> Policy {
-        Policy { scale_in, ..self }
-    }
-
-    pub fn mode(&self) -> Mode {
-        self.mode
-    }
-}
-
-/// The cluster as the topology and the journal know it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClusterView {
-    /// In the topology's order.
-    pub shards: Vec<ShardView>,
-    /// The action that runs, as a noun for people.
-    pub action_in_progress: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct ShardView {
-    pub id: ShardId,
-    pub slots: usize,
-    /// Why no rows can move to or from it, such as `unreachable`.
-    pub trouble: Option<String>,
-    /// Why no split halves what is asked of it, as far as that is measured.
-    pub unsplittable: Option<Unsplittable>,
-    /// Why its rows cannot move away from it; `None` also where nobody has asked, see [`ClusterView::givers`].
-    pub unfit: Option<String>,
-}
-
-impl ClusterView {
-    /// A move in the topology counts as an action even where the journal knows none: it may be another scaler's.
-    pub fn new(
-        topology: &Topology,
-        troubles: &BTreeMap<ShardId, String>,
-        action_in_progress: Option<String>,
-    ) -> ClusterView {
-        let shard = |shard: &keyspace::topology::Shard| ShardView {
-            id: shard.id.clone(),
-            slots: topology.owned(&shard.id).len(),
-            trouble: troubles.get(&shard.id).cloned(),
-            unsplittable: None,
-            unfit: None,
-        };
-        let unfinished = topology.moves().first().map(|unfinished| format!("move {}", unfinished.id));
-        ClusterView {
-            shards: topology.shards().iter().map(shard).collect(),
-            action_in_progress: action_in_progress.or(unfinished),
-        }
-    }
-
-    /// Adds what is known of shards whose load no split halves.
-    pub fn with_unsplittable(mut self, unsplittable: &BTreeMap<ShardId, Unsplittable>) -> ClusterView {
-        for shard in &mut self.shards {
-            shard.unsplittable = unsplittable.get(&shard.id).copied();
-        }
-        self
-    }
-
-    /// The shards whose rows would move if a decision were carried out, by the scaler or on the command that it
-    /// recommends. Whether they can is to be asked before that.
-    pub fn givers(&self, decision: &Decision) -> Vec<ShardId> {
-        let source = decision.reasons.iter().find_map(|reason| match reason {
-            Reason::ScaleOut { source, .. } | Reason::Recommended { source } => Some(source.as_ref()),
-            Reason::ScaleIn { shard, .. } | Reason::RecommendedDrain { shard } => Some(Some(shard)),
-            Reason::Wanted(_)
-            | Reason::Off
-            | Reason::Paused
-            | Reason::InProgress { .. }
-            | Reason::Cooldown { .. }
-            | Reason::Backoff { .. }
-            | Reason::MaxShards { .. }
-            | Reason::Futile { .. }
-            | Reason::Troubled { .. }
-            | Reason::Unsplittable { .. }
-            | Reason::CannotMove { .. }
-            | Reason::Pending { .. }
-            | Reason::Calming { .. }
-            | Reason::Settling { .. }
-            | Reason::WarmingUp { .. }
-            | Reason::Unknown { .. }
-            | Reason::Strangers { .. }
-            | Reason::Calm { .. } => None,
-        });
-        match source {
-            None => Vec::new(),
-            Some(Some(shard)) => vec![shard.clone()],
-            Some(None) => {
-                let owners = self.shards.iter().filter(|shard| shard.slots > 0);
-                owners.map(|shard| shard.id.clone()).collect()
-            }
-        }
-    }
-
-    /// Adds why rows of shards cannot move away, for those that were asked.
-    pub fn with_unfit(mut self, fitness: &BTreeMap<ShardId, Option<String>>) -> ClusterView {
-        for shard in &mut self.shards {
-            shard.unfit = fitness.get(&shard.id).cloned().flatten();
-        }
-        self
-    }
-}
 
 /// Decides one round.
 ///
@@ -313,7 +160,7 @@ fn observe<'a>(reading: &'a RuleReading, cluster: &'a ClusterView) -> Vec<Observ
 /// What a round's observations came to.
 #[derive(Default)]
 struct Evaluated {
-    timers: Vec<state::Timer>,
+    timers: Vec<timer::Timer>,
     statuses: Vec<RuleStatus>,
     firing: Vec<Breach>,
     waiting: Vec<Reason>,
@@ -416,21 +263,6 @@ fn obstacle(breach: &Breach, cluster: &ClusterView) -> Option<Reason> {
 fn obstacle_of_all(cluster: &ClusterView) -> Option<Reason> {
     let shards = &cluster.shards;
     shards.iter().find_map(troubled).or_else(|| shards.iter().find_map(unfit))
-}
-
-fn unfit(shard: &ShardView) -> Option<Reason> {
-    let why = shard.unfit.clone()?;
-    Some(Reason::CannotMove { shard: shard.id.clone(), why })
-}
-
-/// Whether rows cannot move, so that nobody is told to move them.
-fn are_stuck(reasons: &[Reason]) -> bool {
-    reasons.iter().any(|reason| matches!(reason, Reason::CannotMove { .. }))
-}
-
-fn troubled(shard: &ShardView) -> Option<Reason> {
-    let trouble = shard.trouble.clone()?;
-    Some(Reason::Troubled { shard: shard.id.clone(), trouble })
 }
 
 /// What forbids every action in this round, whatever the rules say.

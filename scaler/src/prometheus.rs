@@ -7,22 +7,20 @@ mod answer;
 pub mod config;
 #[cfg(test)]
 pub(crate) mod fake;
+mod sample;
 mod unknown;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use reqwest::{Client, Url, redirect};
 
 use self::config::{ConfigError, Credentials, PrometheusConfig};
+pub use self::sample::{Reading, Sample};
 pub use self::unknown::{Unknown, list_shards};
 
 /// Answers larger than this are not ours: the largest default expression brings one sample for each shard.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
-
-/// What an expression gave: at least one sample, or why there is none.
-pub type Reading = Result<Vec<Sample>, Unknown>;
 
 /// Where values come from.
 #[async_trait]
@@ -31,28 +29,6 @@ pub trait MetricSource: Send + Sync {
     ///
     /// Reads only, so it may be dropped at any time.
     async fn query(&self, expr: &str) -> Reading;
-}
-
-/// One series of an instant vector. A scalar is a sample without labels.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
-    pub labels: BTreeMap<String, String>,
-    value: f64,
-}
-
-impl Sample {
-    pub fn new(labels: BTreeMap<String, String>, value: f64) -> Sample {
-        Sample { labels, value }
-    }
-
-    /// The value, always finite. NaN and infinities come from divisions by zero and say nothing about the load, so
-    /// they make this series unknown; the other series of the answer stand.
-    pub fn value(&self) -> Result<f64, Unknown> {
-        match self.value.is_finite() {
-            true => Ok(self.value),
-            false => Err(Unknown::NotFinite { value: self.value.to_string() }),
-        }
-    }
 }
 
 /// The HTTP API of one Prometheus, or of several that scrape the same targets.

@@ -9,8 +9,8 @@ use bollard::models::{
     PortBinding, RestartPolicy, RestartPolicyNameEnum,
 };
 
-use super::DockerOptions;
 use super::identity::{self, Identity, Labels};
+use super::options::DockerOptions;
 use crate::sql_server::Flavor;
 use crate::{InstanceId, Limits, Secret};
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::loopback;
 use super::program::Program;
 use super::store::{InstanceFolder, InstanceRecord, Phase, Wanted};
 use super::{ProcessProvisioner, server, template};
@@ -60,7 +61,7 @@ impl ProcessProvisioner {
 
     async fn launch(&self, folder: &InstanceFolder, record: &mut InstanceRecord) -> Result<Program, ProvisionError> {
         let server = self.server().await?;
-        if !ports::is_free(server::HOST_IP, record.port) {
+        if !ports::is_free(loopback::HOST_IP, record.port) {
             record.port = self.choose_port()?;
             folder.write(record)?;
         }

@@ -1,14 +1,11 @@
 //! One database server as a child process: its command line and its first statements.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use super::discover::ServerProgram;
+use super::loopback::HOST;
 use super::program::ProgramCommand;
 use super::store::{InstanceFolder, InstanceRecord, Phase};
 use crate::sql_server::Flavor;
 
-pub(super) const HOST: &str = "127.0.0.1";
-pub(super) const HOST_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The name of the server among an instance's programs.
 pub(super) const PROGRAM_NAME: &str = "server";
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::server::HOST;
+use super::loopback::HOST;
 use crate::files::{self, Lock};
 use crate::{
     Address, DataFate, InstanceId, InstanceName, InstanceSpec, Limits, Login, OperationId, Owner, ProvisionError,

@@ -3,6 +3,7 @@
 mod accounts;
 mod agreement;
 mod between;
+mod finding;
 mod leftovers;
 mod look;
 mod placement;
@@ -16,12 +17,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use backends::Instance;
 use futures_util::future::join_all;
-use keyspace::endpoint::Endpoint;
 use keyspace::errors::chain;
 use keyspace::logins::Logins;
 use keyspace::own;
@@ -30,53 +29,19 @@ use keyspace::topology::{Epoch, Shard, ShardId, Topology};
 use moves::cluster::Cluster;
 use scaler::scale_out::endpoint_of;
 use serde::Serialize;
-use sqlx::mysql::MySqlConnection;
 
 use crate::check::agreement::Carried;
-use crate::check::placement::{Misplaced, Owners};
+use crate::check::finding::{Finding, Severity, unreachable};
+use crate::check::placement::Owners;
 use crate::check::progress::Progress;
 pub use crate::check::repair::Repair;
 use crate::check::repair::Repaired;
+use crate::check::session::{ANSWER_TIMEOUT, connect};
 use crate::check::session::{CheckError, ShardSession};
 use crate::config::{BackendKind, Config};
 use crate::output;
 use crate::parts::provisioner;
 use crate::parts::{self, KeyFile};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Severity {
-    /// Rows are wrong, or will be.
-    Error,
-    /// Something will not work.
-    Warning,
-    /// Worth knowing; the cluster is clean all the same.
-    Note,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Finding {
-    severity: Severity,
-    /// A shard, a table, or both.
-    place: String,
-    problem: String,
-    remedy: String,
-    /// Counts and keys, where rows lie on the wrong shard.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    misplaced: Option<Misplaced>,
-}
-
-impl Finding {
-    fn new(severity: Severity, place: impl ToString, problem: impl ToString, remedy: impl ToString) -> Finding {
-        Finding {
-            severity,
-            place: place.to_string(),
-            problem: problem.to_string(),
-            remedy: remedy.to_string(),
-            misplaced: None,
-        }
-    }
-}
 
 /// What one pass over the cluster found.
 struct Looked {
@@ -345,25 +310,6 @@ async fn newest_topology(config: &Config, seeds: &[Shard], findings: &mut Vec<Fi
         }
     }
     newest.map(|newest| logins.complete_topology(newest))
-}
-
-/// A session, or why there is none: a server that says nothing must not hold up the check.
-async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, String> {
-    keyspace::mysql::within(ANSWER_TIMEOUT, keyspace::mysql::connect(endpoint)).await.map_err(|error| chain(&error))
-}
-
-/// What a server that works answers within.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-
-const UNREACHABLE: &str = "cannot be reached: ";
-
-fn unreachable(shard: &ShardId, problem: &str) -> Finding {
-    Finding::new(
-        Severity::Error,
-        shard,
-        format!("{UNREACHABLE}{problem}"),
-        "start its server, or correct its DSN and login",
-    )
 }
 
 #[cfg(test)]

@@ -4,14 +4,15 @@
 
 mod backend;
 mod json;
+mod load;
+mod mistakes;
 mod prometheus;
 mod read;
 #[cfg(test)]
 mod tests;
+mod values;
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backends::{DockerOptions, Owner};
@@ -25,8 +26,8 @@ use scaler::policy::{Mode, ScaleIn};
 use scaler::rules::Scope;
 use scaler::rules::defaults::ScalingThresholds;
 
-/// The file that is read when none is named and the current folder has it.
-pub const DEFAULT_FILE: &str = "sql-autoscaler.json";
+pub use self::load::{DEFAULT_FILE, LoadError};
+pub use self::mistakes::{ConfigErrors, Mistake};
 
 /// A configuration without mistakes. Each field is the key of its name unless it says otherwise.
 #[derive(Clone, Debug)]
@@ -147,68 +148,5 @@ impl Default for Moves {
             MoveSettings::default();
         let confirmation = Duration::from_secs(5);
         Moves { cleanup_delay, confirmation, cutover_budget, cutover_attempts, chunk_rows, throttle }
-    }
-}
-
-/// One thing wrong with the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// Where in the JSON, as `scaling_thresholds.cpu_threshold_percent` or `shards.shard-1`; empty for the whole.
-    pub path: String,
-    pub message: String,
-}
-
-/// Everything wrong with the configuration, one line each. Shows no secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct ConfigErrors(Vec<Mistake>);
-
-impl ConfigErrors {
-    pub fn mistakes(&self) -> &[Mistake] {
-        &self.0
-    }
-}
-
-impl fmt::Display for ConfigErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.0.iter().map(|Mistake { path, message }| match path.is_empty() {
-            true => message.clone(),
-            false => format!("{path}: {message}"),
-        });
-        f.write_str(&lines.collect::<Vec<_>>().join("\n"))
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    #[error("cannot read the configuration {path}")]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error("the configuration {path} has mistakes")]
-    Mistakes { path: PathBuf, source: ConfigErrors },
-}
-
-impl Config {
-    /// Reads the configuration. `env` gives the value of an environment variable; `base_dir` is what relative file
-    /// names in `…_file` keys start from. Those files are the only thing read here besides the arguments.
-    ///
-    /// # Errors
-    /// Every mistake at once.
-    pub fn from_json(
-        text: &str,
-        base_dir: &Path,
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Config, ConfigErrors> {
-        read::config(text, base_dir, env)
-    }
-
-    /// The configuration of `file`; without one, that of [`DEFAULT_FILE`] in the current folder or, if there is
-    /// none, the built-in defaults.
-    pub fn load(file: Option<&Path>) -> Result<Config, LoadError> {
-        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
-        let text = match std::fs::read_to_string(path) {
-            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => "{}".to_owned(),
-            read => read.map_err(|source| LoadError::Read { path: path.to_owned(), source })?,
-        };
-        Config::from_json(&text, path.parent().unwrap_or(Path::new("")), &|name| std::env::var(name).ok())
-            .map_err(|source| LoadError::Mistakes { path: path.to_owned(), source })
     }
 }

@@ -3,6 +3,7 @@
 mod data_dir;
 mod error;
 mod exporter;
+mod holder;
 mod packages;
 mod ports;
 mod prometheus_server;

@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
-use super::CatalogueError;
+use super::error::CatalogueError;
 
 /// Step `n` takes the schema from version `n` to `n + 1`. Steps are only ever added.
 const MIGRATIONS: [&str; 1] = ["

@@ -4,7 +4,7 @@ use keyspace::topology::ShardId;
 use serde::Deserialize;
 use warp::http::Method;
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// As many as the catalogue keeps.
 const MAX_LIMIT: usize = 10_000;

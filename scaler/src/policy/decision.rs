@@ -9,8 +9,8 @@ use keyspace::topology::ShardId;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-use super::scale_in::Calm;
-use super::state::Phase;
+use super::calm::{Calm, place};
+use super::timer::Phase;
 use crate::prometheus::{Unknown, list_shards};
 use crate::rules::{Rule, SplitBy, Unit};
 
@@ -395,10 +395,6 @@ fn extend(shards: &mut Vec<ShardId>, more: &[ShardId]) {
 
 fn on_shards(shards: &[ShardId]) -> String {
     if shards.is_empty() { String::new() } else { format!(" on {}", list_shards(shards)) }
-}
-
-pub(super) fn place(shard: Option<&ShardId>) -> String {
-    shard.map_or_else(|| "across the cluster".to_owned(), |shard| format!("on {shard}"))
 }
 
 fn plan(source: Option<&ShardId>) -> String {

@@ -1,63 +1,17 @@
 //! Whether the cluster can do with one shard fewer: pure, and in doubt no.
 
-use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use keyspace::slots::plan_drain_sizes;
 use keyspace::topology::ShardId;
-use serde::{Deserialize, Serialize};
 
-use super::decision::{Reason, RuleState, RuleStatus, place};
-use super::state::{MISSED_ROUNDS, PolicyState, after, elapsed};
-use super::{ClusterView, Mode, Policy, ShardView, are_stuck, troubled, unfit};
-use crate::rules::Unit;
-
-/// When shards are taken away without a command.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ScaleIn {
-    /// Every value must stay below this part of its threshold with one shard fewer, too.
-    pub threshold_ratio: f64,
-    /// For how long, without a gap.
-    pub hold: Duration,
-    /// From the end of any action; the policy's own cooldown counts where it is longer.
-    pub cooldown: Duration,
-}
-
-/// The rule that would come closest to what it may reach if there were one shard fewer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Calm {
-    pub rule: String,
-    /// `None` for the cluster.
-    pub shard: Option<ShardId>,
-    pub value: f64,
-    /// With one shard fewer, by estimate.
-    pub expected: f64,
-    /// What `expected` is below.
-    pub limit: f64,
-    pub unit: Unit,
-}
-
-impl fmt::Display for Calm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Calm { rule, shard, value, expected, limit, unit } = self;
-        let (place, value) = (place(shard.as_ref()), unit.show(*value));
-        let (expected, limit) = (unit.show(*expected), unit.show(*limit));
-        write!(f, "with one shard fewer {rule} {place} would be about {expected} (now {value}), below {limit}")?;
-        f.write_str(", and no rule comes nearer to its limit")
-    }
-}
-
-/// Since when the cluster could do with one shard fewer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct CalmClock {
-    pub(super) since: Timestamp,
-    /// The last round in which that was seen.
-    pub(super) seen: Timestamp,
-    /// The shard that would go: another cluster has another clock.
-    shard: ShardId,
-    owners: usize,
-}
+use super::calm::{Calm, CalmClock};
+use super::decision::{Reason, RuleState, RuleStatus};
+use super::limits::{Mode, Policy, ScaleIn};
+use super::state::PolicyState;
+use super::timer::{MISSED_ROUNDS, after, elapsed};
+use super::view::{ClusterView, ShardView, are_stuck, troubled, unfit};
 
 /// What this round's look came to, where it came to anything.
 pub(super) enum Look {

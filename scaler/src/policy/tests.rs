@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use keyspace::topology::Topology;
 use proptest::prelude::*;
 
 use super::*;

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::{Reading, Sample, Unknown};
+use super::sample::{Reading, Sample};
+use super::unknown::Unknown;
 
 #[derive(Deserialize)]
 struct Answer {

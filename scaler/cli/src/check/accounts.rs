@@ -13,8 +13,8 @@ use moves::cluster::Cluster;
 use scaler::accounts::{Accounts, exporter_grants, scaler_grants};
 
 use crate::check::agreement::Carried;
+use crate::check::finding::{Finding, Severity};
 use crate::check::session::{CheckError, ShardSession};
-use crate::check::{Finding, Severity};
 
 /// Says where a topology still holds logins.
 pub(super) fn stored_logins(carried: &[Carried]) -> Vec<Finding> {

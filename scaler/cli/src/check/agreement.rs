@@ -3,7 +3,7 @@
 use keyspace::slots::all_slots;
 use keyspace::topology::{Epoch, ShardId, Topology};
 
-use crate::check::{Finding, Severity};
+use crate::check::finding::{Finding, Severity};
 
 /// What one shard of the topology carries; `None` if it carries nothing, `Err` if it could not be read.
 pub(super) type Carried = (ShardId, Result<Option<Topology>, String>);

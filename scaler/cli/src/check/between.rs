@@ -9,7 +9,8 @@ use keyspace::topology::{Shard, ShardId, Topology};
 use moves::foreign_keys;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
-use crate::check::{Finding, Severity, connect};
+use crate::check::finding::{Finding, Severity};
+use crate::check::session::connect;
 
 /// Looks at a difference this often before it counts: copies are written one after another.
 const LOOKS: u32 = 4;

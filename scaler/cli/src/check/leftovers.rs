@@ -8,8 +8,8 @@ use keyspace::schema::quote;
 use keyspace::topology::SlotMove;
 use keyspace::topology::{MovePhase, ShardId, Topology};
 
+use crate::check::finding::{Finding, Severity};
 use crate::check::session::{CheckError, ShardSession};
-use crate::check::{Finding, Severity};
 
 /// What a shard has of ours, whether a move explains it or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

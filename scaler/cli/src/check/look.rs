@@ -12,9 +12,9 @@ use keyspace::topology::{Shard, Topology};
 use moves::cluster::Cluster;
 use moves::{MoveError, find_unfit};
 
+use crate::check::finding::{Finding, Severity, UNREACHABLE, unreachable};
 use crate::check::leftovers::{self, Leftover};
 use crate::check::session::{CheckError, ShardSession};
-use crate::check::{Finding, Severity, UNREACHABLE, unreachable};
 
 /// Adds everything found on a shard, except where its rows lie. `None` if it cannot be looked at.
 pub(super) async fn at_shard(

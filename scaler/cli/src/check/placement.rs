@@ -8,34 +8,16 @@ use keyspace::schema::{Schema, Table, TableKind, quote};
 use keyspace::slots::SlotSet;
 use keyspace::topology::{MovePhase, ShardId, Topology};
 use moves::cluster::Cluster;
-use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::check::finding::{Finding, Misplaced, Severity};
 use crate::check::look::columns;
 use crate::check::progress::Progress;
 use crate::check::rows::{ComparedTable, Lock, MisplacedRow};
 use crate::check::session::{CheckError, ShardSession, number};
-use crate::check::{Finding, Severity};
 
 /// How many keys of each kind a finding names.
 const EXAMPLES: usize = 10;
-
-/// What lies on a shard that owns its slot in no way, by what the owner has under the same primary key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Misplaced {
-    pub rows: u64,
-    /// Equal in all columns: surplus.
-    pub equal: u64,
-    pub differing: u64,
-    /// The owner has no such row.
-    pub orphaned: u64,
-    /// Nobody knows: the table has no primary key, or the owner or its table could not be read.
-    pub not_compared: u64,
-    pub why_not_compared: Option<String>,
-    /// Primary keys of the first ones.
-    pub differing_keys: Vec<String>,
-    pub orphaned_keys: Vec<String>,
-}
 
 /// What the owner of a misplaced row has instead of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

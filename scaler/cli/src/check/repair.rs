@@ -19,12 +19,12 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::check::agreement::{self, Carried};
+use crate::check::finding::{Finding, Severity};
 use crate::check::leftovers::{self, Leftover, LeftoverKind};
 use crate::check::placement::{Counterpart, Owners, Walk};
 use crate::check::progress::Progress;
 use crate::check::rows::{ComparedTable, Digest, Lock, MisplacedRow};
 use crate::check::session::{CheckError, ShardSession, number};
-use crate::check::{Finding, Severity};
 
 /// How far a repair goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use keyspace::endpoint::Endpoint;
+use keyspace::errors::chain;
 use keyspace::mysql::er;
 use keyspace::mysql::{self, errno};
 use keyspace::own;
@@ -163,4 +165,12 @@ fn into_text(bytes: Vec<u8>) -> String {
 
 pub(super) fn number(text: &str) -> Result<u64, CheckError> {
     text.parse().map_err(|_| CheckError::NotANumber { text: text.to_owned() })
+}
+
+/// What a server that works answers within.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A session, or why there is none: a server that says nothing must not hold up the check.
+pub async fn connect(endpoint: &Endpoint) -> Result<MySqlConnection, String> {
+    keyspace::mysql::within(ANSWER_TIMEOUT, keyspace::mysql::connect(endpoint)).await.map_err(|error| chain(&error))
 }

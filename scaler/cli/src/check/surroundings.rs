@@ -12,7 +12,7 @@ use scaler::retire::{Found, connect, look_for_rows};
 use scaler::scale_out::{endpoint_of, next_shard};
 use scaler::settle;
 
-use crate::check::{Finding, Severity};
+use crate::check::finding::{Finding, Severity};
 use crate::config::{BackendKind, Config};
 use crate::parts::{prometheus_client, provisioner};
 

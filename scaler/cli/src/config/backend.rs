@@ -6,8 +6,8 @@ use std::time::Duration;
 use backends::{DockerOptions, EngineConfig, InstanceName, Limits, PullPolicy, Restart, TlsFiles};
 use keyspace::endpoint::Endpoint;
 
+use super::values::{dsns, seconds};
 use crate::config::json::{Object, Value};
-use crate::config::read::{dsns, seconds};
 use crate::config::{Backend, BackendKind};
 
 /// Below this InnoDB does not start.

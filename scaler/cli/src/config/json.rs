@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::config::Mistake;
+use super::mistakes::Mistake;
 
 /// What every value of one document shares.
 pub struct Document<'a> {

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::error::UpError;
-use super::ports::PortHolder;
+use super::holder::PortHolder;
 
 /// A data folder that is ours for as long as this value lives. The kernel lets go of it when the process ends,
 /// however it ends.

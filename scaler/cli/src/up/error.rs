@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use backends::ProvisionError;
 
-use super::ports::PortHolder;
+use super::holder::PortHolder;
 
 #[derive(Debug, thiserror::Error)]
 pub enum UpError {
