@@ -2,38 +2,40 @@
 
 pub mod api;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use backends::{InstanceId, Owner, Provisioner};
+use backends::{Owner, Provisioner};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use keyspace::bootstrap::{self, BootstrapError};
-use keyspace::endpoint::{Endpoint, Login};
+use keyspace::endpoint::Login;
 use keyspace::errors::chain;
-use keyspace::logins::Logins;
 use keyspace::recovery::Recovery;
-use keyspace::topology::{MoveId, Shard, ShardId, Transfer};
+use keyspace::topology::{Shard, ShardId};
 use moves::cluster::{Cluster, ClusterError, Lease};
-use moves::{MoveProgress, MoveSettings, ProgressSink};
 use tokio::task::JoinHandle;
 
 use crate::accounts::Accounts;
+use crate::actions::failure::Failure;
+use crate::actions::record::ActionKind;
+use crate::actions::{drain, scale_out, settle};
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::fitness;
 use crate::fitness::Fitness;
+use crate::hands::Hands;
+use crate::instances::known_logins;
 use crate::metrics::Metrics;
-use crate::observe::{Condition, InstanceUsage, Observer, ShardStatus, UsageSource};
+use crate::observe::{Condition, Observer, ShardStatus};
 use crate::policy::{Action, ClusterView, Decision, Policy, PolicyError, PolicyState, RuleState, decide};
 use crate::prometheus::Prometheus;
 use crate::rules::{Rule, RuleReading, SplitBy};
 use crate::settings::Settings;
 use crate::slot_load::{self, SlotLoads};
-use crate::{drain, scale_out, settle};
 
 /// Where Prometheus finds the metrics of a shard's server, as `host:port`; `None`: nowhere yet.
 pub type ExporterOf = Arc<dyn Fn(&Shard) -> Option<String> + Send + Sync>;
@@ -69,13 +71,7 @@ pub enum StartError {
 }
 
 pub struct Scaler {
-    pub(crate) settings: Settings,
-    pub(crate) cluster: Cluster,
-    pub(crate) catalogue: Catalogue,
-    pub(crate) provisioner: Arc<dyn Provisioner>,
-    pub(crate) owner: Owner,
-    pub(crate) accounts: Accounts,
-    pub(crate) metrics: Metrics,
+    hands: Arc<Hands>,
     prometheus: Prometheus,
     exporter_of: ExporterOf,
     routers: Vec<String>,
@@ -83,9 +79,28 @@ pub struct Scaler {
     client: reqwest::Client,
     rules: Vec<Rule>,
     policy: Policy,
-    lease: tokio::sync::Mutex<Option<Lease>>,
     recovery: tokio::sync::Mutex<Recovery>,
     state: Mutex<State>,
+}
+
+/// The action that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Running {
+    Adding(ShardId),
+    Draining(ShardId),
+    /// What an earlier run, or a failed action, left half done.
+    Settling,
+}
+
+/// A noun for people.
+impl fmt::Display for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Running::Adding(shard) => write!(f, "adding {shard}"),
+            Running::Draining(shard) => write!(f, "draining {shard}"),
+            Running::Settling => f.write_str("settling what an earlier run left"),
+        }
+    }
 }
 
 struct State {
@@ -93,18 +108,10 @@ struct State {
     slot_loads: SlotLoads,
     decision: Option<Decision>,
     policy: PolicyState,
-    /// The action that runs, as a noun for people.
-    action: Option<String>,
-    /// An action in the catalogue that another version began and this one does not know, as a noun for people: nothing
-    /// else is begun before it has ended.
-    unknown_action: Option<String>,
+    action: Option<Running>,
     task: Option<JoinHandle<()>>,
     /// When to settle what an action left half done; `None`: nothing is left.
     settle_at: Option<Instant>,
-    draining: Option<ShardId>,
-    /// The names of instances that belong to no shard and were left as they are.
-    orphans: BTreeSet<String>,
-    moves: BTreeMap<String, MoveProgress>,
     unready: Option<String>,
 }
 
@@ -121,19 +128,10 @@ impl State {
             decision: None,
             policy,
             action: None,
-            unknown_action: None,
             task: None,
             settle_at: None,
-            draining: None,
-            orphans: BTreeSet::new(),
-            moves: BTreeMap::new(),
             unready: Some("the first round is not over yet".to_owned()),
         }
-    }
-
-    /// What has to end before another action may begin.
-    fn action_in_progress(&self) -> Option<&String> {
-        self.action.as_ref().or(self.unknown_action.as_ref())
     }
 }
 
@@ -162,20 +160,15 @@ impl Scaler {
             metrics.rule(rule.name(), "out", rule.threshold());
         }
         let remembered = catalogue.load_state::<PolicyState>(POLICY_STATE).await?.unwrap_or_default();
+        let hands =
+            Hands::new(settings, cluster, catalogue, parts.provisioner, parts.owner, parts.accounts, metrics, lease);
         Ok(Arc::new(Scaler {
-            settings,
-            cluster,
-            catalogue,
-            provisioner: parts.provisioner,
-            owner: parts.owner,
-            accounts: parts.accounts,
-            metrics,
+            hands: Arc::new(hands),
             prometheus: parts.prometheus,
             exporter_of: parts.exporter_of,
             client: reqwest::Client::new(),
             rules,
             policy,
-            lease: tokio::sync::Mutex::new(Some(lease)),
             recovery: tokio::sync::Mutex::new(recovery),
             state: Mutex::new(State::new(&parts.routers, remembered)),
             routers: parts.routers,
@@ -183,20 +176,20 @@ impl Scaler {
     }
 
     pub fn cluster(&self) -> &Cluster {
-        &self.cluster
+        &self.hands.cluster
     }
 
     /// The account of the exporters, if it is the scaler's business.
     pub fn exporter_login(&self) -> Option<&Login> {
-        self.accounts.exporter()
+        self.hands.accounts.exporter()
     }
 
     /// Runs rounds until `shutdown`. An action in progress is left where the next start resumes or undoes it.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         self.settle_leftovers();
-        let mut observer = Observer::new(self.settings.layout.clone());
-        let mut ticks = tokio::time::interval(self.settings.monitoring_interval);
+        let mut observer = Observer::new(self.hands.settings.layout.clone());
+        let mut ticks = tokio::time::interval(self.hands.settings.monitoring_interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -216,21 +209,21 @@ impl Scaler {
     }
 
     async fn round(self: &Arc<Self>, observer: &mut Observer) {
-        if let Err(error) = self.hold_lease().await {
-            self.metrics.set_leader(false);
+        if let Err(error) = self.hands.hold_lease().await {
+            self.hands.metrics.set_leader(false);
             tracing::warn!(error = chain(&error), "without the lease nothing is decided");
             self.state().unready = Some("the lease on the home shard is lost".to_owned());
             return;
         }
-        self.metrics.set_leader(true);
+        self.hands.metrics.set_leader(true);
         // A shard that hangs holds up each of the two until its time is over.
-        let topology = self.cluster.topology();
+        let topology = self.hands.cluster.topology();
         // Transactions of routers that are gone for good; a router that is there does the same.
         let recover = async { self.recovery.lock().await.round(&topology).await };
         let (refreshed, (), (), _, ()) = tokio::join!(
-            self.cluster.refresh(),
+            self.hands.cluster.refresh(),
             self.observe(observer),
-            self.accounts.follow(&topology),
+            self.hands.accounts.follow(&topology),
             recover,
             self.ask_routers()
         );
@@ -239,7 +232,7 @@ impl Scaler {
         }
         // Announced moves are settled first.
         if self.state().action.is_none()
-            && let Err(error) = self.cluster.forget_stored_logins().await
+            && let Err(error) = self.hands.cluster.forget_stored_logins().await
         {
             tracing::warn!(error = chain(&error), "the topology on the shards holds logins for now");
         }
@@ -251,46 +244,32 @@ impl Scaler {
         self.act(decision).await;
     }
 
-    /// Whether this scaler may still change the cluster; takes the lease again if its connection broke.
-    pub(crate) async fn hold_lease(&self) -> Result<(), ClusterError> {
-        let mut lease = self.lease.lock().await;
-        let held = match lease.as_mut() {
-            Some(lease) => lease.still_held().await,
-            None => false,
-        };
-        if !held {
-            *lease = None;
-            *lease = Some(Lease::acquire(&self.cluster).await?);
-        }
-        Ok(())
-    }
-
     async fn observe(&self, observer: &mut Observer) {
-        let topology = self.cluster.topology();
-        let usage = BackendUsage { provisioner: &*self.provisioner, owner: &self.owner };
-        let draining: BTreeSet<ShardId> = self.state().draining.iter().cloned().collect();
+        let topology = self.hands.cluster.topology();
+        let usage = self.hands.usage();
+        let draining: BTreeSet<ShardId> = self.hands.draining().into_iter().collect();
         let statuses = observer.observe(&topology, &draining, &usage).await;
         for status in &statuses {
             let mut counted = status.clone();
             // Reference tables are copies: counting them on every shard would ask for shards without end.
             if let Some(counts) = &mut counted.table_counts {
                 counts.retain(|table, _| {
-                    !self.settings.layout.reference_tables.iter().any(|name| name.eq_ignore_ascii_case(table))
+                    !self.hands.settings.layout.reference_tables.iter().any(|name| name.eq_ignore_ascii_case(table))
                 });
             }
             let shard = &status.shard_id;
-            self.metrics.shard(&counted, observer.last_usage(shard), observer.last_internals(shard));
+            self.hands.metrics.shard(&counted, observer.last_usage(shard), observer.last_internals(shard));
         }
         let known: Vec<ShardId> = topology.shards().iter().map(|shard| shard.id.clone()).collect();
-        self.metrics.forget_shards_except(&known);
-        self.metrics.moves(&topology);
-        self.metrics.topology_epoch(topology.epoch());
+        self.hands.metrics.forget_shards_except(&known);
+        self.hands.metrics.moves(&topology);
+        self.hands.metrics.topology_epoch(topology.epoch());
         let mut state = self.state();
-        let desired = match &state.draining {
-            Some(leaving) => known.iter().filter(|shard| *shard != leaving).count(),
+        let desired = match self.hands.draining() {
+            Some(leaving) => known.iter().filter(|shard| **shard != leaving).count(),
             None => known.len() + usize::from(state.action.is_some()),
         };
-        self.metrics.shard_counts(&statuses, desired);
+        self.hands.metrics.shard_counts(&statuses, desired);
         state.statuses = statuses;
         state.unready = None;
     }
@@ -299,13 +278,13 @@ impl Scaler {
     async fn ask_routers(&self) {
         let ask = async |router: &String| (slot_load::fetch_counters(&self.client, router).await, Instant::now());
         let answers = join_all(self.routers.iter().map(ask)).await;
-        let topology = self.cluster.topology();
+        let topology = self.hands.cluster.topology();
         let mut state = self.state();
         state.slot_loads.take(answers);
-        self.metrics.silent_routers(state.slot_loads.silent());
+        self.hands.metrics.silent_routers(state.slot_loads.silent());
         for shard in topology.shards() {
             let load = state.slot_loads.of_shard(&shard.id, &topology.owned(&shard.id));
-            self.metrics.hottest_slot(&shard.id, load.ok().map(|load| load.hottest_share()));
+            self.hands.metrics.hottest_slot(&shard.id, load.ok().map(|load| load.hottest_share()));
         }
     }
 
@@ -314,9 +293,9 @@ impl Scaler {
         let readings = join_all(self.rules.iter().map(|rule| RuleReading::fetch(rule, &self.prometheus))).await;
         for reading in &readings {
             let outcome = reading.values.as_ref().err().map_or("ok", |unknown| unknown.outcome());
-            self.metrics.evaluation(reading.rule.name(), outcome);
+            self.hands.metrics.evaluation(reading.rule.name(), outcome);
             if reading.values.is_ok() {
-                self.metrics.rule_known(reading.rule.name(), Timestamp::now());
+                self.hands.metrics.rule_known(reading.rule.name(), Timestamp::now());
             }
         }
         let now = Timestamp::now();
@@ -336,15 +315,15 @@ impl Scaler {
                 unasked
             };
             // Only once they are to give rows: it takes as long as reading their schema.
-            fitness.extend(fitness::ask(&self.cluster, &self.settings.layout, unasked).await);
+            fitness.extend(fitness::ask(&self.hands.cluster, &self.hands.settings.layout, unasked).await);
         };
-        self.metrics.evaluated(started.elapsed(), now);
-        self.metrics.cooldown("out", remembered.cooldown_until(self.settings.cooldown));
-        let scale_in = self.settings.scale_in.as_ref();
-        self.metrics.cooldown("in", remembered.scale_in_cooldown_until(self.settings.cooldown, scale_in));
-        self.metrics.set_paused(remembered.is_paused());
+        self.hands.metrics.evaluated(started.elapsed(), now);
+        self.hands.metrics.cooldown("out", remembered.cooldown_until(self.hands.settings.cooldown));
+        let scale_in = self.hands.settings.scale_in.as_ref();
+        self.hands.metrics.cooldown("in", remembered.scale_in_cooldown_until(self.hands.settings.cooldown, scale_in));
+        self.hands.metrics.set_paused(remembered.is_paused());
         for rule in &decision.rules {
-            self.metrics.rule_status(&rule.rule, rule.shard.as_ref(), rule.value, state_name(rule.state));
+            self.hands.metrics.rule_status(&rule.rule, rule.shard.as_ref(), rule.value, state_name(rule.state));
         }
         if let Err(error) = self.remember(&decision, &remembered).await {
             tracing::error!(error = chain(&error), "the decision could not be recorded");
@@ -352,23 +331,28 @@ impl Scaler {
         decision
     }
 
+    /// What has to end before another action may begin, as a noun for people.
+    fn action_in_progress(&self, state: &State) -> Option<String> {
+        state.action.as_ref().map(ToString::to_string).or_else(|| self.hands.unknown_action())
+    }
+
     /// The cluster as the policy sees it, but for what shards have to be asked for.
     fn view(&self, state: &State) -> ClusterView {
         let away = |status: &&ShardStatus| matches!(status.status, Condition::Unreachable | Condition::Starting);
         let troubles = state.statuses.iter().filter(away);
         let troubles = troubles.map(|status| (status.shard_id.clone(), "unreachable".to_owned())).collect();
-        let topology = self.cluster.topology();
+        let topology = self.hands.cluster.topology();
         let unsplittable = topology.shards().iter().filter_map(|shard| {
             let owned = topology.owned(&shard.id);
             let load = state.slot_loads.of_shard(&shard.id, &owned).ok()?;
             Some((shard.id.clone(), load.check_splittable(&owned).err()?))
         });
-        ClusterView::new(&topology, &troubles, state.action_in_progress().cloned())
+        ClusterView::new(&topology, &troubles, self.action_in_progress(state))
             .with_unsplittable(&unsplittable.collect())
     }
 
     async fn remember(&self, decision: &Decision, state: &PolicyState) -> Result<(), CatalogueError> {
-        self.catalogue.save_state(POLICY_STATE, state).await?;
+        self.hands.catalogue.save_state(POLICY_STATE, state).await?;
         let kind = match &decision.action {
             Action::ScaleOut { .. } => "scale_out",
             Action::ScaleIn { .. } => "scale_in",
@@ -390,13 +374,13 @@ impl Scaler {
             false => format!("{} ({})", codes.join(", "), firing.join(", ")),
         };
         let detail = serde_json::to_value(decision).unwrap_or_default();
-        self.catalogue.record_decision(decision.at, kind, &summary, &detail).await
+        self.hands.catalogue.record_decision(decision.at, kind, &summary, &detail).await
     }
 
     async fn act(self: &Arc<Self>, decision: Decision) {
         match decision.action {
             Action::ScaleOut { source, cause } => {
-                self.metrics.decision("out");
+                self.hands.metrics.decision("out");
                 let reason = decision.reasons.first().map(ToString::to_string).unwrap_or_default();
                 tracing::info!(reason, "scaling out");
                 if let Err(refusal) = self.scale_out(source, cause.split_by()).await {
@@ -404,7 +388,7 @@ impl Scaler {
                 }
             }
             Action::ScaleIn { shard, .. } => {
-                self.metrics.decision("in");
+                self.hands.metrics.decision("in");
                 let reason = decision.reasons.first().map(ToString::to_string).unwrap_or_default();
                 tracing::info!(reason, "scaling in");
                 if let Err(refusal) = self.drain(&shard).await {
@@ -412,9 +396,9 @@ impl Scaler {
                 }
             }
             Action::Hold => {
-                self.metrics.decision("hold");
+                self.hands.metrics.decision("hold");
                 for reason in &decision.reasons {
-                    self.metrics.suppressed(reason.code());
+                    self.hands.metrics.suppressed(reason.code());
                 }
             }
         }
@@ -436,23 +420,23 @@ impl Scaler {
 
     /// The first of these shards whose rows cannot move away, and why.
     async fn first_unfit(&self, givers: impl IntoIterator<Item = ShardId>) -> Option<(ShardId, String)> {
-        let fitness = fitness::ask(&self.cluster, &self.settings.layout, givers).await;
+        let fitness = fitness::ask(&self.hands.cluster, &self.hands.settings.layout, givers).await;
         fitness.into_iter().find_map(|(shard, why)| Some((shard, why?)))
     }
 
     fn plan_in(&self, state: &State, source: Option<&ShardId>, split_by: SplitBy) -> Result<scale_out::Plan, String> {
-        if let Some(action) = state.action_in_progress() {
+        if let Some(action) = self.action_in_progress(state) {
             return Err(format!("{action} is in progress"));
         }
-        let max_shards = usize::from(self.settings.max_shards);
-        let plan = scale_out::plan(&self.cluster.topology(), source, split_by, &state.slot_loads, max_shards)?;
+        let max_shards = usize::from(self.hands.settings.max_shards);
+        let plan = scale_out::plan(&self.hands.cluster.topology(), source, split_by, &state.slot_loads, max_shards)?;
         let away = state.statuses.iter().find(|status| {
             let gives = plan.transfers.iter().any(|transfer| transfer.source == status.shard_id);
             gives && status.status == Condition::Unreachable
         });
         match away {
             Some(status) => Err(format!("{} is unreachable and could not give its rows", status.shard_id)),
-            None => Ok(plan.avoiding(&state.orphans)),
+            None => Ok(plan.avoiding(&self.hands.orphans())),
         }
     }
 
@@ -466,13 +450,14 @@ impl Scaler {
         let mut state = self.state();
         // The shards took a moment to answer, in which something else may have begun.
         let plan = self.plan_in(&state, source.as_ref(), split_by).map_err(scale_out::Refusal::NoPlan)?;
-        let name = format!("adding {}", plan.shard);
-        state.action = Some(name.clone());
+        let action = Running::Adding(plan.shard.clone());
+        let name = action.to_string();
+        state.action = Some(action);
         let (scaler, carried_out) = (self.clone(), plan.clone());
         state.task = Some(tokio::spawn(async move {
             let started = Instant::now();
-            let outcome = scale_out::execute(&scaler, &carried_out).await;
-            scaler.action_over(scale_out::KIND, outcome, started).await;
+            let outcome = scale_out::execute(&scaler.hands, &carried_out).await;
+            scaler.action_over(ActionKind::ScaleOut, outcome, started).await;
         }));
         Ok((plan, name))
     }
@@ -490,12 +475,12 @@ impl Scaler {
     fn plan_drain_in(&self, state: &State, shard: &ShardId) -> Result<drain::Plan, drain::Refusal> {
         let is_away = |status: &&ShardStatus| matches!(status.status, Condition::Unreachable | Condition::Starting);
         let away = state.statuses.iter().filter(is_away).map(|status| status.shard_id.clone()).collect();
-        let min = usize::from(self.settings.min_shards);
-        let plan = drain::plan(&self.cluster.topology(), shard, min, &away, &self.settings.shards);
-        match (state.action_in_progress(), plan) {
+        let min = usize::from(self.hands.settings.min_shards);
+        let plan = drain::plan(&self.hands.cluster.topology(), shard, min, &away, &self.hands.settings.shards);
+        match (self.action_in_progress(state), plan) {
             // What will never be possible is told first.
             (Some(action), Ok(_) | Err(drain::Refusal::Moving(_) | drain::Refusal::Unreachable(_))) => {
-                Err(drain::Refusal::InProgress(action.clone()))
+                Err(drain::Refusal::InProgress(action))
             }
             (_, plan) => plan,
         }
@@ -507,35 +492,21 @@ impl Scaler {
         let mut state = self.state();
         // As when a shard is added.
         let plan = self.plan_drain_in(&state, shard)?;
-        let name = format!("draining {shard}");
-        state.action = Some(name.clone());
-        state.draining = Some(shard.clone());
+        let action = Running::Draining(shard.clone());
+        let name = action.to_string();
+        state.action = Some(action);
+        self.hands.set_draining(Some(shard.clone()));
         let (scaler, carried_out) = (self.clone(), plan.clone());
         state.task = Some(tokio::spawn(async move {
             let started = Instant::now();
-            let outcome = drain::execute(&scaler, &carried_out).await;
-            scaler.set_draining(None);
-            scaler.action_over(drain::KIND, outcome, started).await;
+            let outcome = drain::execute(&scaler.hands, &carried_out).await;
+            scaler.hands.set_draining(None);
+            scaler.action_over(ActionKind::Drain, outcome, started).await;
         }));
         Ok((plan, name))
     }
 
-    /// The shard that is being taken away, as `GET /shards` shows it.
-    pub(crate) fn set_draining(&self, shard: Option<ShardId>) {
-        self.state().draining = shard;
-    }
-
-    /// Whether the catalogue has an action that only another version can bring to its end.
-    pub(crate) fn set_unknown_action(&self, action: Option<String>) {
-        self.state().unknown_action = action;
-    }
-
-    pub(crate) fn set_orphans(&self, names: BTreeSet<String>) {
-        self.metrics.orphans(names.len());
-        self.state().orphans = names;
-    }
-
-    async fn action_over(&self, kind: &str, outcome: Result<(), scale_out::Failure>, started: Instant) {
+    async fn action_over(&self, kind: ActionKind, outcome: Result<(), Failure>, started: Instant) {
         let now = Timestamp::now();
         let remembered = {
             let mut state = self.state();
@@ -548,7 +519,7 @@ impl Scaler {
                     let retry_at = now + jiff::SignedDuration::try_from(failure.retry_after()).unwrap_or_default();
                     match failure {
                         // The rows of a drained shard have moved all the same.
-                        scale_out::Failure::Retire(_) if kind == drain::KIND => {
+                        Failure::Retire(_) if kind == ActionKind::Drain => {
                             state.policy.action_broke_off(chain(failure), now, retry_at);
                         }
                         _ => state.policy.action_failed(chain(failure), retry_at),
@@ -559,17 +530,17 @@ impl Scaler {
         };
         let result = match &outcome {
             Ok(()) => crate::catalogue::Outcome::Succeeded,
-            Err(failure @ scale_out::Failure::Retire(_)) => {
-                tracing::error!(action = kind, error = chain(failure), "the action failed");
+            Err(failure @ Failure::Retire(_)) => {
+                tracing::error!(action = kind.as_str(), error = chain(failure), "the action failed");
                 crate::catalogue::Outcome::Failed
             }
             Err(failure) => {
-                tracing::error!(action = kind, error = chain(failure), "the action failed and was undone");
+                tracing::error!(action = kind.as_str(), error = chain(failure), "the action failed and was undone");
                 crate::catalogue::Outcome::Undone
             }
         };
-        self.metrics.action_finished(kind, result, started.elapsed(), now);
-        if let Err(error) = self.catalogue.save_state(POLICY_STATE, &remembered).await {
+        self.hands.metrics.action_finished(kind.as_str(), result, started.elapsed(), now);
+        if let Err(error) = self.hands.catalogue.save_state(POLICY_STATE, &remembered).await {
             tracing::error!(error = chain(&error), "the end of the action could not be recorded");
         }
     }
@@ -578,14 +549,14 @@ impl Scaler {
     /// that never served are removed. Tried again until nothing is left.
     fn settle_leftovers(self: &Arc<Self>) {
         let mut state = self.state();
-        state.action = Some("settling what an earlier run left".to_owned());
+        state.action = Some(Running::Settling);
         let scaler = self.clone();
         state.task = Some(tokio::spawn(async move {
-            let outcome = settle::settle(&scaler).await;
+            let outcome = settle::settle(&scaler.hands).await;
             let mut state = scaler.state();
             state.action = None;
             state.settle_at = match outcome {
-                Ok(()) if state.orphans.is_empty() => None,
+                Ok(()) if scaler.hands.orphans().is_empty() => None,
                 Ok(()) => Some(Instant::now() + ORPHANS_INTERVAL),
                 Err(failure) => {
                     tracing::error!(error = chain(&failure), "leftovers could not be settled yet");
@@ -595,58 +566,9 @@ impl Scaler {
         }));
     }
 
-    /// Takes a move's progress for the API, the metrics and the log.
-    pub(crate) fn progress_sink(self: &Arc<Self>) -> ProgressSink {
-        let scaler = Arc::downgrade(self);
-        Arc::new(move |progress: MoveProgress| {
-            if let Some(scaler) = scaler.upgrade() {
-                scaler.take_progress(progress);
-            }
-        })
-    }
-
-    fn take_progress(&self, progress: MoveProgress) {
-        let id = progress.id.to_string();
-        let mut state = self.state();
-        self.metrics.move_progressed(state.moves.get(&id), &progress, Timestamp::now());
-        state.moves.insert(id, progress);
-    }
-
-    /// What was last heard of a move of this run.
-    pub(crate) fn progress_of(&self, id: &MoveId) -> Option<MoveProgress> {
-        self.state().moves.get(id.as_str()).cloned()
-    }
-
-    /// How transfers are to be carried out, with the room that the backend sees on their targets.
-    pub(crate) async fn settings_of_moves(&self, transfers: &[Transfer]) -> MoveSettings {
-        let backend = BackendUsage { provisioner: &*self.provisioner, owner: &self.owner };
-        let targets: BTreeSet<&ShardId> = transfers.iter().map(|transfer| &transfer.target).collect();
-        let looks = targets.into_iter().map(|target| async {
-            let usage = backend.usage(target).await?;
-            Some((target.clone(), usage.disk_available_bytes?))
-        });
-        let free_bytes = join_all(looks).await.into_iter().flatten().collect();
-        MoveSettings { free_bytes, ..self.settings.moves.clone() }
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder of this lock panics")
     }
-}
-
-/// The logins of the scaler: of the configuration, and of the backend's instances.
-pub async fn known_logins(seeds: &[Shard], pool: &[Endpoint], owner: &Owner, provisioner: &dyn Provisioner) -> Logins {
-    let logins = Logins::of(seeds);
-    pool.iter().for_each(|server| logins.learn(server));
-    match provisioner.list(owner).await {
-        Ok(instances) => {
-            instances.iter().filter_map(|instance| scale_out::endpoint_of(instance).ok()).for_each(|known| {
-                logins.learn(&known);
-            })
-        }
-        Err(error) => tracing::warn!(error = chain(&error), "the backend's servers, and logins, are not known for now"),
-    }
-    logins
 }
 
 fn state_name(state: RuleState) -> &'static str {
@@ -658,31 +580,5 @@ fn state_name(state: RuleState) -> &'static str {
         RuleState::Invalid => "invalid",
         RuleState::WarmingUp => "warming_up",
         RuleState::Settling => "settling",
-    }
-}
-
-/// Usage as the backend measures it, for shards that it runs or was told of.
-struct BackendUsage<'a> {
-    provisioner: &'a dyn Provisioner,
-    owner: &'a Owner,
-}
-
-#[async_trait]
-impl UsageSource for BackendUsage<'_> {
-    async fn usage(&self, shard: &ShardId) -> Option<InstanceUsage> {
-        let id = InstanceId::new(format!("{}.{shard}", self.owner)).ok()?;
-        let usage = self.provisioner.usage(&id).await.ok()?;
-        Some(InstanceUsage {
-            cpu_seconds: usage.cpu_seconds,
-            resident_memory_bytes: usage.resident_memory_bytes,
-            cpu_limit_cores: usage.cpu_limit_cores,
-            memory_limit_bytes: usage.memory_limit_bytes,
-            disk_used_bytes: usage.disk_used_bytes,
-            disk_capacity_bytes: usage.disk_capacity_bytes,
-            disk_available_bytes: usage.disk_available_bytes,
-            instance: id.to_string(),
-            provisioner: self.provisioner.info().kind,
-            server_version: None,
-        })
     }
 }

@@ -27,7 +27,7 @@ use keyspace::own;
 use keyspace::schema::Schema;
 use keyspace::topology::{Epoch, Shard, ShardId, Topology};
 use moves::cluster::Cluster;
-use scaler::scale_out::endpoint_of;
+use scaler::instances::endpoint_of;
 use serde::Serialize;
 
 use crate::check::agreement::Carried;

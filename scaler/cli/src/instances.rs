@@ -11,7 +11,7 @@ use backends::{
 use keyspace::errors::chain;
 use keyspace::topology::{Shard, ShardId};
 use moves::cluster::Cluster;
-use scaler::scale_out::endpoint_of;
+use scaler::instances::endpoint_of;
 
 use crate::config::Config;
 use crate::output::tell;

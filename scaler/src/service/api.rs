@@ -10,12 +10,12 @@ use keyspace::topology::ShardId;
 use serde_json::{Value, json};
 
 use super::Scaler;
+use crate::actions::drain::Refusal;
+use crate::actions::scale_out;
 use crate::catalogue::CatalogueError;
-use crate::drain::Refusal;
 use crate::http::{ApiError, ControlApi, SdTarget};
 use crate::observe::ShardStatus;
 use crate::rules::SplitBy;
-use crate::scale_out;
 
 /// The service behind the interface.
 pub struct Api(pub Arc<Scaler>);
@@ -35,33 +35,32 @@ impl ControlApi for Api {
     }
 
     fn metrics(&self) -> String {
-        self.0.metrics.render()
+        self.0.hands.metrics.render()
     }
 
     async fn decisions(&self, limit: usize) -> Result<Value, ApiError> {
-        let records = self.0.catalogue.decisions(limit).await.map_err(internal)?;
+        let records = self.0.hands.catalogue.decisions(limit).await.map_err(internal)?;
         Ok(json!(records))
     }
 
     async fn explain(&self) -> Result<Value, ApiError> {
         let state = self.0.state();
-        let settings = &self.0.settings;
+        let settings = &self.0.hands.settings;
         let cooldown_until = state.policy.cooldown_until(settings.cooldown).filter(|until| *until > Timestamp::now());
         Ok(json!({
             "decision": state.decision,
-            "action_in_progress": state.action_in_progress(),
+            "action_in_progress": self.0.action_in_progress(&state),
             "paused": state.policy.is_paused(),
             "cooldown_until": cooldown_until.map(|at| at.to_string()),
             "min_shards": settings.min_shards,
             "max_shards": settings.max_shards,
-            "epoch": self.0.cluster.topology().epoch(),
+            "epoch": self.0.hands.cluster.topology().epoch(),
         }))
     }
 
     async fn moves(&self) -> Result<Value, ApiError> {
-        let history = self.0.catalogue.moves(1000).await.map_err(internal)?;
-        let state = self.0.state();
-        let mut newest_first: Vec<_> = state.moves.values().collect();
+        let history = self.0.hands.catalogue.moves(1000).await.map_err(internal)?;
+        let mut newest_first = self.0.hands.moves();
         newest_first.sort_by_key(|progress| std::cmp::Reverse(progress.started_at));
         let mut moves: Vec<Value> = newest_first.into_iter().map(|progress| json!(progress)).collect();
         let known = |entry: &Value| moves.iter().position(|shown| shown["id"] == entry["id"]);
@@ -127,12 +126,12 @@ impl ControlApi for Api {
     }
 
     async fn sd_mysqld(&self) -> Result<Vec<SdTarget>, ApiError> {
-        let topology = self.0.cluster.topology();
+        let topology = self.0.hands.cluster.topology();
         let targets = topology.shards().iter().filter_map(|shard| {
             let address = (self.0.exporter_of)(shard)?;
             let mut labels = BTreeMap::from([
                 ("shard".to_owned(), shard.id.to_string()),
-                ("cluster".to_owned(), self.0.owner.to_string()),
+                ("cluster".to_owned(), self.0.hands.owner.to_string()),
                 ("__meta_sql_autoscaler_shard".to_owned(), shard.id.to_string()),
             ]);
             labels.insert("role".to_owned(), "primary".to_owned());
@@ -142,7 +141,7 @@ impl ControlApi for Api {
     }
 
     async fn sd_router(&self) -> Result<Vec<SdTarget>, ApiError> {
-        let labels = BTreeMap::from([("cluster".to_owned(), self.0.owner.to_string())]);
+        let labels = BTreeMap::from([("cluster".to_owned(), self.0.hands.owner.to_string())]);
         Ok(vec![SdTarget { targets: self.0.routers.clone(), labels }])
     }
 }
@@ -157,8 +156,8 @@ impl Api {
             }
             state.policy.clone()
         };
-        self.0.catalogue.save_state(super::POLICY_STATE, &remembered).await.map_err(internal)?;
-        self.0.metrics.set_paused(paused);
+        self.0.hands.catalogue.save_state(super::POLICY_STATE, &remembered).await.map_err(internal)?;
+        self.0.hands.metrics.set_paused(paused);
         Ok(json!({ "paused": paused }))
     }
 }

@@ -8,7 +8,7 @@ use backends::{
     Provisioner,
 };
 use keyspace::endpoint::Endpoint;
-use scaler::scale_out::endpoint_of;
+use scaler::instances::endpoint_of;
 
 use crate::{Outcome, say};
 

@@ -7,10 +7,11 @@ use backends::{Instance, InstanceName, InstanceSpec, InstanceState};
 use keyspace::errors::chain;
 use keyspace::slots::SlotSet;
 use keyspace::topology::Topology;
+use scaler::actions::retire::{Found, connect, look_for_rows};
+use scaler::actions::scale_out::next_shard;
+use scaler::actions::settle;
+use scaler::instances::endpoint_of;
 use scaler::prometheus::{MetricSource, Unknown};
-use scaler::retire::{Found, connect, look_for_rows};
-use scaler::scale_out::{endpoint_of, next_shard};
-use scaler::settle;
 
 use crate::check::finding::{Finding, Severity};
 use crate::config::{BackendKind, Config};

@@ -7,8 +7,8 @@ use keyspace::schema::Layout;
 use keyspace::slots::Slot;
 use keyspace::topology::ShardId;
 use router::Limits;
+use scaler::actions::scale_out::{self, Plan};
 use scaler::rules::SplitBy;
-use scaler::scale_out::{self, Plan};
 use scaler::slot_load::{SlotLoads, fetch_counters};
 use serde_json::{Value, json};
 

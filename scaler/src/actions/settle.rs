@@ -10,32 +10,35 @@ use keyspace::topology::{Shard, ShardId, Topology};
 use moves;
 use rand::Rng;
 
-use crate::drain;
-use crate::retire::{self, RetireError};
-use crate::scale_out::{self, Failure};
-use crate::service::Scaler;
+use crate::actions::drain;
+use crate::actions::failure::Failure;
+use crate::actions::failure::RetireError;
+use crate::actions::record::ActionKind;
+use crate::actions::retire;
+use crate::actions::scale_out;
+use crate::hands::Hands;
 
 /// Finishes or undoes moves, closes actions that were under way, and takes away shards and instances that nobody uses.
 ///
 /// Only with the lease and only while no action runs: what is being made looks like what was left.
-pub async fn settle(scaler: &Arc<Scaler>) -> Result<(), Failure> {
-    let (settings, progress) = (scaler.settings.moves.clone(), scaler.progress_sink());
-    let recovered = moves::recover(&scaler.cluster, &scaler.settings.layout, &settings, &progress).await;
+pub async fn settle(hands: &Arc<Hands>) -> Result<(), Failure> {
+    let (settings, progress) = (hands.settings.moves.clone(), hands.progress_sink());
+    let recovered = moves::recover(&hands.cluster, &hands.settings.layout, &settings, &progress).await;
     let mut first_failure: Option<Failure> = match recovered {
         Ok(_) => None,
         // Only the sweep is missing, perhaps because of a shard that is to be taken away below.
-        Err(error) if scaler.cluster.topology().moves().is_empty() => {
+        Err(error) if hands.cluster.topology().moves().is_empty() => {
             tracing::warn!(error = chain(&error), "leftovers of moves stay on a shard for now");
             Some(error.into())
         }
         Err(error) => return Err(error.into()),
     };
     let mut unknown = None;
-    for action in scaler.catalogue.open_actions().await? {
-        let closed = match action.kind.as_str() {
-            drain::KIND => drain::resume(scaler, &action).await,
-            scale_out::KIND => scale_out::take_back(scaler, &action).await,
-            _ => {
+    for action in hands.catalogue.open_actions().await? {
+        let closed = match ActionKind::parse(&action.kind) {
+            Some(ActionKind::Drain) => drain::resume(hands, &action).await,
+            Some(ActionKind::ScaleOut) => scale_out::take_back(hands, &action).await,
+            None => {
                 let (id, kind) = (action.id.clone(), action.kind.clone());
                 unknown.get_or_insert(format!("action `{id}` of the unknown kind `{kind}` (another version's)"));
                 Err(Failure::UnknownAction { id, kind })
@@ -47,15 +50,15 @@ pub async fn settle(scaler: &Arc<Scaler>) -> Result<(), Failure> {
         }
     }
     let is_understood = unknown.is_none();
-    scaler.set_unknown_action(unknown);
+    hands.set_unknown_action(unknown);
     // What looks unused may be what an action of another version has made.
-    let unused = if is_understood { remove_unused(scaler).await } else { Ok(()) };
+    let unused = if is_understood { remove_unused(hands).await } else { Ok(()) };
     first_failure.map_or(unused, Err)
 }
 
 /// Takes away what is there for nothing. What has rows, or cannot be looked at, is left and counted.
-async fn remove_unused(scaler: &Arc<Scaler>) -> Result<(), Failure> {
-    let instances = match scaler.provisioner.list(&scaler.owner).await {
+async fn remove_unused(hands: &Arc<Hands>) -> Result<(), Failure> {
+    let instances = match hands.provisioner.list(&hands.owner).await {
         Ok(instances) => instances,
         Err(error) => {
             // Whatever it runs is no danger to anybody, and the next addition will say what is wrong.
@@ -64,28 +67,28 @@ async fn remove_unused(scaler: &Arc<Scaler>) -> Result<(), Failure> {
         }
     };
     let mut first_failure: Option<RetireError> = None;
-    for shard in idle_shards(&scaler.cluster.topology(), &scaler.settings.shards, &instances) {
+    for shard in idle_shards(&hands.cluster.topology(), &hands.settings.shards, &instances) {
         tracing::warn!(%shard, "the shard owns nothing and is left of an addition or a drain: it is taken away");
-        if let Err(error) = retire::leave(scaler, &shard).await {
+        if let Err(error) = retire::leave(hands, &shard).await {
             tracing::warn!(%shard, error = chain(&error), "the shard stays for now");
             first_failure.get_or_insert(error);
         }
     }
-    let orphans = orphans(&scaler.cluster.topology(), &scaler.settings.shards, &instances);
+    let orphans = orphans(&hands.cluster.topology(), &hands.settings.shards, &instances);
     if !orphans.is_empty() {
-        retire::wait_for_routers(scaler).await;
+        retire::wait_for_routers(hands).await;
     }
     let mut kept = BTreeSet::new();
     for instance in orphans {
         let Ok(shard) = ShardId::new(instance.name.as_str()) else { continue };
         let operation = OperationId::new(format!("settle-{:08x}", rand::rng().random::<u32>()));
         let Ok(operation) = operation else { continue };
-        match retire::destroy(scaler, &shard, &operation, &SlotSet::empty()).await {
+        match retire::destroy(hands, &shard, &operation, &SlotSet::empty()).await {
             Ok(_) => {}
             Err(error) if error.keeps_server() => {
                 let error = chain(&error);
                 tracing::warn!(instance = %instance.id, error, "an instance that no shard knows is left as it is");
-                stop_again(scaler, &instance).await;
+                stop_again(hands, &instance).await;
                 kept.insert(instance.name.to_string());
             }
             Err(error) => {
@@ -95,14 +98,14 @@ async fn remove_unused(scaler: &Arc<Scaler>) -> Result<(), Failure> {
             }
         }
     }
-    scaler.set_orphans(kept);
+    hands.set_orphans(kept);
     first_failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// One that was started for a look only.
-async fn stop_again(scaler: &Scaler, instance: &Instance) {
+async fn stop_again(hands: &Hands, instance: &Instance) {
     if instance.state == InstanceState::Stopped
-        && let Err(error) = scaler.provisioner.stop(&instance.id).await
+        && let Err(error) = hands.provisioner.stop(&instance.id).await
     {
         tracing::warn!(instance = %instance.id, error = chain(&error), "it runs on after the look at it");
     }

@@ -8,31 +8,29 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use backends::{ErrorClass, Instance, InstanceName, InstanceSpec, InstanceState, OperationId, ProvisionError};
+use backends::{InstanceName, InstanceSpec, InstanceState, OperationId};
 use jiff::Timestamp;
-use keyspace::accounts::MakeError;
-use keyspace::endpoint::Endpoint;
 use keyspace::slots::{SlotSet, plan_half, plan_share_for_newcomer};
-use keyspace::topology::{Shard, ShardId, Topology, TopologyError, Transfer};
+use keyspace::topology::{Shard, ShardId, Topology, Transfer};
 use moves::cluster::ClusterError;
-use moves::{self, MoveError, MoveReport};
+use moves::{self};
 use rand::Rng;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::catalogue::{Action, CatalogueError, NewAction, Outcome};
-use crate::retire::{self, RetireError};
+use crate::actions::failure::Failure;
+use crate::actions::record::{ActionKind, new_action, plan_of, record_reports};
+use crate::actions::retire;
+use crate::catalogue::{Action, Outcome};
+use crate::hands::Hands;
+use crate::instances::endpoint_of;
 use crate::rules::SplitBy;
-use crate::service::Scaler;
 use crate::slot_load::SlotLoads;
 
-/// The kind of the action in the catalogue and in metrics.
-pub(crate) const KIND: &str = "scale_out";
-
 /// A shard to be added, and what it takes from whom.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub shard: ShardId,
     /// Why these slots, for people.
@@ -40,68 +38,13 @@ pub struct Plan {
     pub transfers: Vec<PlannedTransfer>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedTransfer {
     pub source: ShardId,
     pub slots: SlotSet,
     pub slot_count: usize,
     /// Of what is asked of the source, the part that is expected to go with the slots; `None` if it is not known.
     pub load_percent: Option<f64>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    #[error("no instance could be created")]
-    Provision(#[from] ProvisionError),
-    #[error("the accounts of routers and exporters could not be made on the new server")]
-    Account(#[from] MakeError),
-    #[error("the topology could not be changed")]
-    Cluster(#[from] ClusterError),
-    #[error("the topology does not allow it")]
-    Topology(#[from] TopologyError),
-    #[error("moving rows failed")]
-    Move(#[from] MoveError),
-    #[error("the action could not be recorded")]
-    Catalogue(#[from] CatalogueError),
-    #[error("the backend answered with an instance that has no address")]
-    NoAddress,
-    #[error("`{0}` cannot name an instance")]
-    Name(String),
-    #[error("{0}")]
-    Refused(String),
-    /// Nothing was done about it: only its own version knows what it has made and what undoes that.
-    #[error(
-        "action `{id}` is of kind `{kind}`, which this version of sql-autoscaler does not know: it is left as it is, for \
-         the version that began it"
-    )]
-    UnknownAction { id: String, kind: String },
-    /// Everything else is done or undone.
-    #[error("a server could not be taken away")]
-    Retire(#[from] RetireError),
-}
-
-impl Failure {
-    /// How long to wait before the next attempt: short for what passes by itself, long for what somebody must mend.
-    pub fn retry_after(&self) -> Duration {
-        match self {
-            Failure::Provision(error) => match error.class() {
-                ErrorClass::Transient | ErrorClass::Timeout | ErrorClass::Port => Duration::from_secs(15),
-                ErrorClass::Conflict | ErrorClass::Auth => Duration::from_secs(60),
-                ErrorClass::Quota | ErrorClass::Program | ErrorClass::Permanent => Duration::from_secs(300),
-            },
-            Failure::UnknownAction { .. } => Duration::from_secs(300),
-            Failure::Account(error) if error.is_refusal() => Duration::from_secs(300),
-            Failure::Account(_) | Failure::Cluster(_) | Failure::Topology(_) | Failure::Catalogue(_) => {
-                Duration::from_secs(15)
-            }
-            Failure::Retire(error) if error.may_pass() => Duration::from_secs(15),
-            // The next server would be created, and destroyed, for the same refusal.
-            Failure::Move(error) if error.is_refusal() => Duration::from_secs(300),
-            Failure::Move(_) | Failure::NoAddress | Failure::Name(_) | Failure::Refused(_) | Failure::Retire(_) => {
-                Duration::from_secs(60)
-            }
-        }
-    }
 }
 
 /// Why no shard is added.
@@ -207,7 +150,7 @@ pub fn next_shard(topology: &Topology) -> Result<ShardId, String> {
 
 impl Plan {
     /// The same, with a name that no instance has: one that was left as it is keeps its own.
-    pub(crate) fn avoiding(mut self, taken: &BTreeSet<String>) -> Plan {
+    pub fn avoiding(mut self, taken: &BTreeSet<String>) -> Plan {
         let prefix = self.shard.as_str().trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
         let number = self.shard.as_str()[prefix.len()..].parse::<u32>().unwrap_or(0);
         let names = (number..).map(|number| format!("{prefix}{number}"));
@@ -221,22 +164,17 @@ impl Plan {
 
 /// Carries a plan out. An error means that everything was undone; only after [`Failure::Retire`] the new server is still
 /// there.
-pub(crate) async fn execute(scaler: &Arc<Scaler>, plan: &Plan) -> Result<(), Failure> {
+pub async fn execute(hands: &Arc<Hands>, plan: &Plan) -> Result<(), Failure> {
     let started = Instant::now();
     let operation = format!("add-{}-{:08x}", plan.shard, rand::rng().random::<u32>());
-    let action = NewAction {
-        id: operation.clone(),
-        kind: KIND.to_owned(),
-        phase: "create".to_owned(),
-        inputs: json!({ "plan": plan, "epoch": scaler.cluster.topology().epoch() }),
-    };
-    scaler.catalogue.begin_action(&action, Timestamp::now()).await?;
-    let outcome = run_phases(scaler, plan, &operation, started).await;
+    let action = new_action(&operation, ActionKind::ScaleOut, "create", plan, hands.cluster.topology().epoch());
+    hands.catalogue.begin_action(&action, Timestamp::now()).await?;
+    let outcome = run_phases(hands, plan, &operation, started).await;
     let outcome = match outcome {
         Ok(()) => Ok(()),
         Err(failure) => {
             let copies = plan.transfers.iter().flat_map(|transfer| transfer.slots.iter()).collect();
-            match undo(scaler, &plan.shard, &operation, &copies).await {
+            match undo(hands, &plan.shard, &operation, &copies).await {
                 Ok(()) => Err(failure),
                 Err(Failure::Retire(kept)) if !kept.may_pass() => {
                     let error = keyspace::errors::chain(&failure);
@@ -252,33 +190,33 @@ pub(crate) async fn execute(scaler: &Arc<Scaler>, plan: &Plan) -> Result<(), Fai
         Err(failure @ Failure::Retire(_)) => (Outcome::Failed, keyspace::errors::chain(failure)),
         Err(failure) => (Outcome::Undone, keyspace::errors::chain(failure)),
     };
-    scaler.catalogue.finish_action(&operation, result, &message, Timestamp::now()).await?;
+    hands.catalogue.finish_action(&operation, result, &message, Timestamp::now()).await?;
     outcome
 }
 
-async fn run_phases(scaler: &Arc<Scaler>, plan: &Plan, operation: &str, started: Instant) -> Result<(), Failure> {
-    scaler.metrics.action_phase("create");
-    let spec = instance_spec(scaler, &plan.shard)?;
+async fn run_phases(hands: &Arc<Hands>, plan: &Plan, operation: &str, started: Instant) -> Result<(), Failure> {
+    hands.metrics.action_phase("create");
+    let spec = instance_spec(hands, &plan.shard)?;
     let operation_id = operation_id(operation)?;
     let created = async {
-        scaler.provisioner.preflight(&spec).await?;
-        scaler.provisioner.create(&operation_id, &spec).await
+        hands.provisioner.preflight(&spec).await?;
+        hands.provisioner.create(&operation_id, &spec).await
     };
     let instance = created.await;
-    let kind = scaler.provisioner.info().kind;
-    scaler.metrics.provision_attempt(kind, instance.as_ref().map(|_| ()).map_err(|error| error.class().as_str()));
+    let kind = hands.provisioner.info().kind;
+    hands.metrics.provision_attempt(kind, instance.as_ref().map(|_| ()).map_err(|error| error.class().as_str()));
     let instance = instance?;
     tracing::info!(shard = %plan.shard, seconds = started.elapsed().as_secs_f64(), "the new server answers");
 
-    scaler.catalogue.advance_action(operation, "join", &json!({ "instance": instance.id })).await?;
-    scaler.metrics.action_phase("join");
+    hands.catalogue.advance_action(operation, "join", &json!({ "instance": instance.id })).await?;
+    hands.metrics.action_phase("join");
     let shard = Shard { id: plan.shard.clone(), endpoint: endpoint_of(&instance)? };
     // Before a router hears of it.
-    scaler.accounts.ensure(&shard).await?;
-    scaler.cluster.change(|topology| Ok::<_, ClusterError>(topology.with_shard(shard))).await?;
+    hands.accounts.ensure(&shard).await?;
+    hands.cluster.change(|topology| Ok::<_, ClusterError>(topology.with_shard(shard))).await?;
 
-    scaler.catalogue.advance_action(operation, "move", &json!({ "instance": instance.id })).await?;
-    scaler.metrics.action_phase("move");
+    hands.catalogue.advance_action(operation, "move", &json!({ "instance": instance.id })).await?;
+    hands.metrics.action_phase("move");
     let transfers: Vec<Transfer> = plan
         .transfers
         .iter()
@@ -288,80 +226,50 @@ async fn run_phases(scaler: &Arc<Scaler>, plan: &Plan, operation: &str, started:
             slots: transfer.slots.clone(),
         })
         .collect();
-    let (settings, progress) = (scaler.settings_of_moves(&transfers).await, scaler.progress_sink());
-    let reports = moves::execute(&scaler.cluster, &scaler.settings.layout, &transfers, &settings, &progress).await?;
-    record_reports(scaler, &reports, started).await?;
-    Ok(())
-}
-
-/// Writes finished moves to the log and into the catalogue.
-pub(crate) async fn record_reports(
-    scaler: &Scaler,
-    reports: &[MoveReport],
-    started: Instant,
-) -> Result<(), CatalogueError> {
-    for report in reports {
-        tracing::info!(slot_move = %report.id, rows = report.rows_moved, cutover = ?report.cutover,
-            attempts = report.attempts, seconds = started.elapsed().as_secs_f64(), "moved");
-        let mut record = json!({
-            "id": report.id, "source": report.source, "target": report.target, "state": "done",
-            "rows_copied": report.rows_copied, "rows_moved": report.rows_moved, "attempts": report.attempts,
-            "cutover_millis": report.cutover.as_secs_f64() * 1000.0,
-        });
-        // After a restart the record is all that is known of the move.
-        let progress = scaler.progress_of(&report.id).map(|progress| json!(progress));
-        if let (Some(record), Some(Value::Object(progress))) = (record.as_object_mut(), progress) {
-            for (key, value) in progress {
-                record.entry(key).or_insert(value);
-            }
-        }
-        scaler.catalogue.record_move(report.id.as_str(), &record, Timestamp::now()).await?;
-    }
+    let (settings, progress) = (hands.settings_of_moves(&transfers).await, hands.progress_sink());
+    let reports = moves::execute(&hands.cluster, &hands.settings.layout, &transfers, &settings, &progress).await?;
+    record_reports(hands, &reports, started).await?;
     Ok(())
 }
 
 /// Takes back a shard that owns nothing: out of the topology, then its instance away. A shard that owns slots stays.
 ///
 /// `copies`: the slots that were to move to it. What it has of them was copied there, because it never owned any.
-async fn undo(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str, copies: &SlotSet) -> Result<(), Failure> {
-    scaler.metrics.action_phase("undo");
+async fn undo(hands: &Arc<Hands>, shard: &ShardId, operation: &str, copies: &SlotSet) -> Result<(), Failure> {
+    hands.metrics.action_phase("undo");
     // The sweep of a recovery needs every shard, and the new one may be what is gone.
-    if !scaler.cluster.topology().moves().is_empty() {
-        let settings = scaler.settings.moves.clone();
-        moves::recover(&scaler.cluster, &scaler.settings.layout, &settings, &scaler.progress_sink()).await?;
+    if !hands.cluster.topology().moves().is_empty() {
+        let settings = hands.settings.moves.clone();
+        moves::recover(&hands.cluster, &hands.settings.layout, &settings, &hands.progress_sink()).await?;
     }
-    let topology = scaler.cluster.topology();
+    let topology = hands.cluster.topology();
     if topology.shard(shard).is_some() && !topology.owned(shard).is_empty() {
         // The switch had happened, and the shard serves.
         return Ok(());
     }
-    retire::leave(scaler, shard).await?;
-    let Some(instance) = retire::instance_of(scaler, shard).await? else { return Ok(()) };
+    retire::leave(hands, shard).await?;
+    let Some(instance) = retire::instance_of(hands, shard).await? else { return Ok(()) };
     let operation = operation_id(operation)?;
     if instance.operation != operation {
         // It was there before, and its name is why the addition failed.
         return Ok(());
     }
     if instance.state != InstanceState::Creating {
-        retire::wait_for_routers(scaler).await;
+        retire::wait_for_routers(hands).await;
     }
-    retire::destroy(scaler, shard, &operation, copies).await?;
+    retire::destroy(hands, shard, &operation, copies).await?;
     Ok(())
 }
 
 /// Undoes an addition that an earlier run began, or finds that its shard serves.
-pub(crate) async fn take_back(scaler: &Arc<Scaler>, action: &Action) -> Result<(), Failure> {
-    let plan = &action.inputs["plan"];
-    let shard = plan["shard"].as_str().and_then(|name| ShardId::new(name).ok());
-    let Some(shard) = shard else {
-        let message = "its record names no shard";
-        return Ok(scaler.catalogue.finish_action(&action.id, Outcome::Failed, message, Timestamp::now()).await?);
+pub async fn take_back(hands: &Arc<Hands>, action: &Action) -> Result<(), Failure> {
+    let Some(Plan { shard, transfers, .. }) = plan_of::<Plan>(action) else {
+        let message = "its record cannot be read";
+        return Ok(hands.catalogue.finish_action(&action.id, Outcome::Failed, message, Timestamp::now()).await?);
     };
-    let transfers = plan["transfers"].as_array().into_iter().flatten();
-    let sets = transfers.filter_map(|transfer| serde_json::from_value::<SlotSet>(transfer["slots"].clone()).ok());
-    let copies: SlotSet = sets.flat_map(|slots| slots.iter().collect::<Vec<_>>()).collect();
-    let (outcome, message) = match undo(scaler, &shard, &action.id, &copies).await {
-        Ok(()) if scaler.cluster.topology().shard(&shard).is_some() => {
+    let copies: SlotSet = transfers.iter().flat_map(|transfer| transfer.slots.iter()).collect();
+    let (outcome, message) = match undo(hands, &shard, &action.id, &copies).await {
+        Ok(()) if hands.cluster.topology().shard(&shard).is_some() => {
             (Outcome::Succeeded, "finished after a restart".to_owned())
         }
         Ok(()) => (Outcome::Undone, "undone after a restart".to_owned()),
@@ -371,17 +279,17 @@ pub(crate) async fn take_back(scaler: &Arc<Scaler>, action: &Action) -> Result<(
         Err(failure) => return Err(failure),
     };
     tracing::info!(%shard, message, "settled");
-    scaler.catalogue.finish_action(&action.id, outcome, &message, Timestamp::now()).await?;
+    hands.catalogue.finish_action(&action.id, outcome, &message, Timestamp::now()).await?;
     Ok(())
 }
 
-fn instance_spec(scaler: &Scaler, shard: &ShardId) -> Result<InstanceSpec, Failure> {
-    let home = scaler.cluster.topology().home().endpoint.database().to_owned();
+fn instance_spec(hands: &Hands, shard: &ShardId) -> Result<InstanceSpec, Failure> {
+    let home = hands.cluster.topology().home().endpoint.database().to_owned();
     Ok(InstanceSpec {
-        owner: scaler.owner.clone(),
+        owner: hands.owner.clone(),
         name: InstanceName::new(shard.as_str()).map_err(|_| Failure::Name(shard.to_string()))?,
         database: home,
-        limits: scaler.settings.shard_limits,
+        limits: hands.settings.shard_limits,
     })
 }
 
@@ -389,15 +297,13 @@ fn operation_id(operation: &str) -> Result<OperationId, Failure> {
     OperationId::new(operation).map_err(|_| Failure::Name(operation.to_owned()))
 }
 
-/// Where an instance is reached, in the router's words.
-pub fn endpoint_of(instance: &Instance) -> Result<Endpoint, Failure> {
-    let address = instance.address.as_ref().ok_or(Failure::NoAddress)?;
-    let login = &instance.login;
-    Ok(Endpoint::tcp(&address.host, address.port, &login.user, login.password.expose(), &instance.database))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use keyspace::endpoint::Endpoint;
+    use moves::MoveError;
+
     use super::*;
 
     fn topology(shards: u16) -> Topology {

@@ -15,12 +15,13 @@ use keyspace::own;
 use keyspace::recovery;
 use keyspace::recovery::xid::Xid;
 use keyspace::slots::SlotSet;
-use keyspace::topology::{Epoch, Shard, ShardId, Topology, TopologyError};
+use keyspace::topology::{Shard, ShardId, Topology, TopologyError};
 pub use look::{Found, connect, look_for_rows};
 use moves::cluster::ClusterError;
 
-use crate::scale_out::endpoint_of;
-use crate::service::Scaler;
+use crate::actions::failure::RetireError;
+use crate::hands::Hands;
+use crate::instances::endpoint_of;
 
 /// How long a shard may take to tell which topology it carries.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,7 +31,7 @@ const BRANCH_POLL: Duration = Duration::from_millis(200);
 
 /// What became of the server of a shard that left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Retired {
+pub enum Retired {
     Destroyed,
     /// The backend has no such instance (any more).
     NoInstance,
@@ -38,133 +39,68 @@ pub(crate) enum Retired {
     LeftToItsOwner,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum RetireError {
-    #[error("shard `{0}` is the home shard, which has what is not sharded")]
-    Home(ShardId),
-    #[error("shard `{0}` still owns slots or takes part in a move")]
-    StillOwns(ShardId),
-    #[error("the topology could not be read or changed")]
-    Cluster(#[from] ClusterError),
-    #[error("the topology does not allow it")]
-    Topology(#[source] TopologyError),
-    #[error("shard `{on}` does not carry the topology without `{shard}` yet")]
-    Disagrees { shard: ShardId, on: ShardId },
-    #[error("a transaction that shard `{shard}` takes part in is still in doubt on shard `{on}`")]
-    InDoubt { shard: ShardId, on: ShardId },
-    #[error("prepared transactions on shard `{on}` could not be asked for")]
-    Branches { on: ShardId, source: sqlx::Error },
-    #[error("the instance could not be asked for or destroyed")]
-    Provision(#[from] ProvisionError),
-    #[error("`{0}` cannot name an instance")]
-    Name(String),
-    #[error("the instance of `{shard}` has the address of shard `{owner}`, so it is left as it is")]
-    InUse { shard: ShardId, owner: ShardId },
-    #[error("the server of `{shard}` could not be looked at, so it is left as it is")]
-    Unseen { shard: ShardId, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("the server of `{shard}` carries epoch {found}, but the cluster is at {known}: it is left as it is")]
-    Newer { shard: ShardId, found: Epoch, known: Epoch },
-    #[error("the server of `{shard}` carries the topology of another cluster, so it is left as it is")]
-    OtherCluster { shard: ShardId },
-    #[error(
-        "the server of `{shard}` holds {rows} rows of table `{table}` that belong nowhere else, so it is left as it is"
-    )]
-    HoldsRows { shard: ShardId, table: String, rows: u64 },
-    #[error("the server of `{shard}` has a prepared transaction of somebody else, so it is left as it is")]
-    StrangersBranch { shard: ShardId },
-}
-
-impl RetireError {
-    /// Whether the server stays because of what it is or has, not because something else is away for now.
-    pub(crate) fn keeps_server(&self) -> bool {
-        match self {
-            RetireError::Home(_)
-            | RetireError::StillOwns(_)
-            | RetireError::InUse { .. }
-            | RetireError::Unseen { .. }
-            | RetireError::Newer { .. }
-            | RetireError::OtherCluster { .. }
-            | RetireError::HoldsRows { .. }
-            | RetireError::StrangersBranch { .. } => true,
-            RetireError::Cluster(_)
-            | RetireError::Topology(_)
-            | RetireError::Disagrees { .. }
-            | RetireError::InDoubt { .. }
-            | RetireError::Branches { .. }
-            | RetireError::Provision(_)
-            | RetireError::Name(_) => false,
-        }
-    }
-
-    /// Whether the next attempt may come further without anybody's doing: a server that does not answer may only be
-    /// starting.
-    pub(crate) fn may_pass(&self) -> bool {
-        !self.keeps_server() || matches!(self, RetireError::Unseen { .. })
-    }
-}
-
 /// Publishes the topology without a shard that owns nothing. One that is in no topology any more is fine.
 ///
 /// Transactions that it decides, or takes part in, are brought to their end first: afterwards nobody finds it.
-pub(crate) async fn leave(scaler: &Scaler, shard: &ShardId) -> Result<(), RetireError> {
-    scaler.cluster.refresh().await?;
-    let topology = scaler.cluster.topology();
+pub async fn leave(hands: &Hands, shard: &ShardId) -> Result<(), RetireError> {
+    hands.cluster.refresh().await?;
+    let topology = hands.cluster.topology();
     let Some(leaving) = topology.shard(shard).cloned() else { return Ok(()) };
     if topology.home().id == *shard {
         return Err(RetireError::Home(shard.clone()));
     }
     // Asked before anything is waited for.
     without(&topology, shard)?;
-    end_branches(scaler, &topology, &leaving, Asked::IfItAnswers).await?;
-    scaler.cluster.change(|topology| without(topology, shard)).await?;
-    tracing::info!(%shard, epoch = %scaler.cluster.topology().epoch(), "the shard left the topology");
+    end_branches(hands, &topology, &leaving, Asked::IfItAnswers).await?;
+    hands.cluster.change(|topology| without(topology, shard)).await?;
+    tracing::info!(%shard, epoch = %hands.cluster.topology().epoch(), "the shard left the topology");
     // Whoever looks there alone, such as a router that was away, learns of it. Before its server is destroyed it is
     // written once more.
-    if let Err(error) = tell(scaler, &leaving).await {
+    if let Err(error) = tell(hands, &leaving).await {
         tracing::warn!(%shard, error = keyspace::errors::chain(&error), "the shard misses that it left");
     }
     Ok(())
 }
 
 /// Waits until every router that may still serve knows the topology as it is now.
-pub(crate) async fn wait_for_routers(scaler: &Scaler) {
-    tokio::time::sleep(scaler.settings.moves.clone().confirmation_wait).await;
+pub async fn wait_for_routers(hands: &Hands) {
+    tokio::time::sleep(hands.settings.moves.clone().confirmation_wait).await;
 }
 
 /// Destroys the instance of a shard that is in no topology, if nothing of its own is found on it.
 ///
 /// `copies`: rows of sharded tables in these slots are copies of an addition that was undone, and no rows of its own.
 /// Every router must know by now that the shard left: [`wait_for_routers`].
-pub(crate) async fn destroy(
-    scaler: &Scaler,
+pub async fn destroy(
+    hands: &Hands,
     shard: &ShardId,
     operation: &OperationId,
     copies: &SlotSet,
 ) -> Result<Retired, RetireError> {
-    if scaler.settings.shards.iter().any(|configured| configured.id == *shard) {
+    if hands.settings.shards.iter().any(|configured| configured.id == *shard) {
         return Ok(Retired::LeftToItsOwner);
     }
-    let Some(instance) = instance_of(scaler, shard).await? else { return Ok(Retired::NoInstance) };
-    scaler.cluster.refresh().await?;
-    let topology = scaler.cluster.topology();
-    everybody_agrees(scaler, &topology, shard).await?;
+    let Some(instance) = instance_of(hands, shard).await? else { return Ok(Retired::NoInstance) };
+    hands.cluster.refresh().await?;
+    let topology = hands.cluster.topology();
+    everybody_agrees(hands, &topology, shard).await?;
     // A half-made one never answered, so nothing was ever written to it.
     if instance.state != InstanceState::Creating {
-        check_server(scaler, &topology, shard, &instance, copies).await?;
+        check_server(hands, &topology, shard, &instance, copies).await?;
     }
     // Between the look and the end nobody else may have taken over.
-    scaler.hold_lease().await?;
-    scaler.provisioner.destroy(operation, &instance.id, DataFate::Remove).await?;
+    hands.hold_lease().await?;
+    hands.provisioner.destroy(operation, &instance.id, DataFate::Remove).await?;
     tracing::info!(%shard, instance = %instance.id, "the instance is destroyed");
     Ok(Retired::Destroyed)
 }
 
 /// The instance of ours that has a shard's name.
-pub(crate) async fn instance_of(scaler: &Scaler, shard: &ShardId) -> Result<Option<Instance>, RetireError> {
-    let id = format!("{}.{shard}", scaler.owner);
+pub async fn instance_of(hands: &Hands, shard: &ShardId) -> Result<Option<Instance>, RetireError> {
+    let id = format!("{}.{shard}", hands.owner);
     let id = InstanceId::new(id).map_err(|_| RetireError::Name(shard.to_string()))?;
-    match scaler.provisioner.inspect(&id).await {
-        Ok(instance) => Ok(Some(instance).filter(|instance| instance.owner == scaler.owner)),
+    match hands.provisioner.inspect(&id).await {
+        Ok(instance) => Ok(Some(instance).filter(|instance| instance.owner == hands.owner)),
         Err(ProvisionError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -178,13 +114,13 @@ fn without(topology: &Topology, shard: &ShardId) -> Result<Topology, RetireError
 }
 
 /// Every shard of the cluster carries the topology of now, in which this one is not.
-async fn everybody_agrees(scaler: &Scaler, topology: &Topology, shard: &ShardId) -> Result<(), RetireError> {
+async fn everybody_agrees(hands: &Hands, topology: &Topology, shard: &ShardId) -> Result<(), RetireError> {
     if topology.shard(shard).is_some() {
         return Err(RetireError::StillOwns(shard.clone()));
     }
     for known in topology.shards() {
         let read = async {
-            let mut connection = scaler.cluster.connect(&known.id).await?;
+            let mut connection = hands.cluster.connect(&known.id).await?;
             let read = own::topology::read(&mut connection).await;
             read.map_err(|source| ClusterError::Store { shard: known.id.clone(), source })
         };
@@ -199,7 +135,7 @@ async fn everybody_agrees(scaler: &Scaler, topology: &Topology, shard: &ShardId)
 
 /// The final look: at what the server carries, and for rows.
 async fn check_server(
-    scaler: &Scaler,
+    hands: &Hands,
     topology: &Topology,
     shard: &ShardId,
     instance: &Instance,
@@ -210,14 +146,14 @@ async fn check_server(
     let started;
     let running = match instance.state {
         InstanceState::Stopped | InstanceState::Failed | InstanceState::Stopping => {
-            started = scaler.provisioner.start(&instance.id).await.map_err(|error| unseen(error.into()))?;
+            started = hands.provisioner.start(&instance.id).await.map_err(|error| unseen(error.into()))?;
             &started
         }
         InstanceState::Creating | InstanceState::Starting | InstanceState::Ready => instance,
     };
     let endpoint = endpoint_of(running).map_err(|error| unseen(error.into()))?;
     let serves = |known: &&Shard| known.endpoint.address() == endpoint.address();
-    if let Some(owner) = topology.shards().iter().chain(&scaler.settings.shards).find(serves) {
+    if let Some(owner) = topology.shards().iter().chain(&hands.settings.shards).find(serves) {
         return Err(RetireError::InUse { shard: shard.clone(), owner: owner.id.clone() });
     }
     let mut connection = look::connect(&endpoint).await.map_err(|error| unseen(error.into()))?;
@@ -237,11 +173,11 @@ async fn check_server(
         told.map_err(silent)?.map_err(|error| unseen(error.into()))?;
     }
     let leaving = Shard { id: shard.clone(), endpoint };
-    end_branches(scaler, topology, &leaving, Asked::Always).await?;
+    end_branches(hands, topology, &leaving, Asked::Always).await?;
     if look::has_prepared(&mut connection).await.map_err(|error| unseen(error.into()))? {
         return Err(RetireError::StrangersBranch { shard: shard.clone() });
     }
-    let found = look_for_rows(&mut connection, &scaler.settings.layout, copies).await.map_err(|e| unseen(e.into()))?;
+    let found = look_for_rows(&mut connection, &hands.settings.layout, copies).await.map_err(|e| unseen(e.into()))?;
     match found {
         Some(Found { table, rows }) => Err(RetireError::HoldsRows { shard: shard.clone(), table, rows }),
         None => Ok(()),
@@ -252,11 +188,11 @@ fn is_same_server(one: &Shard, other: &Shard) -> bool {
     one.endpoint.address() == other.endpoint.address()
 }
 
-async fn tell(scaler: &Scaler, shard: &Shard) -> Result<(), ClusterError> {
+async fn tell(hands: &Hands, shard: &Shard) -> Result<(), ClusterError> {
     let tell = async {
         let connected = keyspace::mysql::connect(&shard.endpoint).await;
         let mut connection = connected.map_err(|source| ClusterError::Connect { shard: shard.id.clone(), source })?;
-        let told = own::topology::catch_up(&mut connection, &scaler.cluster.topology()).await;
+        let told = own::topology::catch_up(&mut connection, &hands.cluster.topology()).await;
         told.map_err(|source| ClusterError::Store { shard: shard.id.clone(), source })
     };
     tokio::time::timeout(ANSWER_TIMEOUT, tell).await.unwrap_or(Err(ClusterError::ConnectTimeout(shard.id.clone())))
@@ -270,8 +206,8 @@ enum Asked {
 }
 
 /// Waits until no branch is prepared that `leaving` decides, nor any on it; ends those whose router left them behind.
-async fn end_branches(scaler: &Scaler, topology: &Topology, leaving: &Shard, asked: Asked) -> Result<(), RetireError> {
-    let patience = scaler.settings.in_doubt_timeout;
+async fn end_branches(hands: &Hands, topology: &Topology, leaving: &Shard, asked: Asked) -> Result<(), RetireError> {
+    let patience = hands.settings.in_doubt_timeout;
     // Where the deciding shard is found, whether it is still in the topology or not.
     let addresses = topology.with_shard(leaving.clone());
     let began = Instant::now();

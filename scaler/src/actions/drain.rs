@@ -17,16 +17,15 @@ use keyspace::slots::{SlotSet, plan_drain};
 use keyspace::topology::{MoveId, Shard, ShardId, Topology, Transfer};
 use moves;
 use rand::Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::catalogue::{Action, NewAction, Outcome};
-use crate::retire::{self, RetireError, Retired};
-use crate::scale_out::{self, Failure};
-use crate::service::Scaler;
-
-/// The kind of the action in the catalogue and in metrics.
-pub(crate) const KIND: &str = "drain";
+use crate::actions::failure::Failure;
+use crate::actions::failure::RetireError;
+use crate::actions::record::{ActionKind, new_action, plan_of, record_reports};
+use crate::actions::retire::{self, Retired};
+use crate::catalogue::{Action, Outcome};
+use crate::hands::Hands;
 
 /// Other shards are away for seconds, as while their server restarts. What takes longer ends the action, and settling
 /// leftovers goes on with it.
@@ -34,7 +33,7 @@ const ATTEMPTS: u32 = 8;
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// A shard to be taken away, and who takes over what.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     pub shard: ShardId,
     /// Empty for a shard that owns nothing.
@@ -42,7 +41,7 @@ pub struct Plan {
     pub then: Fate,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedTransfer {
     pub target: ShardId,
     pub slots: SlotSet,
@@ -50,7 +49,7 @@ pub struct PlannedTransfer {
 }
 
 /// What becomes of the server once it owns nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
     InstanceDestroyed,
@@ -86,7 +85,7 @@ impl Refusal {
             Refusal::Unknown(_) => "`sql-autoscaler shards` lists them",
             Refusal::Home(_) => "drain another one; this one stays as long as the cluster does",
             Refusal::LastOwner(_) => "add a shard first: `sql-autoscaler scale-out`",
-            Refusal::MinShards { .. } => "lower min_shards and restart the scaler, or add a shard first",
+            Refusal::MinShards { .. } => "lower min_shards and restart the hands, or add a shard first",
             Refusal::Moving(_) => "wait until it is over: `sql-autoscaler moves`",
             Refusal::InProgress(_) => "wait until it is over: `sql-autoscaler status`",
             Refusal::Unreachable(_) => "start its server, see `sql-autoscaler check`",
@@ -149,33 +148,27 @@ fn plan_transfers(topology: &Topology, shard: &ShardId) -> Result<Vec<PlannedTra
 ///
 /// An error of [`Failure::Retire`] means that the shard owns nothing and its server is kept for now; any other, that
 /// the shard stays with what had not switched.
-pub(crate) async fn execute(scaler: &Arc<Scaler>, plan: &Plan) -> Result<(), Failure> {
+pub async fn execute(hands: &Arc<Hands>, plan: &Plan) -> Result<(), Failure> {
     let operation = format!("drain-{}-{:08x}", plan.shard, rand::rng().random::<u32>());
-    let action = NewAction {
-        id: operation.clone(),
-        kind: KIND.to_owned(),
-        phase: "move".to_owned(),
-        inputs: json!({ "plan": plan, "epoch": scaler.cluster.topology().epoch() }),
-    };
-    scaler.catalogue.begin_action(&action, Timestamp::now()).await?;
-    finish(scaler, &plan.shard, &operation).await
+    let action = new_action(&operation, ActionKind::Drain, "move", plan, hands.cluster.topology().epoch());
+    hands.catalogue.begin_action(&action, Timestamp::now()).await?;
+    finish(hands, &plan.shard, &operation).await
 }
 
 /// Goes on with a drain that an earlier run began. What it had reached shows in the topology and the backend.
-pub(crate) async fn resume(scaler: &Arc<Scaler>, action: &Action) -> Result<(), Failure> {
-    let shard = action.inputs["plan"]["shard"].as_str().and_then(|name| ShardId::new(name).ok());
-    let Some(shard) = shard else {
-        let message = "its record names no shard";
-        return Ok(scaler.catalogue.finish_action(&action.id, Outcome::Failed, message, Timestamp::now()).await?);
+pub async fn resume(hands: &Arc<Hands>, action: &Action) -> Result<(), Failure> {
+    let Some(Plan { shard, .. }) = plan_of::<Plan>(action) else {
+        let message = "its record cannot be read";
+        return Ok(hands.catalogue.finish_action(&action.id, Outcome::Failed, message, Timestamp::now()).await?);
     };
     tracing::info!(%shard, phase = action.phase, "going on with a drain that an earlier run began");
-    finish(scaler, &shard, &action.id).await
+    finish(hands, &shard, &action.id).await
 }
 
-async fn finish(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str) -> Result<(), Failure> {
-    scaler.set_draining(Some(shard.clone()));
-    let outcome = run_phases(scaler, shard, operation).await;
-    scaler.set_draining(None);
+async fn finish(hands: &Arc<Hands>, shard: &ShardId, operation: &str) -> Result<(), Failure> {
+    hands.set_draining(Some(shard.clone()));
+    let outcome = run_phases(hands, shard, operation).await;
+    hands.set_draining(None);
     let (result, message) = match &outcome {
         Ok(Retired::Destroyed) => (Outcome::Succeeded, format!("{shard} is gone, its instance is destroyed")),
         Ok(Retired::LeftToItsOwner) => {
@@ -188,40 +181,39 @@ async fn finish(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str) -> Resul
         Err(failure) => (Outcome::Undone, keyspace::errors::chain(failure)),
     };
     tracing::info!(%shard, message, "the drain is over");
-    scaler.catalogue.finish_action(operation, result, &message, Timestamp::now()).await?;
+    hands.catalogue.finish_action(operation, result, &message, Timestamp::now()).await?;
     outcome.map(drop)
 }
 
-async fn run_phases(scaler: &Arc<Scaler>, shard: &ShardId, operation: &str) -> Result<Retired, Failure> {
+async fn run_phases(hands: &Arc<Hands>, shard: &ShardId, operation: &str) -> Result<Retired, Failure> {
     let started = Instant::now();
-    scaler.metrics.action_phase("move");
-    let topology = scaler.cluster.topology();
+    hands.metrics.action_phase("move");
+    let topology = hands.cluster.topology();
     if topology.shard(shard).is_some_and(|_| !topology.owned(shard).is_empty()) {
         let transfers = plan_transfers(&topology, shard).map_err(|refusal| Failure::Refused(refusal.to_string()))?;
         let transfers: Vec<Transfer> = transfers
             .into_iter()
             .map(|transfer| Transfer { source: shard.clone(), target: transfer.target, slots: transfer.slots })
             .collect();
-        let (settings, progress) = (scaler.settings_of_moves(&transfers).await, scaler.progress_sink());
-        let reports =
-            moves::execute(&scaler.cluster, &scaler.settings.layout, &transfers, &settings, &progress).await?;
-        scale_out::record_reports(scaler, &reports, started).await?;
+        let (settings, progress) = (hands.settings_of_moves(&transfers).await, hands.progress_sink());
+        let reports = moves::execute(&hands.cluster, &hands.settings.layout, &transfers, &settings, &progress).await?;
+        record_reports(hands, &reports, started).await?;
     }
 
-    scaler.catalogue.advance_action(operation, "retire", &json!(null)).await?;
-    scaler.metrics.action_phase("retire");
-    patiently(shard, || retire::leave(scaler, shard)).await?;
+    hands.catalogue.advance_action(operation, "retire", &json!(null)).await?;
+    hands.metrics.action_phase("retire");
+    patiently(shard, || retire::leave(hands, shard)).await?;
 
-    scaler.catalogue.advance_action(operation, "destroy", &json!(null)).await?;
-    scaler.metrics.action_phase("destroy");
-    retire::wait_for_routers(scaler).await;
+    hands.catalogue.advance_action(operation, "destroy", &json!(null)).await?;
+    hands.metrics.action_phase("destroy");
+    retire::wait_for_routers(hands).await;
     let operation = OperationId::new(operation);
     let Ok(operation) = operation else {
         // A name that is no instance's either.
         return Ok(Retired::LeftToItsOwner);
     };
     let no_copies = SlotSet::empty();
-    Ok(patiently(shard, || retire::destroy(scaler, shard, &operation, &no_copies)).await?)
+    Ok(patiently(shard, || retire::destroy(hands, shard, &operation, &no_copies)).await?)
 }
 
 /// Tries again what fails because something else is away.
