@@ -23,8 +23,7 @@ check: ## Formatting and lints, without servers
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-# The tests come last, so that their verdict is what the output ends with: documentation examples
-# before the rest, since a crate without any would close the output on "0 passed".
+# The tests come last, so that their verdict is what the output ends with.
 # Advisories are left to `make deny`: they change from day to day and come from elsewhere.
 test: packages mysql $(if $(CI),deny-installed) ## Install what is missing and run every check that CI runs
 	@.ci/install-packages python3-venv mariadb-dump
@@ -38,14 +37,14 @@ test: packages mysql $(if $(CI),deny-installed) ## Install what is missing and r
 		echo "make: no cargo-deny, licences and sources are not checked ('make deny' installs it)" >&2; \
 	fi
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
-	$(CARGO) test --workspace --doc
-	@.ci/with-docker $(MAKE) --no-print-directory rust-tests
+	@if .ci/has-doc-tests; then echo "$(CARGO) test --workspace --doc" && $(CARGO) test --workspace --doc; fi
+	@.ci/with-docker .ci/with-memory-folder $(MAKE) --no-print-directory rust-tests
 
 # Within .ci/with-docker. Stand-ins bear the names of official images, so they are made only where they harm nobody: in
 # CI, or on an engine that was started for the tests.
 rust-tests:
 	@if test -n "$$CI$$SQL_AUTOSCALER_OWN_ENGINE"; then .ci/stand-ins/build; fi
-	$(CARGO) test --workspace --lib --bins --tests
+	.ci/run-tests
 
 image: ## Build the image sql-autoscaler:latest, for compose/ (needs Docker)
 	DOCKER_BUILDKIT=1 docker build --file compose/Dockerfile --tag sql-autoscaler:latest \
@@ -95,6 +94,8 @@ mysql: packages
 		echo "make: no MySQL for the tests, those that need it will be skipped" >&2; \
 		test -z "$$CI"; }
 
-# Compiled from source in 2 to 3 minutes, so only CI and those who ask for it wait for that.
+# Compiled from source in minutes, so only CI and those who ask for it wait for that. Its own profile optimises over all
+# of its crates at once, for a program that here runs for a second.
 deny-installed: packages
-	@cargo deny --version >/dev/null 2>&1 || cargo install --locked --version $(CARGO_DENY) cargo-deny
+	@cargo deny --version >/dev/null 2>&1 || CARGO_PROFILE_DEV_DEBUG=false CARGO_INCREMENTAL=0 \
+		cargo install --debug --locked --version $(CARGO_DENY) cargo-deny

@@ -7,8 +7,6 @@
 mod columns;
 mod json;
 mod number;
-#[cfg(test)]
-pub(crate) mod test_server;
 
 pub use columns::{columns_from, columns_of};
 pub use json::{RowError, RowWriter, duplicate_name};

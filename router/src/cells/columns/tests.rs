@@ -1,8 +1,9 @@
 use sqlx::Executor;
+use throwaway::{Flavor, Server};
 
 use super::*;
+use crate::cells::Row as _;
 use crate::cells::json::write_cell;
-use crate::cells::{Row as _, test_server::Server};
 
 #[test]
 fn flags_are_read_from_the_debug_text() {
@@ -16,7 +17,7 @@ fn flags_are_read_from_the_debug_text() {
 /// Every type of column on a real server, because what sqlx tells is neither documented nor complete.
 #[tokio::test]
 async fn columns_of_a_real_server() {
-    let Some(server) = Server::start() else { return };
+    let Some(server) = Server::start(Flavor::MariaDb, &[], &[]).await else { return };
     let mut connection = server.connect().await.unwrap();
     connection.execute(sqlx::raw_sql(EVERY_TYPE)).await.unwrap();
 

@@ -21,8 +21,8 @@ use sqlx::{AssertSqlSafe, Executor};
 use tokio::process::Child;
 
 use crate::cli::Site;
-use crate::front::Front;
-use crate::servers::{DATABASE, Flavor, Server, free_port, number, routers_login, rows, run, wait_until};
+use crate::kit::front::Front;
+use crate::kit::servers::{DATABASE, Flavor, Server, free_port, number, routers_login, rows, run, wait_until};
 use crate::up::{has_programs, stop};
 
 const SCALERS_PASSWORD: &str = "se:cr@t";

@@ -9,7 +9,7 @@ use keyspace::own;
 use keyspace::schema::Layout;
 use keyspace::topology::{Shard, ShardId, Topology};
 
-use crate::servers::{DATABASE, Server, run};
+use crate::kit::servers::{DATABASE, Server, run};
 
 /// Two servers with an empty table `users`.
 struct Pair {

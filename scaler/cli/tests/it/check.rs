@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
 
 use crate::cli::{Site, check_outcome};
-use crate::crowd::assert_no_leftovers;
-use crate::moves::bench::{half, quick, silent};
+use crate::kit::bench::{half, quick, silent};
+use crate::kit::crowd::assert_no_leftovers;
+use crate::kit::servers::{Flavor, Server, number, rows, run, with_scalers_logins};
 use crate::moves::trap::Trap;
-use crate::servers::{Flavor, Server, number, rows, run, with_scalers_logins};
 
 /// Two servers under one topology, each owner of half of the slots, with the tables of `definitions` on both.
 async fn two_shards(flavor: Flavor, keys: Value, definitions: &[&str]) -> Option<(Vec<Server>, Site)> {

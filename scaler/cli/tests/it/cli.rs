@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use warp::Filter;
 
-use crate::servers::{DATABASE, Server, run, wait_until};
+use crate::kit::servers::{DATABASE, Server, run, wait_until};
 
 /// A folder with a configuration, in which commands run.
 pub struct Site {

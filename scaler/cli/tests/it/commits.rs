@@ -21,10 +21,11 @@ use router::Limits;
 use router::faults::Point;
 use serde_json::{Value, json};
 
-use crate::front::{Front, cluster_of, quick_moves};
-use crate::moves::bench::silent;
-use crate::processes::Process;
-use crate::servers::{DATABASE, Flavor, Server, number, routers_login, rows, run, wait_until};
+use crate::kit::bench::silent;
+use crate::kit::front::Front;
+use crate::kit::moving::{cluster_of, quick_moves};
+use crate::kit::processes::Process;
+use crate::kit::servers::{DATABASE, Flavor, Server, number, routers_login, rows, run, wait_until};
 
 const ACCOUNTS: i64 = 24;
 const CLIENTS: u64 = 4;

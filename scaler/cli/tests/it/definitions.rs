@@ -6,8 +6,8 @@ use keyspace::schema::Layout;
 use router::Limits;
 use serde_json::{Value, json};
 
-use crate::front::Front;
-use crate::servers::{Flavor, Server, number, rows, run, wait_until};
+use crate::kit::front::Front;
+use crate::kit::servers::{Flavor, Server, number, rows, run, wait_until};
 
 struct Fixture {
     front: Front,

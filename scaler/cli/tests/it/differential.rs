@@ -16,7 +16,7 @@ use futures_util::stream;
 
 use self::cluster::{Answer, Cluster, Outcome, compare};
 use crate::docs::check_kept;
-use crate::servers::Flavor;
+use crate::kit::servers::Flavor;
 
 /// What each class came to.
 #[derive(Default)]

@@ -17,8 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::processes::{Options, Process};
-use crate::servers::{DATABASE, Server, routers_login, wait_until};
+use crate::kit::processes::{Options, Process};
+use crate::kit::servers::{DATABASE, Server, routers_login, wait_until};
 
 /// Longer than anything here should take.
 const PATIENCE: Duration = Duration::from_secs(20);

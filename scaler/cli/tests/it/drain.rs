@@ -29,8 +29,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::cli::Site;
-use crate::moves::bench::{Bench, ORDERS, id};
-use crate::servers::{DATABASE, Server, number, rows, run, wait_until};
+use crate::kit::bench::{Bench, ORDERS, id};
+use crate::kit::servers::{DATABASE, Server, number, rows, run, wait_until};
 use crate::up::{has_programs, stop};
 
 const COUNTRIES: &str = "CREATE TABLE countries (code CHAR(2) PRIMARY KEY)";
@@ -48,7 +48,7 @@ struct Field {
 impl Field {
     /// `owning` shards that share all slots, and `spare` servers that additions get.
     async fn new(owning: usize, spare: usize) -> Option<Field> {
-        let servers: Vec<Server> = Server::start_all(crate::servers::Flavor::MariaDb, owning + spare).await?;
+        let servers: Vec<Server> = Server::start_all(crate::kit::servers::Flavor::MariaDb, owning + spare).await?;
         let owner = Owner::new("drained").unwrap();
         let provisioner = MemoryProvisioner::new(owner.clone());
         for server in &servers {

@@ -22,7 +22,7 @@ use futures_util::stream;
 use self::bench::{Answer, Bench, CONNECTIONS, USERS};
 use self::templates::{Attempt, Things, attempts};
 use crate::differential::cluster::lines;
-use crate::servers::Flavor;
+use crate::kit::servers::Flavor;
 
 /// Attempts at a time: definitions need two connections each, of the few that there are.
 const AT_ONCE: usize = CONNECTIONS / 2;

@@ -16,8 +16,8 @@ use rand::{Rng, SeedableRng};
 use router::Limits;
 use serde_json::{Value, json};
 
-use crate::front::Front;
-use crate::servers::{Flavor, Server};
+use crate::kit::front::Front;
+use crate::kit::servers::{Flavor, Server};
 
 const LISTS: u64 = 12;
 const WRITERS: u64 = 5;

@@ -2,7 +2,7 @@
 
 use keyspace::keys::{KeyLiteral, KeySlot, KeyType};
 
-use crate::servers::{Server, rows, run};
+use crate::kit::servers::{Server, rows, run};
 
 /// A key type, a column of that type, and values as SQL literals with the literal that the router sees.
 struct Case {

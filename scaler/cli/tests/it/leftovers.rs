@@ -5,8 +5,8 @@ use keyspace::schema::Layout;
 use router::Limits;
 use serde_json::{Value, json};
 
-use crate::front::Front;
-use crate::servers::{Flavor, Server, rows, run};
+use crate::kit::front::Front;
+use crate::kit::servers::{Flavor, Server, rows, run};
 
 struct Pool {
     front: Front,

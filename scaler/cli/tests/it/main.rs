@@ -16,8 +16,6 @@ mod commits;
 #[cfg(test)]
 mod compose;
 #[cfg(test)]
-mod crowd;
-#[cfg(test)]
 mod definitions;
 #[cfg(test)]
 mod demo;
@@ -30,13 +28,13 @@ mod doors;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
-mod front;
-#[cfg(test)]
 mod gate;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
 mod keys;
+#[cfg(test)]
+mod kit;
 #[cfg(test)]
 mod leftovers;
 #[cfg(test)]
@@ -44,15 +42,9 @@ mod moves;
 #[cfg(test)]
 mod overload;
 #[cfg(test)]
-mod processes;
-#[cfg(test)]
 mod programs;
 #[cfg(test)]
-mod proxy;
-#[cfg(test)]
 mod router;
-#[cfg(test)]
-mod servers;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

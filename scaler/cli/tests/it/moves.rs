@@ -1,6 +1,5 @@
 //! Moves between real servers, with writers that keep their own account.
 
-pub mod bench;
 mod crashes;
 mod crowded;
 mod ended;

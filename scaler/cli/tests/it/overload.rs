@@ -9,9 +9,9 @@ use nix::unistd::Pid;
 use router::Limits;
 use serde_json::{Value, json};
 
-use crate::front::Front;
-use crate::processes::{Options, Process};
-use crate::servers::{Flavor, Server, wait_until};
+use crate::kit::front::Front;
+use crate::kit::processes::{Options, Process};
+use crate::kit::servers::{Flavor, Server, wait_until};
 
 /// What a router takes at most, whatever it is asked.
 const MOST_KIBIBYTES: u64 = 200 << 10;

@@ -2,18 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use backends::{Program, ProgramCommand, find_program};
+use backends::Program;
 use cli::up::UpError;
 use cli::up::{Exporter, PrometheusServer, ScrapeTargets, end_leftovers};
 use keyspace::endpoint::Endpoint;
 use keyspace::topology::ShardId;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use sqlx::{Connection, MySqlConnection};
 use warp::Filter;
+
+use crate::kit::servers::{DATABASE, Server, run};
 
 /// A name and a password that would break out of a badly built DSN or option file.
 const PASSWORD: &str = "p@ss/w#rd):'";
@@ -44,50 +44,20 @@ impl Drop for KillAtEnd {
     }
 }
 
-/// A MariaDB with the database `app`, 120 rows in `app.users`, and an account for the exporter.
-async fn start_database(dir: &Path) -> (Program, Endpoint) {
-    let data = dir.join("data");
-    let install = Command::new("mariadb-install-db")
-        .arg(format!("--datadir={}", data.display()))
-        .arg(format!("--tmpdir={}", dir.display()))
-        .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
-        .output()
-        .unwrap();
-    assert!(install.status.success(), "{}", String::from_utf8_lossy(&install.stderr));
-    let setup = dir.join("setup.sql");
-    let statements = [
-        "CREATE DATABASE app",
-        "CREATE TABLE app.users (id INT PRIMARY KEY)",
-        "INSERT INTO app.users SELECT seq FROM app.seq_1_to_120",
-        "ANALYZE TABLE app.users",
+/// A MariaDB with 120 rows in `users`, and an account for the exporter.
+async fn start_database() -> Option<(Server, Endpoint)> {
+    let server = Server::start().await?;
+    for statement in [
+        "CREATE TABLE users (id INT PRIMARY KEY)",
+        "INSERT INTO users SELECT seq FROM seq_1_to_120",
+        "ANALYZE TABLE users",
         &format!("CREATE USER watch@'%' IDENTIFIED BY '{}'", PASSWORD.replace('\'', "''")),
         "GRANT PROCESS, REPLICATION CLIENT, SELECT ON *.* TO watch@'%'",
-    ];
-    std::fs::write(&setup, statements.join(";\n") + ";\n").unwrap();
-    let address = free_address();
-    let command = ProgramCommand {
-        program: find_program(&["mariadbd", "mysqld"]).unwrap(),
-        args: vec![
-            "--no-defaults".to_owned(),
-            "--user=root".to_owned(),
-            format!("--datadir={}", data.display()),
-            format!("--tmpdir={}", dir.display()),
-            format!("--socket={}", dir.join("m.sock").display()),
-            format!("--init-file={}", setup.display()),
-            "--bind-address=127.0.0.1".to_owned(),
-            format!("--port={}", address.port()),
-        ],
-        env: Vec::new(),
-        log_file: dir.join("mariadb.log"),
-    };
-    let program = Program::spawn(dir, "mariadb", command).unwrap();
-    let endpoint = Endpoint::tcp("127.0.0.1", address.port(), "watch", PASSWORD, "app");
-    wait_until("a login", || async {
-        assert!(program.is_running(), "{}", program.log_tail(20));
-        MySqlConnection::connect_with(&endpoint.connect_options()).await.is_ok()
-    })
-    .await;
-    (program, endpoint)
+    ] {
+        run(&mut server.connect().await, statement).await;
+    }
+    let endpoint = Endpoint::tcp("127.0.0.1", server.address().port(), "watch", PASSWORD, DATABASE);
+    Some((server, endpoint))
 }
 
 /// Stands for router and scaler: metrics, and where the exporter is.
@@ -115,12 +85,8 @@ async fn a_shard_shows_in_prometheus_and_crashed_programs_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let monitoring = folder.path().join("monitoring");
     let (dir, exporters) = (monitoring.join("prometheus"), monitoring.join("exporters"));
-    let _at_end = KillAtEnd(vec![
-        (folder.path().to_owned(), "mariadb"),
-        (dir.clone(), "prometheus"),
-        (exporters.clone(), "exporter-shard-1"),
-    ]);
-    let (database, endpoint) = start_database(folder.path()).await;
+    let _at_end = KillAtEnd(vec![(dir.clone(), "prometheus"), (exporters.clone(), "exporter-shard-1")]);
+    let Some((_database, endpoint)) = start_database().await else { return };
     let shard = ShardId::new("shard-1").unwrap();
     let exporter = Exporter::start(&exporters, &shard, &endpoint).await.unwrap();
     let services = serve_targets(exporter.address()).await;
@@ -132,7 +98,7 @@ async fn a_shard_shows_in_prometheus_and_crashed_programs_come_back() {
     let holds = async |expr: &str, wanted: &str| value(&url, expr).await.as_deref() == Some(wanted);
     wait_until("the router's metrics", || holds(r#"sql_autoscaler_test{job="router"}"#, "7")).await;
     wait_until("the shard", || holds(r#"mysql_up{shard="shard-1"}"#, "1")).await;
-    let rows = r#"mysql_info_schema_table_rows{shard="shard-1",schema="app",table="users"}"#;
+    let rows = r#"mysql_info_schema_table_rows{shard="shard-1",schema="shop",table="users"}"#;
     wait_until("the rows", || holds(rows, "120")).await;
     assert!(holds("count(count by (schema) (mysql_info_schema_table_rows))", "1").await, "other schemas are listed");
 
@@ -154,7 +120,6 @@ async fn a_shard_shows_in_prometheus_and_crashed_programs_come_back() {
 
     exporter.stop().await.unwrap();
     prometheus.stop().await.unwrap();
-    database.stop(Duration::from_secs(20)).await.unwrap();
     assert!(running(&exporters, "exporter-shard-1").is_none());
     assert!(running(&dir, "prometheus").is_none());
     assert!(tokio::net::TcpStream::connect(listen).await.is_err());

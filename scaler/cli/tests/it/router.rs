@@ -7,8 +7,8 @@ use router::Limits;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::front::Front;
-use crate::servers::{Server, number, rows, run, wait_until};
+use crate::kit::front::Front;
+use crate::kit::servers::{Flavor, Server, number, rows, run, wait_until};
 
 /// A router over its own servers, reached over HTTP.
 struct Fixture {
@@ -18,10 +18,7 @@ struct Fixture {
 
 impl Fixture {
     async fn start(shard_count: usize, limits: Limits) -> Option<Fixture> {
-        let mut servers = Vec::new();
-        for _ in 0..shard_count {
-            servers.push(Server::start().await?);
-        }
+        let servers = Server::start_all(Flavor::MariaDb, shard_count).await?;
         let keys = [("users", "user_id"), ("orders", "customer_id"), ("names", "name"), ("floats", "id")];
         let layout = Layout {
             shard_keys: keys.iter().map(|(table, key)| (table.to_string(), key.to_string())).collect(),
@@ -308,7 +305,7 @@ async fn a_client_that_goes_away_ends_its_statement_on_the_shards() {
             let mut left = 0;
             for server in &two.servers {
                 // The look itself is one of them.
-                left += crate::servers::number(&mut server.connect().await, running).await - 1;
+                left += crate::kit::servers::number(&mut server.connect().await, running).await - 1;
             }
             left == 0
         })
@@ -329,12 +326,15 @@ async fn gathering_is_bounded_and_asks_for_its_privilege() {
     .await;
     for server in &two.servers {
         let mut connection = server.connect().await;
-        crate::servers::run(&mut connection, "REVOKE CREATE TEMPORARY TABLES ON shop.* FROM autoscaler_router@'%'")
-            .await;
+        crate::kit::servers::run(
+            &mut connection,
+            "REVOKE CREATE TEMPORARY TABLES ON shop.* FROM autoscaler_router@'%'",
+        )
+        .await;
         // Open sessions keep what they could do when they began.
         let others = "SELECT id FROM information_schema.PROCESSLIST WHERE user = 'autoscaler_router'";
-        for row in crate::servers::rows(&mut connection, others).await {
-            crate::servers::run(&mut connection, &format!("KILL {}", row[0])).await;
+        for row in crate::kit::servers::rows(&mut connection, others).await {
+            crate::kit::servers::run(&mut connection, &format!("KILL {}", row[0])).await;
         }
     }
     let body = json!({ "query": "SELECT COUNT(*) + COUNT(DISTINCT name) FROM users" });

@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::front::{Front, move_back_and_forth, quick_moves};
-use crate::moves::bench::{half, silent, slot_of};
-use crate::servers::{Flavor, Server, innodb_rows, number, rows, run, wait_until, with_scalers_logins};
+use crate::kit::bench::{half, silent, slot_of};
+use crate::kit::front::Front;
+use crate::kit::moving::{move_back_and_forth, quick_moves};
+use crate::kit::servers::{Flavor, Server, innodb_rows, number, rows, run, wait_until, with_scalers_logins};
 
 const TABLES: [&str; 3] = [
     "CREATE TABLE accounts (id BIGINT PRIMARY KEY, v INT NOT NULL)",

@@ -13,8 +13,8 @@ use scaler::slot_load::{SlotLoads, fetch_counters};
 use serde_json::{Value, json};
 
 use crate::cli::Site;
-use crate::front::Front;
-use crate::servers::{Flavor, Server, wait_until};
+use crate::kit::front::Front;
+use crate::kit::servers::{Flavor, Server, wait_until};
 use crate::up::{has_programs, stop};
 
 fn layout() -> Layout {

@@ -17,10 +17,11 @@ use router::faults::Point;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::front::{Front, cluster_of, quick_moves};
-use crate::moves::bench::silent;
-use crate::proxy::{Direction, Mode, Proxy};
-use crate::servers::{DATABASE, Flavor, Server, number, rows, run, wait_until};
+use crate::kit::bench::silent;
+use crate::kit::front::Front;
+use crate::kit::moving::{cluster_of, quick_moves};
+use crate::kit::proxy::{Direction, Mode, Proxy};
+use crate::kit::servers::{DATABASE, Flavor, Server, number, rows, run, wait_until};
 
 /// What a statement may take by the limits of these tests.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);

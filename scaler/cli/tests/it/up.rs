@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::process::Child;
 
 use crate::cli::Site;
-use crate::servers::{DATABASE, Server, wait_until};
+use crate::kit::servers::{DATABASE, Server, wait_until};
 
 /// Processes that have the folder in their command line, other than this one.
 fn processes_of(folder: &Path) -> Vec<(i32, String)> {

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use futures_util::future::join_all;
 use keyspace::keys::{KeyLiteral, KeySlot, KeyType};
 use keyspace::schema::Layout;
 use router::Limits;
@@ -17,8 +18,9 @@ use sqlx::mysql::MySqlConnection;
 use crate::differential::cluster::lines;
 use crate::differential::{Counts, table};
 use crate::docs::check_kept;
-use crate::front::{Front, move_back_and_forth};
-use crate::servers::{Flavor, Server, rows, run};
+use crate::kit::front::Front;
+use crate::kit::moving::move_back_and_forth;
+use crate::kit::servers::{Flavor, Server, results, rows, run};
 
 /// Tables with their sharding keys' places among the columns.
 const SHARDED: [(&str, usize); 6] =
@@ -86,13 +88,11 @@ impl Cluster {
 
     /// Empty tables, filled again, behind a router that remembers nothing.
     async fn reset(&mut self) {
-        for connection in &mut self.direct {
-            let tables = SHARDED.iter().map(|(table, _)| *table).chain(REFERENCE).chain(UNSHARDED);
-            for table in tables {
-                run(connection, &format!("TRUNCATE TABLE {table}")).await;
-            }
-            run(connection, "DELETE FROM _autoscaler.sequences").await;
-        }
+        let tables = SHARDED.iter().map(|(table, _)| *table).chain(REFERENCE).chain(UNSHARDED);
+        let mut statements: Vec<String> = tables.map(|table| format!("TRUNCATE TABLE {table}")).collect();
+        statements.push("DELETE FROM _autoscaler.sequences".to_owned());
+        let emptied = statements.join(";");
+        join_all(self.direct.iter_mut().map(|connection| run(connection, &emptied))).await;
         self.front = Front::start(&self.servers, layout(), Limits::default()).await;
         for row in lines(&folder().join("rows.sql")) {
             let (status, answer) = self.write(&row).await;
@@ -111,10 +111,19 @@ impl Cluster {
         let topology = self.front.router.topology().unwrap();
         let is_moving = !topology.moves().is_empty();
         let mut tables = Tables::new();
+        let everywhere: Vec<&str> = SHARDED.iter().map(|(table, _)| *table).chain(REFERENCE).collect();
+        let on_home: Vec<&str> = everywhere.iter().copied().chain(UNSHARDED).collect();
+        // This is asked after every statement, so it has to be one packet for each shard.
+        let asked = self.direct.iter_mut().enumerate().map(|(shard, connection)| {
+            let names = if shard == 0 { &on_home } else { &everywhere };
+            let statements: Vec<String> = names.iter().map(|table| format!("SELECT * FROM {table}")).collect();
+            async move { results(connection, &statements.join(";")).await }
+        });
+        let mut by_shard: Vec<_> = join_all(asked).await.into_iter().map(Vec::into_iter).collect();
         for (table, key) in SHARDED {
             let mut all = Vec::new();
-            for (shard, connection) in topology.shards().iter().zip(&mut self.direct) {
-                for row in rows(connection, &format!("SELECT * FROM {table}")).await {
+            for (shard, found) in topology.shards().iter().zip(&mut by_shard) {
+                for row in found.next().unwrap() {
                     let literal = KeyLiteral::Integer(row[key].clone());
                     let KeySlot::Slot(slot) = KeyType::Integer.slot_of(&literal) else { panic!("{row:?}") };
                     match topology.owner(slot).id == shard.id {
@@ -128,8 +137,8 @@ impl Cluster {
             tables.insert(table.to_owned(), all);
         }
         for table in REFERENCE {
-            for connection in &mut self.direct {
-                let mut copy = rows(connection, &format!("SELECT * FROM {table}")).await;
+            for found in &mut by_shard {
+                let mut copy = found.next().unwrap();
                 copy.sort();
                 let first = tables.entry(table.to_owned()).or_insert_with(|| copy.clone());
                 if *first != copy {
@@ -138,7 +147,7 @@ impl Cluster {
             }
         }
         for table in UNSHARDED {
-            let mut all = rows(&mut self.direct[0], &format!("SELECT * FROM {table}")).await;
+            let mut all = by_shard[0].next().unwrap();
             all.sort();
             tables.insert(table.to_owned(), all);
         }

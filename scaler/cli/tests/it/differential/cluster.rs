@@ -8,8 +8,9 @@ use router::Limits;
 use serde_json::{Value, json};
 
 use super::folder;
-use crate::front::{self, Front};
-use crate::servers::{Flavor, Server};
+use crate::kit::front::Front;
+use crate::kit::moving;
+use crate::kit::servers::{Flavor, Server};
 
 pub struct Cluster {
     front: Front,
@@ -115,9 +116,9 @@ impl Cluster {
         }
     }
 
-    /// See [`front::move_back_and_forth`].
+    /// See [`moving::move_back_and_forth`].
     pub async fn move_back_and_forth(&self, stop: &AtomicBool, ended: &AtomicUsize) {
-        front::move_back_and_forth(&self.front.router, &self.layout, stop, ended).await;
+        moving::move_back_and_forth(&self.front.router, &self.layout, stop, ended).await;
     }
 }
 

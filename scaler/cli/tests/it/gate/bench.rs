@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use super::canaries::{Canaries, Place};
 use super::state::{self, State, differences, look};
-use crate::front::Front;
-use crate::servers::{DATABASE, Flavor, Server, number, run, wait_until};
+use crate::kit::front::Front;
+use crate::kit::servers::{DATABASE, Flavor, Server, number, run, wait_until};
 
 /// Connections that the router may have to each shard: few, so that many clients meet on each.
 pub const CONNECTIONS: usize = 8;

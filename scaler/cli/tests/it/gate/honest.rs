@@ -7,7 +7,7 @@ use super::bench::{Bench, USERS};
 use super::canaries::Place;
 use super::random;
 use super::state;
-use crate::servers::run;
+use crate::kit::servers::run;
 
 /// A database beside ours with the same rows, to be asked past the router.
 const BARE: &str = "bare";

@@ -7,7 +7,7 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::canaries::Canaries;
-use crate::servers::Flavor;
+use crate::kit::servers::Flavor;
 
 /// What was looked at, and how it was.
 pub type State = BTreeMap<String, String>;

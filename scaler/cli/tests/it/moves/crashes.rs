@@ -20,12 +20,12 @@ use rand::{Rng, SeedableRng};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::bench::{id, silent};
 use super::trap::Trap;
-use crate::crowd::{Crowd, Pace, assert_no_leftovers, layout};
-use crate::processes::Process;
-use crate::proxy::{Direction, Mode, Proxy};
-use crate::servers::{DATABASE, Flavor, Server, wait_until};
+use crate::kit::bench::{id, silent};
+use crate::kit::crowd::{Crowd, Pace, assert_no_leftovers, layout};
+use crate::kit::processes::Process;
+use crate::kit::proxy::{Direction, Mode, Proxy};
+use crate::kit::servers::{DATABASE, Flavor, Server, wait_until};
 
 /// What ends, or is cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,7 +269,7 @@ impl Scene {
             Victim::Everything => {
                 running.abort();
                 self.routers.iter_mut().for_each(Process::kill);
-                self.servers.iter_mut().for_each(Server::kill);
+                self.servers.iter_mut().for_each(|server| server.kill());
                 let _ = running.await;
                 for server in &mut self.servers {
                     server.restart().await;

@@ -16,12 +16,13 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::bench::{Bench, ORDERS, half, id, silent, slot_of};
-use crate::crowd::{Crowd, Pace, Tally, assert_no_leftovers, layout};
-use crate::front::{Front, cluster_of, quick_moves};
-use crate::processes::Process;
-use crate::proxy::{Direction, Mode, Proxy};
-use crate::servers::{DATABASE, Flavor, Server, number, rows, run, wait_until};
+use crate::kit::bench::{Bench, ORDERS, half, id, silent, slot_of};
+use crate::kit::crowd::{Crowd, Pace, Tally, assert_no_leftovers, layout};
+use crate::kit::front::Front;
+use crate::kit::moving::{cluster_of, quick_moves};
+use crate::kit::processes::Process;
+use crate::kit::proxy::{Direction, Mode, Proxy};
+use crate::kit::servers::{DATABASE, Flavor, Server, number, rows, run, wait_until};
 
 /// Routers look for themselves, so the announcement is waited for as long as in production.
 fn settings() -> MoveSettings {

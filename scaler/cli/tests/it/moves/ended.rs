@@ -10,10 +10,10 @@ use serde_json::json;
 use tokio::process::Child;
 use tokio::time::Instant;
 
-use super::bench::{ORDERS, id, slot_of};
 use crate::cli::Site;
-use crate::crowd::assert_no_leftovers;
-use crate::servers::{DATABASE, Flavor, Server, rows, wait_until};
+use crate::kit::bench::{ORDERS, id, slot_of};
+use crate::kit::crowd::assert_no_leftovers;
+use crate::kit::servers::{DATABASE, Flavor, Server, rows, wait_until};
 use crate::up::stop;
 
 const COUNT: i64 = 400;

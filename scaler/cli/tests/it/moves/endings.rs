@@ -10,9 +10,9 @@ use moves::{MoveError, MoveProgress, ProgressSink, execute, recover};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
-use super::bench::{Bench, ORDERS, half, id, layout, quick, silent};
 use super::writing::beside_writers;
-use crate::servers::{DATABASE, number, run};
+use crate::kit::bench::{Bench, ORDERS, half, id, layout, quick, silent};
+use crate::kit::servers::{DATABASE, number, run};
 
 /// A sink and the states that it was told.
 fn states() -> (ProgressSink, UnboundedReceiver<MoveState>) {
@@ -227,8 +227,9 @@ async fn a_row_that_the_target_has_under_another_key_stops_the_move() {
         .await;
     let mut account = bench.fill_orders(200).await;
     let transfers = [half(&bench.cluster, 0, 1)];
-    let owned = |index, order: &i64| bench.cluster.topology().owned(&id(index)).contains(super::bench::slot_of(*order));
-    let moving = (1_000..).find(|order| transfers[0].slots.contains(super::bench::slot_of(*order))).unwrap();
+    let owned =
+        |index, order: &i64| bench.cluster.topology().owned(&id(index)).contains(crate::kit::bench::slot_of(*order));
+    let moving = (1_000..).find(|order| transfers[0].slots.contains(crate::kit::bench::slot_of(*order))).unwrap();
     let resident = (1_000..).find(|order| owned(1, order)).unwrap();
     for (server, order) in [(0, moving), (1, resident)] {
         let sql = format!("INSERT INTO orders VALUES ({order},1,'taken')");

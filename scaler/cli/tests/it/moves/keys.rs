@@ -13,8 +13,8 @@ use moves::{MoveSettings, Throttle, execute};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::bench::{Bench, id, quick, silent};
-use crate::servers::{DATABASE, Flavor, Server, rows, run};
+use crate::kit::bench::{Bench, id, quick, silent};
+use crate::kit::servers::{DATABASE, Flavor, Server, rows, run};
 
 /// Type, and the key that belongs to number `#`.
 const KEYS: [(&str, &str); 24] = [

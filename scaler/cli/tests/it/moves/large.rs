@@ -13,8 +13,8 @@ use moves::{MoveError, MoveSettings, execute};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::bench::{Bench, ORDERS, half, id, layout, quick, silent};
-use crate::servers::{DATABASE, Flavor, Server, number, rows, run};
+use crate::kit::bench::{Bench, ORDERS, half, id, layout, quick, silent};
+use crate::kit::servers::{DATABASE, Flavor, Server, number, rows, run};
 
 fn documents() -> Layout {
     Layout { shard_keys: [("documents".to_owned(), "id".to_owned())].into(), ..Layout::default() }

@@ -3,8 +3,8 @@
 use keyspace::topology::Transfer;
 use moves::{MoveError, execute};
 
-use super::bench::{Bench, ORDERS, half, id, layout, quick, silent};
-use crate::servers::{Flavor, Server, number, rows, run};
+use crate::kit::bench::{Bench, ORDERS, half, id, layout, quick, silent};
+use crate::kit::servers::{Flavor, Server, number, rows, run};
 
 async fn programs_travel(flavor: Flavor) {
     let Some(servers) = Server::start_all(flavor, 2).await else { return };

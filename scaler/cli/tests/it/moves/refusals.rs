@@ -4,8 +4,8 @@ use keyspace::schema::Layout;
 use keyspace::topology::Transfer;
 use moves::{MoveError, MoveSettings, execute};
 
-use super::bench::{Bench, ORDERS, half, id, layout, quick, silent};
-use crate::servers::{Flavor, Server, number, run};
+use crate::kit::bench::{Bench, ORDERS, half, id, layout, quick, silent};
+use crate::kit::servers::{Flavor, Server, number, run};
 
 /// The message of a refused move of half of the first shard, which must leave nothing behind.
 async fn refusal(bench: &Bench, layout: &Layout, transfer: Transfer) -> String {
@@ -107,7 +107,7 @@ async fn with_rights(bench: &Bench, grants: &[&str]) -> moves::cluster::Cluster 
             run(&mut connection, &format!("GRANT {grant} TO weak@'%'")).await;
         }
         let (host, port) = shard.endpoint.tcp_address().unwrap();
-        shard.endpoint = keyspace::endpoint::Endpoint::tcp(host, port, "weak", "w", crate::servers::DATABASE);
+        shard.endpoint = keyspace::endpoint::Endpoint::tcp(host, port, "weak", "w", crate::kit::servers::DATABASE);
     }
     let topology = current.with_endpoints(&shards).unwrap();
     moves::cluster::Cluster::new(topology, std::sync::Arc::new(|| {}))

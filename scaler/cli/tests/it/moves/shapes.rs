@@ -4,8 +4,8 @@ use keyspace::slots::{SlotSet, plan_half};
 use keyspace::topology::Transfer;
 use moves::{MoveError, execute};
 
-use super::bench::{Bench, ORDERS, half, id, layout, quick, silent};
 use super::writing::beside_writers;
+use crate::kit::bench::{Bench, ORDERS, half, id, layout, quick, silent};
 
 /// What is left of a shard's slots when others get some of them, in two parts.
 fn two_parts(bench: &Bench, source: usize) -> [SlotSet; 2] {

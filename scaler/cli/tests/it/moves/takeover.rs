@@ -15,9 +15,9 @@ use moves::faults::Point;
 use moves::{MoveError, MoveReport, MoveSettings, execute, recover};
 use tokio::task::JoinHandle;
 
-use super::bench::{Bench, ORDERS, half, id, layout, quick, silent, slot_of};
 use super::trap::Trap;
-use crate::servers::{DATABASE, rows, run, with_scalers_logins};
+use crate::kit::bench::{Bench, ORDERS, half, id, layout, quick, silent, slot_of};
+use crate::kit::servers::{DATABASE, rows, run, with_scalers_logins};
 
 /// Another scaler's handle, which knows what one of the shards carries.
 async fn successor(bench: &Bench) -> Cluster {

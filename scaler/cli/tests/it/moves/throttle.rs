@@ -7,8 +7,8 @@ use moves::{MoveProgress, MoveSettings, ProgressSink, Rest, Throttle, execute};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::bench::{Bench, ORDERS, half, layout, quick};
-use crate::servers::{DATABASE, Server, number, rows, run, wait_until};
+use crate::kit::bench::{Bench, ORDERS, half, layout, quick};
+use crate::kit::servers::{DATABASE, Server, number, rows, run, wait_until};
 
 /// The longest wait of a move before it goes on with one more chunk.
 const LONGEST_WAIT_SECONDS: f64 = 10.0;

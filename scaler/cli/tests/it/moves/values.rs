@@ -7,8 +7,8 @@ use moves::execute;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::bench::{Bench, id, quick, silent};
-use crate::servers::{Flavor, Server, rows, run};
+use crate::kit::bench::{Bench, id, quick, silent};
+use crate::kit::servers::{Flavor, Server, rows, run};
 
 /// Column definition, what to read to see every bit of it, and values as SQL.
 const COLUMNS: [(&str, &str, &[&str]); 24] = [
@@ -102,8 +102,8 @@ async fn values_survive_a_move_on_mariadb() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn values_survive_a_move_on_mysql() {
-    let (Some(first), Some(second)) = (Server::start_mysql().await, Server::start_mysql().await) else { return };
-    let bench = Bench::of(vec![first, second], 1).await;
+    let Some(servers) = Server::start_all(Flavor::MySql, 2).await else { return };
+    let bench = Bench::of(servers, 1).await;
     check(&bench, &COLUMNS).await;
 }
 

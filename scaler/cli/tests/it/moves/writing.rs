@@ -16,8 +16,8 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tokio::time::Instant;
 
-use super::bench::{Bench, ORDERS, half, id, layout, quick, silent, slot_of};
-use crate::servers::{DATABASE, Flavor, Server, number, rows, run};
+use crate::kit::bench::{Bench, ORDERS, half, id, layout, quick, silent, slot_of};
+use crate::kit::servers::{DATABASE, Flavor, Server, number, rows, run};
 
 /// A client that writes orders of its own and knows what must be there.
 struct Writer {
@@ -165,8 +165,8 @@ async fn a_new_shard_takes_half_of_the_slots_while_they_are_written() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_mysql_shard_takes_half_of_the_slots_while_they_are_written() {
-    let (Some(first), Some(second)) = (Server::start_mysql().await, Server::start_mysql().await) else { return };
-    let bench = Bench::of(vec![first, second], 1).await;
+    let Some(servers) = Server::start_all(Flavor::MySql, 2).await else { return };
+    let bench = Bench::of(servers, 1).await;
     bench.on_owners(ORDERS).await;
     let account = bench.fill_orders(2_000).await;
     let transfers = [half(&bench.cluster, 0, 1)];

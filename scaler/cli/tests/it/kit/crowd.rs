@@ -32,8 +32,8 @@ use self::client::{Client, Ending};
 use self::direct::Direct;
 pub use self::leftovers::assert_no_leftovers;
 use self::writers::{WRITERS, Writer};
-use crate::moves::bench::ORDERS;
-use crate::servers::wait_until;
+use crate::kit::bench::ORDERS;
+use crate::kit::servers::wait_until;
 
 const PAIRS: &str = "CREATE TABLE pairs (owner BIGINT NOT NULL, part TINYINT NOT NULL, amount BIGINT NOT NULL, \
      PRIMARY KEY (owner, part))";

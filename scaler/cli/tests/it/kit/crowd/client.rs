@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::Shared;
 use super::account::{Change, Doubt, Key, Rows, Table};
-use crate::servers::wait_until;
+use crate::kit::servers::wait_until;
 
 /// How long a client waits for an answer before it turns to another router. A statement takes milliseconds; a router
 /// that does not answer may be stopped, or wait for a shard.

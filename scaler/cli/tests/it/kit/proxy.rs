@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::servers::free_port;
+use crate::kit::servers::free_port;
 
 /// What becomes of bytes on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +180,7 @@ mod tests {
     use sqlx::{AssertSqlSafe, Connection, Executor};
 
     use super::*;
-    use crate::servers::{DATABASE, Server, innodb_rows, number, run, wait_until};
+    use crate::kit::servers::{DATABASE, Server, innodb_rows, number, run, wait_until};
 
     /// Long beside what an answer takes, short for a test.
     const A_WHILE: Duration = Duration::from_millis(300);

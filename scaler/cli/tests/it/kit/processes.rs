@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Map, Value, json};
 
-use crate::servers::{DATABASE, Server, free_port, wait_until};
+use crate::kit::servers::{DATABASE, Server, free_port, wait_until};
 
 /// How a router differs from others.
 pub struct Options<'a> {

@@ -3,8 +3,8 @@
 use keyspace::own;
 use keyspace::topology::Topology;
 
-use crate::moves::bench::id;
-use crate::servers::{Server, number, rows, wait_until};
+use crate::kit::bench::id;
+use crate::kit::servers::{Server, number, rows, wait_until};
 
 /// No shard has a trigger of ours, a log of changes, a raised fence, a journal of moves, a probe or a branch that is prepared,
 /// and every shard carries the topology. Servers are shard-1, shard-2 and so on.

@@ -12,8 +12,8 @@ use keyspace::topology::{Shard, ShardId, Topology, Transfer};
 use moves::cluster::Cluster;
 use moves::{MoveProgress, MoveSettings, ProgressSink};
 
-use crate::crowd::assert_no_leftovers;
-use crate::servers::{DATABASE, Server, number, rows, run};
+use crate::kit::crowd::assert_no_leftovers;
+use crate::kit::servers::{DATABASE, Flavor, Server, number, rows, run};
 
 pub const ORDERS: &str = "CREATE TABLE orders (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, value BIGINT NOT NULL, \
      note VARCHAR(40), KEY (value)) AUTO_INCREMENT=5000000";
@@ -26,10 +26,7 @@ pub struct Bench {
 
 impl Bench {
     pub async fn start(owning: usize, empty: usize) -> Option<Bench> {
-        let mut servers = Vec::new();
-        for _ in 0..owning + empty {
-            servers.push(Server::start().await?);
-        }
+        let servers = Server::start_all(Flavor::MariaDb, owning + empty).await?;
         Some(Bench::of(servers, owning).await)
     }
 

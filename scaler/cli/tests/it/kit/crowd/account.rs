@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use keyspace::slots::Slot;
 use keyspace::topology::Topology;
 
-use crate::moves::bench::{id, slot_of};
-use crate::servers::{Server, number, rows};
+use crate::kit::bench::{id, slot_of};
+use crate::kit::servers::{Server, number, rows};
 
 /// The tables that a crowd writes. All of their keys are BIGINTs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
