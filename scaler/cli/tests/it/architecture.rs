@@ -22,7 +22,7 @@ fn every_file_that_the_architecture_names_exists() {
     }
 }
 
-/// The crates of the workspace and their folders.
+/// The crates of the workspace and their folders, but for the one that only tests use.
 const CRATES: [(&str, &str); 7] = [
     ("keyspace", "router/keyspace"),
     ("door", "router/door"),
