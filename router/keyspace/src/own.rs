@@ -1,5 +1,6 @@
 //! The schema `_autoscaler`, which each shard has beside the application's: its tables, and every statement on them.
 
+pub mod changes;
 pub mod commits;
 pub mod definitions;
 pub mod fence;

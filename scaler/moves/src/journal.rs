@@ -45,7 +45,7 @@ pub(crate) async fn forbid_copying(target: &mut Connection, id: &MoveId) -> Resu
 pub(crate) async fn forget(shard: &mut Connection, side: Side, slot_move: &SlotMove) -> Result<(), MoveError> {
     let sql = match side {
         Side::Source => own::fence::lower(slot_move.fence),
-        Side::Target => own::journal::forget_positions(&slot_move.id),
+        Side::Target => own::journal::forget_positions(slot_move.id.as_str()),
     };
     shard.run(&sql).await?;
     forget_row(shard, side, &slot_move.id).await
@@ -53,7 +53,7 @@ pub(crate) async fn forget(shard: &mut Connection, side: Side, slot_move: &SlotM
 
 /// The row alone: somebody else needs the rest.
 pub(crate) async fn forget_row(shard: &mut Connection, side: Side, id: &MoveId) -> Result<(), MoveError> {
-    shard.run(&own::journal::forget(side, id)).await?;
+    shard.run(&own::journal::forget(side, id.as_str())).await?;
     Ok(())
 }
 

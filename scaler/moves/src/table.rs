@@ -1,6 +1,7 @@
 //! A table that takes part in a move, and the SQL pieces that its rows and keys need.
 
 use keyspace::keys::KeyType;
+use keyspace::own;
 use keyspace::schema::{Table, TableColumn, TableKind, quote};
 use keyspace::slots::SlotSet;
 use keyspace::topology::MoveId;
@@ -28,7 +29,7 @@ pub(crate) fn label(id: &MoveId) -> String {
 
 /// What the names of a move's change tables begin with.
 pub(crate) fn change_table_prefix(id: &MoveId) -> String {
-    format!("ch_{}_", label(id))
+    format!("{}{}_", own::changes::PREFIX, label(id))
 }
 
 /// The session variable that holds the moving slots as a bitmap, so that statements stay short.
@@ -78,12 +79,12 @@ impl MovedTable {
     }
 
     pub fn change_table(&self) -> String {
-        format!("_autoscaler.ch_{}_{}", self.label, self.index)
+        own::changes::table(&self.label, self.index)
     }
 
     /// Where the target's version of rows is kept that differ from the source's.
     pub fn kept_table(&self) -> String {
-        format!("_autoscaler.kept_{}_{}", self.label, self.index)
+        own::changes::kept(&self.label, self.index)
     }
 
     /// SQL for the bytes that a row's long columns have; `None` if no row can be long.

@@ -103,16 +103,9 @@ pub(crate) async fn remove(source: &mut Connection, id: &MoveId) -> Result<(), M
         drop_triggers(source, &table, &names).await?;
     }
     let prefix = change_table_prefix(id);
-    let change_tables = format!(
-        "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES \
-         WHERE TABLE_SCHEMA='_autoscaler' AND LEFT(TABLE_NAME,{})={}",
-        prefix.len(),
-        quote_text(&prefix)
-    );
-    let names = source.fetch_texts(&change_tables).await?;
+    let names = source.fetch_texts(&own::changes::names(&prefix)).await?;
     for some in names.chunks(AT_ONCE) {
-        let some: Vec<String> = some.iter().map(|name| format!("_autoscaler.{}", quote(name))).collect();
-        source.run(&format!("DROP TABLE IF EXISTS {}", some.join(","))).await?;
+        source.run(&own::changes::drop(some)).await?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use keyspace::endpoint::Endpoint;
 use keyspace::mysql;
+use keyspace::own;
 use keyspace::schema::{Layout, Schema, TableKind, load, quote};
 use keyspace::slots::SlotSet;
 use keyspace::topology::{ShardId, Topology};
@@ -96,7 +97,7 @@ pub async fn fetch_holdings(
          WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') \
          AND TABLE_NAME NOT LIKE '\\_as\\_%'";
     let mut holdings = Holdings { rows: BTreeMap::new(), own_rows: 0, size_bytes: 0 };
-    for row in connection.fetch_all(sqlx::raw_sql(tables)).await? {
+    for row in connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(tables))).await? {
         let (table, estimate): (String, _) = (row.try_get_unchecked(0)?, number(&row, 1)?);
         let rows = match plan_count(&schema, &table, estimate, owned.as_ref()) {
             Some(count) => number(&connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(count))).await?, 0)?,
@@ -141,12 +142,10 @@ async fn fetch_disk_used(connection: &mut MySqlConnection) -> Option<u64> {
 
 /// The span of the numbers that are left: those deleted in the middle count too, so it is the most that there can be.
 async fn fetch_pending_changes(connection: &mut MySqlConnection) -> Result<u64, sqlx::Error> {
-    let tables = "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES \
-         WHERE TABLE_SCHEMA = '_autoscaler' AND TABLE_NAME LIKE 'ch\\_%'";
+    let tables = own::changes::names(own::changes::PREFIX);
     let mut pending = 0;
-    for row in connection.fetch_all(sqlx::raw_sql(tables)).await? {
-        let table = quote(&row.try_get_unchecked::<String, _>(0)?);
-        let span = format!("SELECT CAST(COALESCE(MAX(seq) - MIN(seq) + 1, 0) AS CHAR) FROM _autoscaler.{table}");
+    for row in connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(tables))).await? {
+        let span = own::changes::span(&row.try_get_unchecked::<String, _>(0)?);
         pending += number(&connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(span))).await?, 0)?;
     }
     Ok(pending)

@@ -35,3 +35,6 @@ pub fn raise(fence: u8) -> String {
 pub fn lower(fence: u8) -> String {
     format!("UPDATE _autoscaler.fence SET fenced=0 WHERE id={fence}")
 }
+
+/// The statement that reads the numbers of all fences that are up, as texts.
+pub const RAISED: &str = "SELECT CAST(id AS CHAR) FROM _autoscaler.fence WHERE fenced<>0 ORDER BY id";

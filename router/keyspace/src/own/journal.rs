@@ -117,8 +117,8 @@ pub fn lock_name(side: Side, id: &MoveId) -> String {
 }
 
 /// The statement that forgets a move.
-pub fn forget(side: Side, id: &MoveId) -> String {
-    format!("DELETE FROM {} WHERE id='{id}'", side.table())
+pub fn forget(side: Side, id: &str) -> String {
+    format!("DELETE FROM {} WHERE id={}", side.table(), quote_text(id))
 }
 
 /// The statement that reads the documents of all moves.
@@ -142,8 +142,8 @@ pub fn note_position(id: &MoveId, table_name: &str, last_key: &str, done: bool) 
 }
 
 /// The statement that forgets how far a move's tables are copied.
-pub fn forget_positions(id: &MoveId) -> String {
-    format!("DELETE FROM _autoscaler.move_positions WHERE id='{id}'")
+pub fn forget_positions(id: &str) -> String {
+    format!("DELETE FROM _autoscaler.move_positions WHERE id={}", quote_text(id))
 }
 
 /// The statement that reads the names of moves whose tables are copied to some point.

@@ -79,6 +79,10 @@ pub async fn create_schema(connection: &mut MySqlConnection) -> Result<(), sqlx:
     Ok(())
 }
 
+/// The statement that reads the names of all tables of ours, those of moves among them.
+pub const TABLES: &str =
+    "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA='_autoscaler' ORDER BY 1";
+
 /// Whether a server says that it lacks our schema, or a table of it: no topology was ever published to it, or by an
 /// earlier version.
 pub fn is_absent(error: &sqlx::Error) -> bool {

@@ -28,6 +28,9 @@ pub enum StoreError {
 /// The statement that [`look`] sends, for callers that send it with others.
 pub const LOOK: &str = "SELECT epoch, schema_version FROM _autoscaler.topology WHERE id = 1";
 
+/// The statement that reads a shard's epoch and keeps others from changing it until the transaction ends.
+pub const HOLD_EPOCH: &str = "SELECT epoch FROM _autoscaler.topology WHERE id=1 LOCK IN SHARE MODE";
+
 /// Epoch and schema version of a shard; `None` if it carries no topology yet.
 pub async fn look(connection: &mut MySqlConnection) -> Result<Option<Sighting>, StoreError> {
     let row = match connection.fetch_optional(sqlx::raw_sql(LOOK)).await {

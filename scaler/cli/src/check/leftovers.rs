@@ -4,6 +4,8 @@
 //! knows any more can never come back. What it left, which has its name, is provably surplus. So is a raised fence that
 //! no move of the topology has.
 
+use keyspace::own;
+use keyspace::own::journal::Side;
 use keyspace::schema::quote;
 use keyspace::topology::SlotMove;
 use keyspace::topology::{MovePhase, ShardId, Topology};
@@ -55,16 +57,15 @@ pub(super) const PROBE: &str = "_as_probe";
 /// What triggers of ours begin with.
 pub(super) const PREFIX: &str = "_as_";
 /// What change tables begin with.
-const CHANGES: &str = "ch_";
+const CHANGES: &str = own::changes::PREFIX;
 
 pub(super) async fn see(session: &mut ShardSession) -> Result<Seen, CheckError> {
     let triggers = "SELECT CAST(EVENT_OBJECT_TABLE AS CHAR),CAST(TRIGGER_NAME AS CHAR) FROM information_schema.TRIGGERS \
          WHERE TRIGGER_SCHEMA=DATABASE() AND TRIGGER_NAME LIKE '\\_as\\_%' ORDER BY 1,2";
     let triggers = session.fetch_texts::<2>(triggers).await?;
     let triggers = triggers.into_iter().map(|[table, name]| (table, name)).filter(|(table, _)| table != PROBE);
-    let tables =
-        "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA='_autoscaler' ORDER BY 1";
-    let tables: Vec<String> = session.fetch_texts::<1>(tables).await?.into_iter().map(|[name]| name).collect();
+    let tables: Vec<String> =
+        session.fetch_texts::<1>(own::schema::TABLES).await?.into_iter().map(|[name]| name).collect();
     let probe = format!(
         "SELECT CAST(CREATE_TIME AS CHAR) FROM information_schema.TABLES \
          WHERE TABLE_SCHEMA=DATABASE() AND TABLE_NAME='{PROBE}'"
@@ -78,18 +79,16 @@ pub(super) async fn see(session: &mut ShardSession) -> Result<Seen, CheckError> 
     let has = |name: &str| tables.iter().any(|table| table == name);
     let names = |rows: Vec<[String; 1]>| rows.into_iter().map(|[name]| name).collect();
     if has("moves") {
-        seen.journal = names(session.fetch_texts("SELECT id FROM _autoscaler.moves ORDER BY id").await?);
+        seen.journal = names(session.fetch_texts(&own::journal::ids(Side::Source)).await?);
     }
     if has("incoming_moves") {
-        seen.incoming = names(session.fetch_texts("SELECT id FROM _autoscaler.incoming_moves ORDER BY id").await?);
+        seen.incoming = names(session.fetch_texts(&own::journal::ids(Side::Target)).await?);
     }
     if has("move_positions") {
-        let moves = "SELECT DISTINCT id FROM _autoscaler.move_positions ORDER BY id";
-        seen.positions = names(session.fetch_texts(moves).await?);
+        seen.positions = names(session.fetch_texts(own::journal::IDS_WITH_POSITIONS).await?);
     }
     if has("fence") {
-        let raised = "SELECT CAST(id AS CHAR) FROM _autoscaler.fence WHERE fenced<>0 ORDER BY id";
-        seen.fences = names(session.fetch_texts(raised).await?);
+        seen.fences = names(session.fetch_texts(own::fence::RAISED).await?);
     }
     Ok(seen)
 }
@@ -199,7 +198,7 @@ impl Leftover {
     pub fn drop_statement(&self) -> Option<String> {
         match &self.kind {
             LeftoverKind::Trigger { .. } => Some(format!("DROP TRIGGER IF EXISTS {}", quote(&self.name))),
-            LeftoverKind::ChangeTable => Some(format!("DROP TABLE IF EXISTS _autoscaler.{}", quote(&self.name))),
+            LeftoverKind::ChangeTable => Some(own::changes::drop(std::slice::from_ref(&self.name))),
             LeftoverKind::Probe => Some(format!("DROP TABLE IF EXISTS {}", quote(&self.name))),
             LeftoverKind::JournalRow | LeftoverKind::IncomingRow | LeftoverKind::Position | LeftoverKind::Fence => None,
         }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use keyspace::errors::chain;
+use keyspace::own;
+use keyspace::own::journal::Side;
 use keyspace::schema::auto_increment::without_auto_increment;
 use keyspace::schema::{Layout, Schema, Table, quote};
 use keyspace::topology::{Epoch, ShardId, Topology};
@@ -353,10 +355,14 @@ impl Repairer<'_> {
             for row in rows {
                 let name = &row.name;
                 let statement = match row.kind {
-                    LeftoverKind::JournalRow => format!("DELETE FROM _autoscaler.moves WHERE id='{name}'"),
-                    LeftoverKind::IncomingRow => format!("DELETE FROM _autoscaler.incoming_moves WHERE id='{name}'"),
-                    LeftoverKind::Position => format!("DELETE FROM _autoscaler.move_positions WHERE id='{name}'"),
-                    LeftoverKind::Fence => format!("UPDATE _autoscaler.fence SET fenced=0 WHERE id={name}"),
+                    LeftoverKind::JournalRow => own::journal::forget(Side::Source, name),
+                    LeftoverKind::IncomingRow => own::journal::forget(Side::Target, name),
+                    LeftoverKind::Position => own::journal::forget_positions(name),
+                    LeftoverKind::Fence => match name.parse() {
+                        Ok(fence) => own::fence::lower(fence),
+                        // None of ours has such a number.
+                        Err(_) => continue,
+                    },
                     LeftoverKind::Trigger { .. } | LeftoverKind::ChangeTable | LeftoverKind::Probe => continue,
                 };
                 forgotten.push((row.surplus(), name.clone(), session.run(&statement).await?));
@@ -429,7 +435,7 @@ async fn left_over(session: &mut ShardSession, topology: &Topology) -> Result<Ve
 
 /// Locks the topology's row until the transaction ends, if it still says what was checked.
 async fn check_epoch(session: &mut ShardSession, epoch: Epoch) -> Result<(), CheckError> {
-    let carried = session.fetch_text("SELECT epoch FROM _autoscaler.topology WHERE id=1 LOCK IN SHARE MODE").await?;
+    let carried = session.fetch_text(own::topology::HOLD_EPOCH).await?;
     match carried.and_then(|text| text.parse().ok()).map(Epoch::from_number) == Some(epoch) {
         true => Ok(()),
         false => Err(CheckError::TopologyChanged),
