@@ -5,7 +5,7 @@
 //! branch is rolled back. If the number is there, what it says holds.
 //!
 //! A number given up stays written for an hour, far longer than a server keeps the open transaction of a router that
-//! stands still ([`router::shards::IDLE_TIMEOUT`]). A committed one goes when no branch of it is left anywhere.
+//! stands still (ten minutes). A committed one goes when no branch of it is left anywhere.
 
 pub mod xid;
 

@@ -1,6 +1,6 @@
 //! Who owns what: shards, endpoints, the slot map and the moves in progress, under one ever-rising epoch.
 //!
-//! A [`Topology`] is an immutable value. Changes make the next one, one epoch later; [`store`] writes it to the
+//! A [`Topology`] is an immutable value. Changes make the next one, one epoch later; [`crate::own::topology`] writes it to the
 //! shards by compare-and-set.
 
 use std::fmt;

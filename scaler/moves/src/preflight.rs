@@ -204,7 +204,7 @@ async fn user_triggers(connection: &mut Connection, schema: &Schema) -> Result<V
     Ok(found)
 }
 
-/// Whether a trigger's text reads [`GUARD`], which the mover has set on both sides.
+/// Whether a trigger's text reads the variable of the mover, which it has set on both sides.
 pub fn is_guarded(text: &str) -> bool {
     // Names of user variables do not tell capitals from small letters.
     text.to_ascii_lowercase().contains(GUARD)

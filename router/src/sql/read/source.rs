@@ -35,7 +35,7 @@ pub struct Lexeme {
 }
 
 impl Sql {
-    /// The text of a byte range, as found in a [`Lexeme`] or in [`SelectClauses`].
+    /// The text of a byte range, as found in a [`Lexeme`] or in [`SelectClauses`](crate::sql::text::clauses::SelectClauses).
     pub fn slice(&self, range: Range<usize>) -> &str {
         &self.text[range]
     }
