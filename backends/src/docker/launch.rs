@@ -7,6 +7,7 @@
 //! What is half-made and does not run is of no value and is made anew; only a complete container's data counts.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use bollard::query_parameters::{
     ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder, RenameContainerOptionsBuilder,
@@ -24,22 +25,25 @@ use crate::{Address, ErrorClass, Login, ProvisionError};
 /// Another program may take a port between our look at it and the engine's.
 const PORT_ATTEMPTS: u32 = 4;
 
+/// The engine goes on with a request of a create that was cut off: it may make or remove a container between our
+/// look and our own request, which it then refuses. How long we look again.
+const LATE_REQUESTS: Duration = Duration::from_secs(10);
+const CONFLICT_PAUSE: Duration = Duration::from_millis(100);
+
 impl DockerProvisioner {
     /// Makes the server of this identity run and answer.
     pub(super) async fn bring_up(&self, engine: &Engine, identity: &Identity) -> Result<Container, ProvisionError> {
         let id = identity.id();
         let mut attempt = 1;
+        let conflicts_end = Instant::now() + LATE_REQUESTS;
         loop {
-            let container = match self.trace(engine, &id).await? {
-                Some(Trace::Container(container)) if !container.is_half_made => container,
-                Some(Trace::Container(container)) if container.is_running() => container,
-                Some(Trace::Container(half_made)) => {
-                    self.remove_container(engine, &half_made.name).await?;
-                    self.remove_volume(engine, &identity.volume).await?;
+            let container = match self.find_or_make(engine, identity).await {
+                Ok(container) => container,
+                Err(ProvisionError::Engine { class: ErrorClass::Conflict, .. }) if Instant::now() < conflicts_end => {
+                    tokio::time::sleep(CONFLICT_PAUSE).await;
                     continue;
                 }
-                Some(Trace::Volume(_)) => self.make(engine, identity, Volume::MayHoldData).await?,
-                None => self.make(engine, identity, Volume::New).await?,
+                Err(error) => return Err(error),
             };
             match self.run(engine, &container).await {
                 Err(error) if error.class() == ErrorClass::Port && attempt < PORT_ATTEMPTS => {
@@ -55,6 +59,20 @@ impl DockerProvisioner {
         match self.trace(engine, &id).await? {
             Some(Trace::Container(container)) => Ok(container),
             _ => Err(ProvisionError::NotFound { id }),
+        }
+    }
+
+    /// The container to run: a complete one or one that runs, else a new one in place of what is half-made.
+    async fn find_or_make(&self, engine: &Engine, identity: &Identity) -> Result<Container, ProvisionError> {
+        match self.trace(engine, &identity.id()).await? {
+            Some(Trace::Container(container)) if !container.is_half_made || container.is_running() => Ok(container),
+            Some(Trace::Container(half_made)) => {
+                self.remove_container(engine, &half_made.name).await?;
+                self.remove_volume(engine, &identity.volume).await?;
+                self.make(engine, identity, Volume::New).await
+            }
+            Some(Trace::Volume(_)) => self.make(engine, identity, Volume::MayHoldData).await,
+            None => self.make(engine, identity, Volume::New).await,
         }
     }
 

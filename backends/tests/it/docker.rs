@@ -11,7 +11,7 @@ use backends::{
     InstanceState, Limits, OperationId, Owner, ProvisionError, Provisioner, PullPolicy, TlsFiles, find_program,
 };
 use bollard::Docker;
-use bollard::models::{ContainerCreateBody, NetworkCreateRequest};
+use bollard::models::{ContainerCreateBody, HostConfig, NetworkCreateRequest};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
     ListVolumesOptionsBuilder, PushImageOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptions,
@@ -224,6 +224,44 @@ async fn a_create_that_is_cut_off_anywhere_is_finished_by_the_next() {
         assert!(cut_off > 3, "cut off {cut_off} times only");
         assert_eq!(instance.state, InstanceState::Ready);
         assert_eq!(site.provisioner_with(|_| {}).list(&site.owner).await.unwrap(), [instance]);
+    })
+    .await;
+}
+
+/// The engine refuses for a moment what a late request of an earlier create still holds; here a container holds the
+/// volume that is to be made anew.
+#[tokio::test]
+async fn what_a_late_request_still_holds_is_waited_for() {
+    on_site("late", MARIADB, async |site| {
+        let provisioner = site.provisioner_with(|_| {});
+        let (operation, spec) = (operation("op-1"), site.spec("shard-1"));
+        let half_made = format!("{}.creating", site.container("shard-1"));
+        tokio::select! {
+            created = provisioner.create(&operation, &spec) => panic!("not cut off: {created:?}"),
+            () = async {
+                while site.docker.inspect_container(&half_made, None).await.is_err() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            } => {}
+        }
+        // It may run already or not.
+        let _ = site.docker.stop_container(&half_made, None).await;
+        let [volume] = site.volumes().await.try_into().unwrap();
+        let holder = format!("{}-stranger.holder", site.owner);
+        let body = ContainerCreateBody {
+            image: Some(MARIADB.to_owned()),
+            labels: Some(HashMap::from([("org.sql-autoscaler.owner".to_owned(), format!("{}-stranger", site.owner))])),
+            host_config: Some(HostConfig { binds: Some(vec![format!("{volume}:/held")]), ..Default::default() }),
+            ..Default::default()
+        };
+        let options = CreateContainerOptionsBuilder::default().name(&holder).build();
+        site.docker.create_container(Some(options), body).await.unwrap();
+        let leave = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            site.remove(&holder).await;
+        };
+        let (created, ()) = tokio::join!(provisioner.create(&operation, &spec), leave);
+        assert_eq!(created.unwrap().state, InstanceState::Ready);
     })
     .await;
 }
