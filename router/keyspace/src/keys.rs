@@ -175,7 +175,7 @@ impl KeyType {
     }
 
     /// SQL that is 1 if the slot of `column` is in `slots`, else 0: a test against a literal bitmap, whose cost
-    /// does not depend on how the set is cut (notes/move-triggers.md §1).
+    /// does not depend on how the set is cut.
     pub fn slot_in_sql(&self, column: &str, slots: &SlotSet) -> String {
         let slot = self.slot_sql(column);
         format!("(ORD(SUBSTR(x'{}',({slot}>>3)+1,1))>>({slot}&7)&1)", slots.to_hex())

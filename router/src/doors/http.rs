@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use door::sites::{OTHER_SITE, is_from_other_site};
 use door::{Caller, Door, Hosts};
-use futures_util::Stream;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, Stream};
 use serde_json::json;
 use tokio::net::TcpListener;
 use warp::http::header::{ALLOW, CONTENT_TYPE};
@@ -44,12 +45,22 @@ const ROUTES: [(&str, &str); 9] = [
 ];
 
 /// Serves under the names of `hosts` until `shutdown`; requests that are under way are finished.
-pub async fn serve(
+pub fn serve(
     listener: TcpListener,
     router: Arc<Router>,
     hosts: Hosts,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) {
+) -> BoxFuture<'static, ()> {
+    serve_until(listener, router, hosts, shutdown.boxed())
+}
+
+/// Not generic, so that all that answers a request is compiled once, with this crate, and not anew for each caller.
+fn serve_until(
+    listener: TcpListener,
+    router: Arc<Router>,
+    hosts: Hosts,
+    shutdown: BoxFuture<'static, ()>,
+) -> BoxFuture<'static, ()> {
     let told = router.clone();
     let door = Door {
         limits: router.limits().http.clone(),
@@ -67,7 +78,7 @@ pub async fn serve(
             Box::pin(async move { respond(&router, &caller, &method, path.as_str(), &headers, body).await })
         })
         .boxed();
-    door::serve(listener, door, requests, shutdown).await;
+    door::serve(listener, door, requests, shutdown).boxed()
 }
 
 async fn respond(

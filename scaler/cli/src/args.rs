@@ -144,6 +144,7 @@ pub enum Command {
     /// Run SQL through the router.
     Query(Query),
     /// Evaluate the rules over past Prometheus data (comes in a later version).
+    #[command(hide = true)]
     Replay {
         /// Start of the time to look at, RFC 3339.
         #[arg(long, value_name = "T", env = "SQL_AUTOSCALER_FROM")]

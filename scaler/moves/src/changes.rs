@@ -1,6 +1,6 @@
 //! Catching up: logged keys are read again on the source and rewritten on the target.
 //!
-//! The order of steps is what makes it right (notes/move-triggers.md §6): read a batch of changes, re-read
+//! The order of steps is what makes it right: read a batch of changes, re-read
 //! their rows, commit them on the target, delete exactly those changes. A change that arrives in between has
 //! its own number and is found next time, whatever its number is.
 
@@ -120,7 +120,7 @@ impl Changes {
     /// Remembers, now and then, up to which number no change can still appear. `tables` are all of the move's.
     ///
     /// Deleted changes that the server cannot purge yet, because of some old snapshot, are scanned by every read that
-    /// begins below them: 300,000 of them would spend a cutover's whole budget (notes/move-triggers.md §6). Whoever
+    /// begins below them: 300,000 of them would spend a cutover's whole budget. Whoever
     /// writes moving rows holds the fence, so while it is locked no change is uncommitted but those of prepared XA
     /// branches.
     pub async fn raise_floors(

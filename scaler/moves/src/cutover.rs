@@ -1,6 +1,7 @@
 //! The moment at which the target becomes the owner: one transaction on the source, a few milliseconds long.
 //!
-//! Statements, locks and their order are those measured in notes/move-triggers.md §2.
+//! The statements, their locks and their order were measured on MariaDB 10.11 and MySQL 9.7: changing one of them can
+//! lose a write, or make every writer wait for the whole cutover.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! How a value is read from one server and written to another without losing a bit.
 //!
-//! The rules and their reasons are measured in notes/mysql-facts.md, "Writing rows exactly". They hold in
+//! The rules were measured on MariaDB 10.11 and MySQL 9.7, value by value. They hold in
 //! sessions set up by [`crate::connection::Connection`].
 
 use keyspace::literal::{Kind, write_literal};

@@ -1,6 +1,7 @@
 //! The triggers that log changes of moving rows on the source, and refuse them once the fence is up.
 //!
-//! The text and the way to create them are measured in notes/move-triggers.md §1 and §4.
+//! Their text and the way to create them were measured on MariaDB 10.11 and MySQL 9.7 under writers that deadlock, wait
+//! and roll back.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! sqlparser's MySQL dialect with MySQL's operator precedence.
 //!
-//! The stock dialect builds wrong trees without a word (notes/sqlparser.md): it binds XOR tighter than `=`, IN as
+//! The stock dialect builds wrong trees without a word: it binds XOR tighter than `=`, IN as
 //! loosely as BETWEEN, `^` looser than `*`. A wrong tree is a wrong route.
 
 use std::any::TypeId;
