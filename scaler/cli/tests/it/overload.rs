@@ -10,7 +10,7 @@ use router::Limits;
 use serde_json::{Value, json};
 
 use crate::kit::front::Front;
-use crate::kit::processes::{Options, Process};
+use crate::kit::processes::{Options, Process, stop};
 use crate::kit::servers::{Flavor, Server, wait_until};
 
 /// What a router takes at most, whatever it is asked.
@@ -218,7 +218,7 @@ async fn a_shard_that_stands_still_leaves_turns_to_the_others() {
     let Some((servers, front, client)) = front(limits).await else { return };
     let (here, there) = (client.accounts_on("shard-1").await[0], client.accounts_on("shard-2").await[0]);
     let stalled = Pid::from_raw(servers[1].pid().try_into().unwrap());
-    kill(stalled, Signal::SIGSTOP).unwrap();
+    stop(stalled).await;
     let many = tokio::spawn({
         let client = client.clone();
         async move { join_all((0..60).map(|_| async { client.say(None, &select(there)).await })).await }

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use crate::kit::bench::silent;
 use crate::kit::front::Front;
 use crate::kit::moving::{cluster_of, quick_moves};
+use crate::kit::processes::stop;
 use crate::kit::proxy::{Direction, Mode, Proxy};
 use crate::kit::servers::{DATABASE, Flavor, Server, number, rows, run, wait_until};
 
@@ -143,7 +144,7 @@ impl Fixture {
         let (server, proxy) = (&self.servers[shard], self.proxies.get(shard));
         match proxy {
             Some(proxy) => proxy.set(Mode::Stall(Direction::Both)),
-            None => kill(pid_of(server), Signal::SIGSTOP).unwrap(),
+            None => stop(pid_of(server)).await,
         }
         Stalled { server, proxy }
     }
@@ -459,10 +460,12 @@ async fn write_while_stopping(point: Point, shard: usize) -> Option<(Fixture, u1
     let stops = move |servers: &[Server]| {
         let pid = pid_of(&servers[shard]);
         Faults::hook(move |reached| {
-            if reached == point && armed.swap(false, Ordering::SeqCst) {
-                kill(pid, Signal::SIGSTOP).unwrap();
-            }
-            Box::pin(std::future::ready(()))
+            let is_meant = reached == point && armed.swap(false, Ordering::SeqCst);
+            Box::pin(async move {
+                if is_meant {
+                    stop(pid).await;
+                }
+            })
         })
     };
     let fixture = Fixture::with_faults(3, Way::Stopped, stops).await?;

@@ -10,6 +10,22 @@ use serde_json::{Map, Value, json};
 
 use crate::kit::servers::{DATABASE, Server, free_port, wait_until};
 
+/// Stops a process as it stands (SIGSTOP); returns when none of its threads runs any more, which takes a while on a
+/// busy machine: one thread gets the signal and tells the others.
+pub async fn stop(process: Pid) {
+    kill(process, Signal::SIGSTOP).unwrap();
+    wait_until("the process is stopped", || async { is_stopped(process) }).await;
+}
+
+fn is_stopped(process: Pid) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    tasks.flatten().all(|task| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        // The state follows the name, which is in parentheses.
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+    })
+}
+
 /// How a router differs from others.
 pub struct Options<'a> {
     /// Variables of its environment.
@@ -88,13 +104,12 @@ impl Process {
     /// Stops it as it stands (SIGSTOP); returns when none of its threads runs any more. Its sockets stay open, and what
     /// is sent to them is there when it goes on.
     pub async fn pause(&self) {
-        self.send(Signal::SIGSTOP);
-        wait_until("the process is stopped", || async { self.is_stopped() }).await;
+        stop(self.pid()).await;
     }
 
     /// Lets it go on (SIGCONT).
     pub fn resume(&self) {
-        self.send(Signal::SIGCONT);
+        kill(self.pid(), Signal::SIGCONT).unwrap();
     }
 
     /// Ends it as a crash would (SIGKILL), stopped or not.
@@ -144,17 +159,8 @@ impl Process {
         .await;
     }
 
-    fn send(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
-    }
-
-    fn is_stopped(&self) -> bool {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        tasks.flatten().all(|task| {
-            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-            // The state follows the name, which is in parentheses.
-            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
-        })
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().try_into().unwrap())
     }
 }
 
