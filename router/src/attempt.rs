@@ -25,6 +25,7 @@ use crate::metrics::Retry;
 use crate::plan::{IdsWanted, Node, Plan, Planner, Refill, Refusal};
 use crate::request::{Answer, Attempt, Parsed};
 use crate::router::Router;
+use crate::sequences;
 use crate::sinks::{Counting, LiteralRows};
 use crate::sql::meaning::statement::{Scope, Statement};
 use crate::sql::read::error::Unsupported;
@@ -75,17 +76,10 @@ struct Tried {
 /// Ids that a statement drew.
 struct Drawn {
     table: String,
+    column: String,
     ids: Option<RangeInclusive<u64>>,
     /// The statement before it had them.
     before: Option<Parsed>,
-}
-
-impl Drawn {
-    /// Whether an error names one of the ids.
-    fn collides(&self, message: &str) -> bool {
-        self.before.is_some()
-            && self.ids.clone().is_some_and(|mut ids| ids.any(|id| message.contains(&format!("'{id}'"))))
-    }
 }
 
 /// A statement on its way.
@@ -258,7 +252,7 @@ impl<S: RowSink> Journey<'_, '_, S> {
         self.router.count_load(plan, &outcome, self.sink.rows);
         match outcome {
             Ok(written) => Ok(Step::Done(self.answered(plan, written))),
-            Err(error) => self.after_failure(error, planned),
+            Err(error) => self.after_failure(error, planned).await,
         }
     }
 
@@ -274,7 +268,11 @@ impl<S: RowSink> Journey<'_, '_, S> {
     }
 
     /// What may still lead to an answer; else the failure is the answer.
-    fn after_failure(&mut self, error: QueryError, Planned { plan, view, .. }: &Planned) -> Result<Step, QueryError> {
+    async fn after_failure(
+        &mut self,
+        error: QueryError,
+        Planned { plan, view, .. }: &Planned,
+    ) -> Result<Step, QueryError> {
         match error {
             QueryError::Moved(shard) if self.attempt.transaction.is_none() => {
                 let next = self.after_move(shard, view)?;
@@ -299,7 +297,7 @@ impl<S: RowSink> Journey<'_, '_, S> {
                 self.sink.reset();
                 Ok(Step::Plan)
             }
-            QueryError::Database { errno: er::DUP_ENTRY, message, .. } if self.may_draw_again(&message) => {
+            QueryError::Database { errno: er::DUP_ENTRY, .. } if self.should_draw_again(view).await => {
                 if let Some(Drawn { table, before: Some(before), .. }) = self.drawn.take() {
                     self.router.sequences.forget(&table);
                     self.parsed = before;
@@ -330,8 +328,17 @@ impl<S: RowSink> Journey<'_, '_, S> {
             && Instant::now() < self.attempt.deadline
     }
 
-    fn may_draw_again(&self, message: &str) -> bool {
-        self.tried.draws < MOST_DRAWS && self.drawn.as_ref().is_some_and(|drawn| drawn.collides(message))
+    /// Whether rows have ids already that the statement drew. The rows are asked, as a server's message names the value of
+    /// a key, which may be of other columns or of several.
+    async fn should_draw_again(&self, view: &View) -> bool {
+        let Some(Drawn { table, column, ids: Some(ids), before: Some(_) }) = &self.drawn else { return false };
+        if self.tried.draws >= MOST_DRAWS {
+            return false;
+        }
+        let shards = &self.router.coordinator.shards;
+        let in_use = sequences::are_in_use(shards, &view.topology, table, column, ids, self.attempt.deadline).await;
+        // Where that cannot be told, the server's own words are the answer.
+        in_use.unwrap_or(false)
     }
 }
 
@@ -390,10 +397,10 @@ impl Router {
         let Statement::Insert(insert) = statement else { return Ok(None) };
         let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
         let Some(wanted) = planner.ids_wanted(insert) else { return Ok(None) };
-        let IdsWanted { table, .. } = &wanted;
+        let IdsWanted { table, column, .. } = &wanted;
         let first = self.sequences.draw(&self.coordinator.shards, &view.topology, &wanted, attempt.deadline).await?;
         let (ids, _) = wanted.assign(first);
-        let drawn = Drawn { table: table.clone(), ids: None, before: None };
+        let drawn = Drawn { table: table.clone(), column: column.clone(), ids: None, before: None };
         let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(Some((drawn, None))) };
         let read = || {
             let filled = planner.with_ids(sql, insert, &wanted, &ids);

@@ -4,16 +4,14 @@
 //! columns). It is compared, added up and written to JSON from there, and never passes through a Rust value that
 //! could lose a digit.
 
-mod columns;
 mod json;
 mod number;
 
-pub use columns::{columns_from, columns_of};
+#[cfg(test)]
+pub use json::write_cell;
 pub use json::{RowError, RowWriter, duplicate_name};
 use keyspace::literal::Kind;
 pub use number::write_double;
-use sqlx::Row as _;
-use sqlx::mysql::MySqlRow;
 
 /// One column of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,17 +34,6 @@ pub trait Row {
 
     fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-impl Row for MySqlRow {
-    fn cell(&self, index: usize) -> Option<&[u8]> {
-        self.try_get_unchecked::<Option<&[u8]>, _>(index)
-            .expect("only an index out of range can fail, and the caller keeps below len()")
-    }
-
-    fn len(&self) -> usize {
-        self.columns().len()
     }
 }
 

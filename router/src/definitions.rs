@@ -13,19 +13,17 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
-use keyspace::mysql;
 use keyspace::mysql::er;
 use keyspace::own;
 use keyspace::own::definitions::{Change, FORGET, LOCK, SHARD_LOCK};
 use keyspace::schema::auto_increment::without_auto_increment;
 use keyspace::schema::{load, quote};
 use keyspace::topology::{Shard, ShardId, Topology};
-use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Executor, Row as _};
 
 use crate::error::QueryError;
 use crate::plan::{DefineNode, Refusal};
-use crate::shards::{Ending, LAST_WORDS, Lease, Shards};
+use crate::shards::client::{Connection, failure};
+use crate::shards::{Ending, LAST_WORDS, Lease, Shards, answered};
 use crate::transaction::Coordinator;
 
 /// How long a change waits for another one to end.
@@ -232,8 +230,8 @@ impl Definitions<'_> {
         let shard = &self.topology.home().id;
         for name in new_names {
             let twin = async {
-                let twin = load::twin_of(home.begin(), name).await;
-                twin.map_err(|error| QueryError::of_shard(shard, error))
+                let twin = load::twin_of(home.begin().for_keyspace(), name).await;
+                twin.map_err(|error| failure(shard, error))
             };
             if let Some(twin) = answered(shard, twin).await? {
                 return Ok(Some(Refusal::twin(name, &twin)));
@@ -252,7 +250,7 @@ impl Definitions<'_> {
     async fn journalled(&self, home: &mut Lease) -> Result<Option<Change>, QueryError> {
         let shard = &self.topology.home().id;
         let read =
-            async { own::definitions::read(home.begin()).await.map_err(|error| QueryError::of_shard(shard, error)) };
+            async { own::definitions::read(home.begin().for_keyspace()).await.map_err(|error| failure(shard, error)) };
         answered(shard, read).await
     }
 
@@ -294,8 +292,8 @@ impl Definitions<'_> {
         let unavailable = |cause: String| QueryError::ShardUnavailable { shard: shard.id.clone(), cause };
         let mut lease = self.shards.lease(shard, time.deadline).await?;
         let looks = async {
-            own::topology::look(lease.begin()).await.map_err(|error| unavailable(error.to_string()))?;
-            looks_of(lease.begin(), tables).await.map_err(|error| match QueryError::of_shard(&shard.id, error) {
+            own::topology::look(lease.begin().for_keyspace()).await.map_err(|error| unavailable(error.to_string()))?;
+            looks_of(lease.begin(), tables).await.map_err(|error| match error {
                 QueryError::ConnectionBroke { cause, .. } => unavailable(cause),
                 answered => answered,
             })
@@ -340,8 +338,8 @@ impl Definitions<'_> {
         // ALTER TABLE … AUTO_INCREMENT = n makes the next id larger.
         for table in &change.tables {
             let follow = async {
-                let followed = own::sequences::follow(home.begin(), table).await;
-                followed.map_err(|error| QueryError::of_shard(home_shard, error))
+                let followed = own::sequences::follow(home.begin().for_keyspace(), table).await;
+                followed.map_err(|error| failure(home_shard, error))
             };
             let followed = answered(home_shard, follow).await;
             followed.map_err(|error| Halt::Unknown(home_shard.clone(), error.to_string()))?;
@@ -422,10 +420,7 @@ impl Definitions<'_> {
         lease: &mut Lease,
         time: Time,
     ) -> Result<bool, QueryError> {
-        let looks = async {
-            let looks = looks_of(lease.begin(), &change.tables).await;
-            looks.map_err(|error| QueryError::of_shard(&shard.id, error))
-        };
+        let looks = looks_of(lease.begin(), &change.tables);
         let looks = tokio::time::timeout_at(time.deadline.into(), looks).await;
         let (_, marks) = looks.unwrap_or_else(|_| Err(time.is_over()))?;
         Ok(change.before.get(&shard.id).is_some_and(|before| *before != marks))
@@ -482,28 +477,17 @@ impl Definitions<'_> {
     }
 }
 
-/// Waits for what a shard that works answers within moments.
-async fn answered<T>(shard: &ShardId, answer: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
-    tokio::time::timeout(LAST_WORDS, answer).await.unwrap_or_else(|_| {
-        Err(QueryError::ShardUnavailable { shard: shard.clone(), cause: format!("no answer within {LAST_WORDS:?}") })
-    })
-}
-
 /// Whether a lock was to be had until then; it belongs to the lease's session. A server that waited for it by itself could
 /// not be told from one that does not answer.
 async fn takes_lock(shard: &ShardId, lease: &mut Lease, name: &str, until: Instant) -> Result<bool, QueryError> {
     loop {
-        let ask = async {
-            let lock = format!("SELECT GET_LOCK('{name}', 0)");
-            let row = lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(lock))).await;
-            row.map_err(|error| QueryError::of_shard(shard, error))
-        };
+        let ask = lease.begin().fetch_first(format!("SELECT GET_LOCK('{name}', 0)"));
         let row = tokio::time::timeout_at(until.max(Instant::now() + LEAST_WAITED).into(), ask).await;
         let row = row.unwrap_or_else(|_| {
             let cause = "no answer in the statement's time".to_owned();
             Err(QueryError::ShardUnavailable { shard: shard.clone(), cause })
         })?;
-        if matches!(row.try_get_unchecked::<Option<i64>, _>(0), Ok(Some(1))) {
+        if row.is_some_and(|row| row.text(0) == Some("1")) {
             return Ok(true);
         }
         if Instant::now() >= until {
@@ -515,7 +499,7 @@ async fn takes_lock(shard: &ShardId, lease: &mut Lease, name: &str, until: Insta
 
 async fn bump(shard: &Shard, lease: &mut Lease) -> Result<(), QueryError> {
     let bump = async {
-        let bumped = own::topology::bump_schema_version(lease.begin()).await;
+        let bumped = own::topology::bump_schema_version(lease.begin().for_keyspace()).await;
         bumped.map_err(|error| QueryError::Internal(error.to_string()))
     };
     answered(&shard.id, bump).await
@@ -556,16 +540,15 @@ pub async fn resume(
 }
 
 /// The definitions of tables, and marks that change with each change of them.
-async fn looks_of(connection: &mut MySqlConnection, tables: &[String]) -> Result<(Vec<String>, String), sqlx::Error> {
+async fn looks_of(connection: &mut Connection, tables: &[String]) -> Result<(Vec<String>, String), QueryError> {
     let mut definitions = Vec::new();
     let mut marks = String::new();
     for table in tables {
-        let shown =
-            connection.fetch_optional(sqlx::raw_sql(AssertSqlSafe(format!("SHOW CREATE TABLE {}", quote(table)))));
-        let definition = match shown.await {
-            Ok(Some(row)) => without_auto_increment(&row.try_get_unchecked::<String, _>(1)?),
+        let shown = connection.fetch_first(format!("SHOW CREATE TABLE {}", quote(table))).await;
+        let definition = match shown {
+            Ok(Some(row)) => without_auto_increment(row.needed_text(1)?),
             Ok(None) => String::new(),
-            Err(error) if mysql::errno(&error) == Some(er::NO_SUCH_TABLE) => String::new(),
+            Err(QueryError::Database { errno: er::NO_SUCH_TABLE, .. }) => String::new(),
             Err(error) => return Err(error),
         };
         marks.push_str(&definition);

@@ -1,8 +1,6 @@
 //! Why a query has no answer, in the terms that its client acts on.
 
 use keyspace::mysql::er;
-use keyspace::mysql::errno;
-use keyspace::own;
 use keyspace::topology::ShardId;
 
 use crate::cells::RowError;
@@ -93,26 +91,7 @@ pub struct ServerError<'a> {
     pub message: String,
 }
 
-/// A server's last words on a connection: it shuts down, MariaDB's KILL, MySQL's KILL, idle for too long.
-const LAST_WORDS: [u16; 4] =
-    [er::SERVER_SHUTDOWN, er::CONNECTION_KILLED, er::SESSION_WAS_KILLED, er::CLIENT_INTERACTION_TIMEOUT];
-
 impl QueryError {
-    /// Tells a server's answer from a broken connection.
-    pub fn of_shard(shard: &ShardId, error: sqlx::Error) -> QueryError {
-        let Some(number) = errno(&error).filter(|number| !LAST_WORDS.contains(number)) else {
-            return QueryError::ConnectionBroke { shard: shard.clone(), cause: error.to_string() };
-        };
-        let (sqlstate, message) = match error.as_database_error() {
-            Some(database) => (database.code().unwrap_or_default().into_owned(), database.message().to_owned()),
-            None => (String::new(), error.to_string()),
-        };
-        match number == er::SIGNAL_EXCEPTION && message == own::fence::MOVED {
-            true => QueryError::Moved(shard.clone()),
-            false => QueryError::Database { shard: shard.clone(), errno: number, sqlstate, message },
-        }
-    }
-
     /// Lock wait timeout, deadlock, or a snapshot that is too old: the statement can simply be sent again.
     pub fn is_conflict(&self) -> bool {
         matches!(

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use door::Client;
 use futures_util::FutureExt;
 use keyspace::literal::Kind;
-use keyspace::mysql;
 use keyspace::mysql::er;
 use keyspace::own;
 use keyspace::own::topology::Sighting;
@@ -75,11 +74,7 @@ impl Execution<'_> {
     pub async fn check_syntax(&self, text: &str) -> Result<(), QueryError> {
         let home = &self.view.topology.home().id;
         let mut lease = self.lease(home).await?;
-        let prepare = async {
-            let prepared = mysql::prepare(lease.begin(), text).await;
-            prepared.map_err(|error| QueryError::of_shard(home, error))
-        };
-        let prepared = self.in_time(prepare).await;
+        let prepared = self.in_time(lease.begin().describe(text, |_, _| false)).await;
         if matches!(prepared, Ok(_) | Err(QueryError::Database { .. })) {
             lease.done();
         }
@@ -98,7 +93,7 @@ impl Execution<'_> {
         if !is_moving && self.watch.is_confirmed_at(shard, self.view.topology.epoch()) {
             return Ok(());
         }
-        let sighting = own::topology::look(lease.begin())
+        let sighting = own::topology::look(lease.begin().for_keyspace())
             .await
             .map_err(|error| QueryError::ConnectionBroke { shard: shard.clone(), cause: error.to_string() })?;
         let checked = sighting.map_or(Ok(()), |sighting| self.check_epoch(shard, sighting));

@@ -4,6 +4,7 @@
 //! leaves a gap, as a server's own cache does.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -14,11 +15,11 @@ use keyspace::own;
 use keyspace::schema::auto_increment::next_of;
 use keyspace::schema::quote;
 use keyspace::topology::{Shard, Topology};
-use sqlx::{AssertSqlSafe, Executor, Row as _};
 
 use crate::error::QueryError;
 use crate::plan::IdsWanted;
 use crate::shards::Shards;
+use crate::shards::client::Done;
 
 /// Ids taken at once.
 const BLOCK: u64 = 100;
@@ -100,6 +101,27 @@ impl Sequences {
     }
 }
 
+/// Whether rows have any of these ids, on any shard: they came past every router.
+pub async fn are_in_use(
+    shards: &Shards,
+    topology: &Topology,
+    table: &str,
+    column: &str,
+    ids: &RangeInclusive<u64>,
+    deadline: Instant,
+) -> Result<bool, QueryError> {
+    let (table, column) = (quote(table), quote(column));
+    let look = format!("SELECT 1 FROM {table} WHERE {column} BETWEEN {} AND {} LIMIT 1", ids.start(), ids.end());
+    let looks = topology.shards().iter().map(async |shard| {
+        let mut lease = shards.lease_for_client(shard, deadline).await?;
+        let found = lease.begin().fetch_first(&look).await?;
+        lease.done();
+        Ok::<bool, QueryError>(found.is_some())
+    });
+    let looked = tokio::time::timeout_at(deadline.into(), try_join_all(looks)).await;
+    Ok(looked.is_ok_and(|found| found.is_ok_and(|found| found.contains(&true))))
+}
+
 async fn reserve(
     shards: &Shards,
     topology: &Topology,
@@ -113,17 +135,15 @@ async fn reserve(
     // An id that a row brings makes those behind it larger.
     let beyond = wanted.rows.iter().flatten().max().map_or(0, |largest| largest.saturating_add(count));
     for _ in 0..2 {
-        let of_home = |error| QueryError::of_shard(&home.id, error);
         let take = own::sequences::take(name, count, beyond);
-        let taken = lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(take))).await.map_err(of_home)?;
-        if taken.rows_affected() == 1 {
+        let taken = lease.begin().run(take).await?;
+        if let Done { rows_affected: 1, last_insert_id: Some(next) } = taken {
             lease.done();
-            let next = taken.last_insert_id();
             return Ok(Block { next, end: (next + count).max(beyond) });
         }
         let first = first_free(shards, topology, wanted, deadline).await?;
         let create = own::sequences::create(name, first);
-        lease.begin().execute(sqlx::raw_sql(AssertSqlSafe(create))).await.map_err(of_home)?;
+        lease.run(&create).await?;
     }
     Err(QueryError::Internal(format!("the sequence of {name} cannot be made")))
 }
@@ -146,22 +166,24 @@ async fn first_free_on(
     deadline: Instant,
 ) -> Result<u64, QueryError> {
     let (table, column) = (quote(&wanted.table), quote(&wanted.column));
-    let of_shard = |error| QueryError::of_shard(&shard.id, error);
     let mut lease = shards.lease_for_client(shard, deadline).await?;
     let largest = format!("SELECT CAST(COALESCE(MAX({column}), 0) + 1 AS CHAR) FROM {table}");
-    let behind_rows: String = match lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(largest))).await {
-        Ok(row) => row.try_get_unchecked(0).map_err(of_shard)?,
+    let behind_rows = match lease.begin().fetch_first(largest).await {
+        Ok(Some(row)) => row.needed_text(0)?.parse().unwrap_or(1),
+        Ok(None) => 1,
         // A shard that is only joining may lack the table.
-        Err(error) if keyspace::mysql::errno(&error) == Some(er::NO_SUCH_TABLE) => {
+        Err(QueryError::Database { errno: er::NO_SUCH_TABLE, .. }) => {
             lease.done();
             return Ok(1);
         }
-        Err(error) => return Err(of_shard(error)),
+        Err(error) => return Err(error),
     };
     // In information_schema it may be a day old.
     let shown = format!("SHOW CREATE TABLE {table}");
-    let row = lease.begin().fetch_one(sqlx::raw_sql(AssertSqlSafe(shown))).await.map_err(of_shard)?;
-    let definition: String = row.try_get_unchecked(1).map_err(of_shard)?;
+    let next_of_table = match lease.begin().fetch_first(shown).await? {
+        Some(row) => next_of(row.needed_text(1)?).unwrap_or(1),
+        None => 1,
+    };
     lease.done();
-    Ok(behind_rows.parse().unwrap_or(1).max(next_of(&definition).unwrap_or(1)))
+    Ok(next_of_table.max(behind_rows))
 }

@@ -101,6 +101,15 @@ pub async fn version(connection: &mut MySqlConnection) -> Result<String, sqlx::E
     connection.fetch_one(sqlx::raw_sql("SELECT VERSION()")).await?.try_get(0)
 }
 
+/// Has the server end statements of this session that take longer, the reading ones at least.
+pub async fn limit_statements(connection: &mut MySqlConnection, limit: Duration) -> Result<(), sqlx::Error> {
+    let limit = match Vendor::of(connection).await? {
+        Vendor::MariaDb => format!("SET SESSION max_statement_time = {}", limit.as_secs_f64()),
+        Vendor::MySql => format!("SET SESSION max_execution_time = {}", limit.as_millis()),
+    };
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(limit))).await.map(drop)
+}
+
 /// Has the server read a statement without running it.
 pub async fn prepare(connection: &mut MySqlConnection, sql: &str) -> Result<MySqlStatement, sqlx::Error> {
     connection.prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await

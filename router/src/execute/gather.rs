@@ -7,19 +7,17 @@ use std::time::Instant;
 use futures_util::TryStreamExt;
 use futures_util::future::try_join_all;
 use keyspace::literal::{Kind, write_literal};
-use keyspace::mysql;
 use keyspace::schema::quote;
 use keyspace::topology::ShardId;
-use sqlx::AssertSqlSafe;
-use sqlx::mysql::MySqlRow;
 use tokio::sync::Mutex;
 
 use super::modes::{AS_BEFORE, LENIENT};
 use super::{Execution, RowSink, name_floats, reason};
-use crate::cells::{Column, Row, columns_from, columns_of};
+use crate::cells::{Column, Row};
 use crate::error::QueryError;
 use crate::plan::{Gather, Part};
 use crate::shards::Lease;
+use crate::shards::client::ShardRow;
 use crate::sql::read::error::Unsupported;
 
 /// Bytes of one INSERT, far below every server's max_allowed_packet (16 MiB and more) unless one row alone is longer.
@@ -60,9 +58,9 @@ impl Inserts {
     }
 
     /// Takes a row; gives the statement that is long enough with it, if one is.
-    fn push(&mut self, row: &MySqlRow) -> Result<Option<String>, QueryError> {
+    fn push(&mut self, row: &ShardRow) -> Result<Option<String>, QueryError> {
         if self.columns.is_empty() {
-            self.columns = columns_of(row, |_, _| false);
+            self.columns = row.describe(|_, _| false);
         }
         self.batch.extend_from_slice(if self.batch.is_empty() { self.beginning.as_bytes() } else { b", " });
         write_row(&mut self.batch, &self.columns, row)?;
@@ -118,7 +116,7 @@ impl Execution<'_> {
         for (&shard, parts) in &by_shard {
             // In a session's transaction a shard has one connection: its rows are held before they are put there.
             if self.transaction.is_some() && !is_apart && *shard == node.at {
-                self.copy_within(shard, parts, &mut workshop, &held_rows).await?;
+                self.copy_within(parts, &mut workshop, &held_rows).await?;
                 continue;
             }
             sources.push((shard, parts, self.lease(shard).await?));
@@ -143,7 +141,7 @@ impl Execution<'_> {
         workshop.run(AS_BEFORE).await?;
         let mut outcome = self.run_gathered(node, &mut workshop, sink).await;
         if matches!(outcome, Err(QueryError::Database { errno: 1055 | 1140, .. }))
-            && mysql::prepare(workshop.begin(), &node.original).await.is_ok()
+            && workshop.begin().describe(&node.original, |_, _| false).await.is_ok()
         {
             workshop.run(LOOSE).await?;
             outcome = self.run_gathered(node, &mut workshop, sink).await;
@@ -193,8 +191,8 @@ impl Execution<'_> {
     ) -> Result<(), QueryError> {
         for (scratch, part) in parts {
             let mut inserts = Inserts::of(scratch);
-            let mut rows = sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch(source.begin());
-            while let Some(row) = rows.try_next().await.map_err(|error| QueryError::of_shard(shard, error))? {
+            let mut rows = source.begin().rows(&part.sql);
+            while let Some(row) = rows.try_next().await? {
                 copy.held_rows.add_one()?;
                 if let Some(statement) = inserts.push(&row)? {
                     copy.target.lock().await.run(&statement).await?;
@@ -217,7 +215,6 @@ impl Execution<'_> {
     /// is inserted.
     async fn copy_within(
         &self,
-        shard: &ShardId,
         parts: &[(&str, &Part)],
         workshop: &mut Lease,
         held_rows: &HeldRows,
@@ -225,8 +222,8 @@ impl Execution<'_> {
         for (scratch, part) in parts {
             let mut inserts = Inserts::of(scratch);
             let mut statements = Vec::new();
-            let mut rows = sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch(workshop.begin());
-            while let Some(row) = rows.try_next().await.map_err(|error| QueryError::of_shard(shard, error))? {
+            let mut rows = workshop.begin().rows(&part.sql);
+            while let Some(row) = rows.try_next().await? {
                 held_rows.add_one()?;
                 statements.extend(inserts.push(&row)?);
             }
@@ -245,7 +242,6 @@ impl Execution<'_> {
         workshop: &mut Lease,
         sink: &mut impl RowSink,
     ) -> Result<(), QueryError> {
-        let of_shard = |error| QueryError::of_shard(&node.at, error);
         let is_json = |table: &str, column: &str| {
             let input = node.inputs.iter().find(|input| input.scratch == table);
             let origin = input.and_then(|input| input.origins.get(column));
@@ -261,10 +257,10 @@ impl Execution<'_> {
         };
         let mut is_empty = true;
         {
-            let mut rows = sqlx::raw_sql(AssertSqlSafe(node.sql.clone())).fetch(workshop.begin());
-            while let Some(row) = rows.try_next().await.map_err(of_shard)? {
+            let mut rows = workshop.begin().rows(&node.sql);
+            while let Some(row) = rows.try_next().await? {
                 if std::mem::take(&mut is_empty) {
-                    let columns = described(columns_of(&row, is_json));
+                    let columns = described(row.describe(is_json));
                     refuse_floats(&node.float_columns, &columns)?;
                     sink.columns(&columns)?;
                 }
@@ -273,10 +269,7 @@ impl Execution<'_> {
         }
         if is_empty && sink.wants_empty_columns() {
             // As for one shard: what ran but cannot be prepared has no columns to tell.
-            let columns = match mysql::prepare(workshop.begin(), &node.sql).await {
-                Ok(prepared) => described(columns_from(sqlx::Statement::columns(&prepared), is_json)),
-                Err(_) => Vec::new(),
-            };
+            let columns = workshop.begin().describe(&node.sql, is_json).await.map_or_else(|_| Vec::new(), described);
             sink.columns(&columns)?;
         }
         Ok(())

@@ -3,17 +3,13 @@
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use keyspace::literal::Kind;
-use keyspace::mysql;
 use keyspace::own;
 use keyspace::own::topology::Sighting;
-use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{AssertSqlSafe, Column as _, Either, Row as _, Statement as _};
 
 use super::{Execution, RowSink, name_floats, reason};
-use crate::cells::{Column, Row, columns_from, columns_of};
+use crate::cells::{Column, Row};
 use crate::error::QueryError;
 use crate::merge::aggregate::{Aggregate, Groups};
 use crate::merge::compare::{Compare, OrderKey, Pad, compare_for, compare_rows};
@@ -21,6 +17,7 @@ use crate::merge::decimal::Division;
 use crate::merge::order::{KWay, Window};
 use crate::plan::{self, Combine, Grouping, Merge, MergeKey, Position, ReadNode};
 use crate::shards::Lease;
+use crate::shards::client::{Connection, Piece, Rows, ShardRow};
 
 /// Whether any shard had a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,29 +26,22 @@ pub enum Found {
     Nothing,
 }
 
-pub type Rows<'a> = BoxStream<'a, Result<MySqlRow, sqlx::Error>>;
-
 /// The rows of a statement; what is seen of the shard right behind them comes in the same answer.
-fn rows_and_sighting<'a>(
-    connection: &'a mut MySqlConnection,
-    sql: &str,
-    sighting: &'a mut Option<Sighting>,
-) -> Rows<'a> {
+fn rows_and_sighting<'a>(connection: &'a mut Connection, sql: &str, sighting: &'a mut Option<Sighting>) -> Rows<'a> {
     // The statement may end in a comment.
-    let text = format!("{sql}\n; {}", own::topology::LOOK);
+    let answers = connection.send(format!("{sql}\n; {}", own::topology::LOOK));
     let mut is_behind = false;
-    let results = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(connection);
-    let rows = results.filter_map(move |result| {
-        let row = match result {
-            Ok(Either::Left(_)) => {
+    let rows = answers.filter_map(move |piece| {
+        let row = match piece {
+            Ok(Piece::End(_)) => {
                 is_behind = true;
                 None
             }
-            Ok(Either::Right(row)) if is_behind => {
-                *sighting = own::topology::sighting_of(&row).ok();
+            Ok(Piece::Row(row)) if is_behind => {
+                *sighting = row.sighting();
                 None
             }
-            Ok(Either::Right(row)) => Some(Ok(row)),
+            Ok(Piece::Row(row)) => Some(Ok(row)),
             Err(error) => Some(Err(error)),
         };
         std::future::ready(row)
@@ -119,7 +109,7 @@ impl Execution<'_> {
         let inputs = leases.iter_mut().zip(&node.parts).zip(sightings);
         let inputs = inputs.map(|((lease, part), sighting)| match node.recheck {
             true => rows_and_sighting(lease.begin(), &part.sql, sighting),
-            false => sqlx::raw_sql(AssertSqlSafe(part.sql.clone())).fetch(lease.begin()),
+            false => lease.begin().rows(&part.sql),
         });
         self.merge(node, inputs.collect(), sink).await
     }
@@ -133,18 +123,19 @@ impl Execution<'_> {
         // All shards work at once: each is asked for its first row before any is read on.
         let heads = join_all(inputs.iter_mut().map(StreamExt::next)).await;
         let mut firsts = Vec::new();
-        for (head, part) in heads.into_iter().zip(&node.parts) {
-            firsts.push(head.transpose().map_err(|error| QueryError::of_shard(&part.shard, error))?);
+        for head in heads {
+            firsts.push(head.transpose()?);
         }
         let is_json = |table: &str, column: &str| self.view.schema.is_json(table, column);
         let Some(first) = firsts.iter().flatten().next() else { return Ok(Found::Nothing) };
-        if firsts.iter().flatten().any(|other| !has_same_columns(first, other)) {
+        // Shards that a change of the schema has reached answer otherwise than those that it has not.
+        if firsts.iter().flatten().any(|other| !first.has_names_of(other)) {
             return Err(QueryError::SchemaChanging);
         }
-        let mut columns = columns_of(first, is_json);
+        let mut columns = first.describe(is_json);
         name_floats(&node.float_columns, &mut columns);
         super::gather::refuse_floats(&node.float_columns, &columns)?;
-        let sources = Sources { node, inputs, firsts };
+        let sources = Sources { inputs, firsts };
         match &node.merge {
             Merge::Concatenate(window) => {
                 sink.columns(&columns)?;
@@ -178,34 +169,24 @@ impl Execution<'_> {
             Merge::Grouped(grouping) => grouping.hidden,
         };
         // What cannot be prepared (SHOW variants) has no columns to tell.
-        let Ok(prepared) = mysql::prepare(lease.begin(), &part.sql).await else { return sink.columns(&[]) };
-        let mut columns = columns_from(prepared.columns(), |table, column| self.view.schema.is_json(table, column));
+        let is_json = |table: &str, column: &str| self.view.schema.is_json(table, column);
+        let Ok(mut columns) = lease.begin().describe(&part.sql, is_json).await else { return sink.columns(&[]) };
         name_floats(&node.float_columns, &mut columns);
         sink.columns(&columns[..columns.len().saturating_sub(hidden)])
     }
 }
 
-/// Shards that a change of the schema has reached answer otherwise than those that it has not.
-fn has_same_columns(one: &MySqlRow, two: &MySqlRow) -> bool {
-    let names = |row: &MySqlRow| row.columns().iter().map(|column| column.name().to_owned()).collect::<Vec<_>>();
-    names(one) == names(two)
-}
-
 /// The rows of all parts, each with its first row read.
 struct Sources<'a> {
-    node: &'a ReadNode,
     inputs: Vec<Rows<'a>>,
-    firsts: Vec<Option<MySqlRow>>,
+    firsts: Vec<Option<ShardRow>>,
 }
 
 impl Sources<'_> {
-    async fn next(&mut self, input: usize) -> Result<Option<MySqlRow>, QueryError> {
+    async fn next(&mut self, input: usize) -> Result<Option<ShardRow>, QueryError> {
         match self.firsts[input].take() {
             Some(row) => Ok(Some(row)),
-            None => {
-                let next = self.inputs[input].try_next().await;
-                next.map_err(|error| QueryError::of_shard(&self.node.parts[input].shard, error))
-            }
+            None => self.inputs[input].try_next().await,
         }
     }
 

@@ -2,11 +2,10 @@
 
 use keyspace::literal::{Kind, write_literal};
 use keyspace::schema::quote;
-use sqlx::{AssertSqlSafe, Executor as _};
 
 use super::Execution;
 use super::modes::{AS_BEFORE, LENIENT};
-use crate::cells::{Column, Row, columns_of};
+use crate::cells::{Column, Row};
 use crate::error::QueryError;
 use crate::plan::{Relocation, WriteNode};
 use crate::transaction::Transaction;
@@ -29,10 +28,9 @@ impl Execution<'_> {
         for source in node.parts.iter().map(|part| &part.part.shard).filter(|shard| *shard != target) {
             let mut lease = self.begun(source, transaction).await?;
             let select = format!("SELECT {} FROM {table} WHERE {condition}", exact.join(", "));
-            let found = lease.begin().fetch_all(sqlx::raw_sql(AssertSqlSafe(select))).await;
-            let found = found.map_err(|error| QueryError::of_shard(source, error))?;
+            let found = lease.begin().fetch_all(select).await?;
             if let Some(first) = found.first() {
-                let described = columns_of(first, |_, _| false);
+                let described = first.describe(|_, _| false);
                 for row in &found {
                     if batches.last().is_none_or(|batch| batch.len() >= BATCH_BYTES) {
                         batches.push(insert.clone().into_bytes());

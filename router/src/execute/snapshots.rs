@@ -3,27 +3,22 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use futures_util::future::join_all;
-use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, TryStreamExt, future};
 use keyspace::own::commits::BEGIN_SNAPSHOT;
 use keyspace::recovery;
 use keyspace::topology::ShardId;
-use sqlx::mysql::{MySqlQueryResult, MySqlRow};
-use sqlx::{AssertSqlSafe, Either, Row as _};
 
-use super::read::{Found, Rows};
+use super::read::Found;
 use super::{Execution, RowSink};
 use crate::error::QueryError;
 use crate::plan::ReadNode;
 use crate::shards::Lease;
+use crate::shards::client::{Answers, Piece, failure, only_rows};
 use crate::transaction::markers::{self, Markers};
 
 /// Looks that meet a transaction half-way before its participants are asked what became of it.
 const QUICK_LOOKS: u32 = 5;
-
-/// The answers to several statements, one after another.
-type Results<'a> = BoxStream<'a, Result<Either<MySqlQueryResult, MySqlRow>, sqlx::Error>>;
 
 /// How often a read has looked, and what it found out.
 #[derive(Default)]
@@ -40,10 +35,10 @@ impl Execution<'_> {
         let mut looks = Looks::default();
         loop {
             let started = Instant::now();
-            let begun = join_all(shards.iter_mut().map(|(shard, lease)| async {
-                let mut results = sqlx::raw_sql(BEGIN_SNAPSHOT).fetch_many(lease.begin());
-                let markers = markers_of(shard, &mut results).await?;
-                drain(shard, results).await?;
+            let begun = join_all(shards.iter_mut().map(|(_, lease)| async {
+                let mut answers = lease.begin().send(BEGIN_SNAPSHOT);
+                let markers = markers_of(&mut answers).await?;
+                drain(answers).await?;
                 Ok::<_, QueryError>(markers)
             }));
             let begun = begun.await.into_iter().collect::<Result<Vec<Markers>, QueryError>>()?;
@@ -68,21 +63,21 @@ impl Execution<'_> {
         let mut looks = Looks::default();
         loop {
             let started = Instant::now();
-            let results = leases.iter_mut().zip(&node.parts).map(|(lease, part)| {
+            let answers = leases.iter_mut().zip(&node.parts).map(|(lease, part)| {
                 // The statement may end in a comment.
-                let text = format!("{BEGIN_SNAPSHOT}; {}\n; COMMIT", part.sql);
-                sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(lease.begin())
+                lease.begin().send(format!("{BEGIN_SNAPSHOT}; {}\n; COMMIT", part.sql))
             });
-            let mut results: Vec<Results> = results.collect();
-            let begun = results.iter_mut().zip(&node.parts).map(|(results, part)| markers_of(&part.shard, results));
-            let begun = join_all(begun).await.into_iter().collect::<Result<Vec<Markers>, QueryError>>()?;
+            let mut answers: Vec<Answers> = answers.collect();
+            let begun = join_all(answers.iter_mut().map(markers_of))
+                .await
+                .into_iter()
+                .collect::<Result<Vec<Markers>, QueryError>>()?;
             let apart = started.elapsed();
             let snapshots: Vec<(&ShardId, &Markers)> = node.parts.iter().map(|part| &part.shard).zip(&begun).collect();
             if self.are_whole(&snapshots, apart, &mut looks).await {
-                return self.merge(node, results.into_iter().map(only_rows).collect(), sink).await;
+                return self.merge(node, answers.into_iter().map(only_rows).collect(), sink).await;
             }
-            let drained = results.into_iter().zip(&node.parts).map(|(results, part)| drain(&part.shard, results));
-            join_all(drained).await.into_iter().collect::<Result<(), QueryError>>()?;
+            join_all(answers.into_iter().map(drain)).await.into_iter().collect::<Result<(), QueryError>>()?;
         }
     }
 
@@ -113,8 +108,8 @@ impl Execution<'_> {
     async fn without_branches(&self, numbers: &[String], shards: &[&ShardId]) -> Vec<String> {
         let looks = join_all(shards.iter().map(|shard| async move {
             let mut lease = self.pooled(shard).await?;
-            let found = recovery::prepared(lease.begin()).await;
-            let found = found.map_err(|error| QueryError::of_shard(shard, error))?;
+            let found = recovery::prepared(lease.begin().for_keyspace()).await;
+            let found = found.map_err(|error| failure(shard, error))?;
             lease.done();
             Ok::<_, QueryError>(found)
         }));
@@ -134,18 +129,14 @@ impl Execution<'_> {
 }
 
 /// Reads the answers to [`BEGIN_SNAPSHOT`] to the end of the second.
-async fn markers_of(shard: &ShardId, results: &mut Results<'_>) -> Result<Markers, QueryError> {
+async fn markers_of(answers: &mut Answers<'_>) -> Result<Markers, QueryError> {
     let mut markers = Markers::new();
     let mut ended = 0;
     while ended < 2 {
-        match results.try_next().await.map_err(|error| QueryError::of_shard(shard, error))? {
-            Some(Either::Left(_)) => ended += 1,
-            Some(Either::Right(row)) => {
-                let text = |index: usize| {
-                    let text: Result<String, sqlx::Error> = row.try_get_unchecked(index);
-                    text.map_err(|error| QueryError::of_shard(shard, error))
-                };
-                markers.insert(text(0)?, text(1)?);
+        match answers.try_next().await? {
+            Some(Piece::End(_)) => ended += 1,
+            Some(Piece::Row(row)) => {
+                markers.insert(row.needed_text(0)?.to_owned(), row.needed_text(1)?.to_owned());
             }
             None => break,
         }
@@ -153,11 +144,7 @@ async fn markers_of(shard: &ShardId, results: &mut Results<'_>) -> Result<Marker
     Ok(markers)
 }
 
-fn only_rows(results: Results<'_>) -> Rows<'_> {
-    results.try_filter_map(|result| future::ready(Ok(result.right()))).boxed()
-}
-
-async fn drain(shard: &ShardId, mut results: Results<'_>) -> Result<(), QueryError> {
-    while results.try_next().await.map_err(|error| QueryError::of_shard(shard, error))?.is_some() {}
+async fn drain(mut answers: Answers<'_>) -> Result<(), QueryError> {
+    while answers.try_next().await?.is_some() {}
     Ok(())
 }

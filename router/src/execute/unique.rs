@@ -1,7 +1,6 @@
 //! Unique indexes over several shards.
 
 use keyspace::mysql::er;
-use sqlx::{AssertSqlSafe, Executor, Row as _};
 
 use super::Execution;
 use crate::error::QueryError;
@@ -19,12 +18,11 @@ impl Execution<'_> {
         for part in &uniqueness.parts {
             let mut lease = self.begun(&part.shard, transaction).await?;
             self.hold_fences(&mut lease, &part.shard, transaction).await?;
-            let rows = lease.begin().fetch_all(sqlx::raw_sql(AssertSqlSafe(part.sql.clone()))).await;
-            let rows = rows.map_err(|error| QueryError::of_shard(&part.shard, error))?;
+            let rows = lease.begin().fetch_all(&part.sql).await?;
             lease.done();
             for row in rows {
-                let index = row.try_get_unchecked::<i64, _>(0).unwrap_or_default();
-                if let Some(count) = usize::try_from(index).ok().and_then(|index| counts.get_mut(index)) {
+                let index = row.text(0).and_then(|index| index.parse::<usize>().ok());
+                if let Some(count) = index.and_then(|index| counts.get_mut(index)) {
                     *count += 1;
                 }
             }

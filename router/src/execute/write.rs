@@ -5,15 +5,14 @@ use std::time::Instant;
 use futures_util::{FutureExt, TryStreamExt};
 use keyspace::mysql::REAL_CLOCK;
 use keyspace::mysql::er;
-use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{AssertSqlSafe, Either};
 
 use super::fences;
 use super::{Execution, RowSink, Written, at_rest_after_answer, reason};
-use crate::cells::{Column, columns_of};
+use crate::cells::Column;
 use crate::error::QueryError;
 use crate::faults::Point;
 use crate::plan::{Part, WriteNode, WritePart};
+use crate::shards::client::{Connection, Piece, ShardRow};
 use crate::shards::{Ending, LAST_WORDS, Lease};
 use crate::transaction::{Transaction, before_decision};
 
@@ -232,7 +231,7 @@ impl Execution<'_> {
     async fn write_alone(
         &self,
         WritePart { part, fenced, .. }: &WritePart,
-        connection: &mut MySqlConnection,
+        connection: &mut Connection,
         sink: &mut impl RowSink,
     ) -> Result<Written, QueryError> {
         let is_json = |table: &str, column: &str| self.view.schema.is_json(table, column);
@@ -247,7 +246,7 @@ impl Execution<'_> {
         };
         run_write(connection, part, &opening, &closing, |row| {
             if std::mem::take(&mut first) {
-                sink.columns(&columns_of(&row, is_json))?;
+                sink.columns(&row.describe(is_json))?;
             }
             sink.row(&row)
         })
@@ -260,7 +259,7 @@ impl Execution<'_> {
 struct Returned {
     columns: Vec<Column>,
     /// Each with the number of the row that it returns, if that is known.
-    rows: Vec<(usize, MySqlRow)>,
+    rows: Vec<(usize, ShardRow)>,
     is_given: bool,
 }
 
@@ -291,7 +290,7 @@ async fn run_collecting(
     let after = returned.rows.len();
     run_write(lease.begin(), part, prefix, suffix, |row| {
         if returned.columns.is_empty() {
-            returned.columns = columns_of(&row, is_json);
+            returned.columns = row.describe(is_json);
         }
         returned.is_given = true;
         let number = numbers.get(count).copied().unwrap_or(after + count);
@@ -304,11 +303,11 @@ async fn run_collecting(
 
 /// Sends `prefix`, the part's statement and `suffix` in one go, and takes the statement's result.
 async fn run_write(
-    connection: &mut MySqlConnection,
+    connection: &mut Connection,
     part: &Part,
     prefix: &[String],
     suffix: &[String],
-    mut take: impl FnMut(MySqlRow) -> Result<(), QueryError> + Send,
+    mut take: impl FnMut(ShardRow) -> Result<(), QueryError> + Send,
 ) -> Result<Written, QueryError> {
     let mut text = String::with_capacity(part.sql.len() + 64);
     for statement in prefix {
@@ -322,23 +321,21 @@ async fn run_write(
         text.push_str(statement);
     }
     let mut written = Written::default();
-    let mut results = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(connection);
+    let mut answers = connection.send(text);
     let mut ended = 0;
     loop {
-        match results.try_next().await {
+        match answers.try_next().await {
             Ok(None) => return Ok(written),
-            Ok(Some(Either::Left(result))) => {
+            Ok(Some(Piece::End(done))) => {
                 if ended == prefix.len() {
-                    written.rows_affected = result.rows_affected();
-                    let id = result.last_insert_id();
-                    written.last_insert_id = (id != 0).then_some(id);
+                    written = Written { rows_affected: done.rows_affected, last_insert_id: done.last_insert_id };
                 }
                 ended += 1;
             }
-            Ok(Some(Either::Right(row))) if ended == prefix.len() => take(row)?,
-            Ok(Some(Either::Right(_))) => {}
+            Ok(Some(Piece::Row(row))) if ended == prefix.len() => take(row)?,
+            Ok(Some(Piece::Row(_))) => {}
             Err(error) => {
-                return Err(match QueryError::of_shard(&part.shard, error) {
+                return Err(match error {
                     error @ QueryError::Database { .. } if ended < prefix.len() => fences::moved(error),
                     QueryError::ConnectionBroke { shard, cause } => QueryError::OutcomeUnknown { shard, cause },
                     other => other,

@@ -11,7 +11,6 @@ use keyspace::own;
 use keyspace::schema::{Layout, load};
 use keyspace::topology::{Shard, Topology};
 use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Executor, Row};
 
 use crate::shards::IDLE_BEFORE_PING;
 use crate::watch::desk::Requests;
@@ -113,7 +112,8 @@ pub async fn read_first(topology: &Topology, layout: &Layout) -> Result<LoadedSc
 async fn read(endpoint: &Endpoint, layout: &Layout) -> Result<LoadedSchema, String> {
     let read = async {
         let mut connection = mysql::connect(endpoint).await.map_err(|error| chain(&error))?;
-        limit(&mut connection).await.map_err(|error| chain(&error))?;
+        // Has the server end what is not waited for any more.
+        mysql::limit_statements(&mut connection, LOAD_TIMEOUT).await.map_err(|error| chain(&error))?;
         // First: what changes while the tables are read is read again.
         let sighting = own::topology::look(&mut connection).await.map_err(|error| chain(&error))?;
         let schema = load::load(&mut connection, layout).await.map_err(|error| chain(&error))?;
@@ -121,14 +121,4 @@ async fn read(endpoint: &Endpoint, layout: &Layout) -> Result<LoadedSchema, Stri
     };
     let read = tokio::time::timeout(LOAD_TIMEOUT, read).await;
     read.unwrap_or_else(|_| Err(format!("its tables could not be read within {LOAD_TIMEOUT:?}")))
-}
-
-/// Has the server end what is not waited for any more.
-async fn limit(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
-    let version: String = connection.fetch_one(sqlx::raw_sql("SELECT VERSION()")).await?.try_get(0)?;
-    let limit = match version.contains("MariaDB") {
-        true => format!("SET SESSION max_statement_time = {}", LOAD_TIMEOUT.as_secs()),
-        false => format!("SET SESSION max_execution_time = {}", LOAD_TIMEOUT.as_millis()),
-    };
-    connection.execute(sqlx::raw_sql(AssertSqlSafe(limit))).await.map(drop)
 }

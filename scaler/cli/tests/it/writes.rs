@@ -310,3 +310,33 @@ async fn writes_do_the_same_while_rows_move() {
     println!("while {moves} moves ran\n{}", table(&counts));
     assert!(different.is_empty(), "{} differ while rows move:\n{}", different.len(), different.join("\n\n"));
 }
+
+/// The message of a server names all columns of a key, or another key's value that looks like an id: what was drawn twice
+/// is told by the rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_that_rows_have_already_are_drawn_again() {
+    let Some(servers) = Server::start_all(Flavor::MariaDb, 2).await else { return };
+    let shard_keys = [("tasks".to_owned(), "tenant".to_owned())].into();
+    let front = Front::start(&servers, Layout { shard_keys, ..Layout::default() }, Limits::default()).await;
+    let cluster = Cluster { front, direct: Vec::new(), servers };
+    let create = "CREATE TABLE tasks (id INT AUTO_INCREMENT, tenant INT NOT NULL, code VARCHAR(9), \
+                  PRIMARY KEY (id, tenant), UNIQUE (tenant, code))";
+    assert_eq!(cluster.write(create).await.0, 200);
+    let (_, first) = cluster.write("INSERT INTO tasks (tenant) VALUES (7)").await;
+    assert_eq!(first["last_insert_id"], 1, "{first}");
+
+    let topology = cluster.front.router.topology().unwrap();
+    let owner = topology.shards().iter().position(|shard| first["shard"] == shard.id.as_str()).unwrap();
+    run(&mut cluster.servers[owner].connect().await, "INSERT INTO tasks VALUES (2, 7, 'a'), (3, 7, 'b')").await;
+    let (status, second) = cluster.write("INSERT INTO tasks (tenant, code) VALUES (7, 'c')").await;
+    assert_eq!(status, 200, "{second}");
+    let drawn = second["last_insert_id"].as_u64().unwrap();
+    assert!(drawn > 3, "{second}");
+
+    // Nothing is drawn again for what is a duplicate whatever its id is, though it looks like that id.
+    let code = drawn + 1;
+    let (status, answer) = cluster.write(&format!("INSERT INTO tasks VALUES (1000, 7, '{code}')")).await;
+    assert_eq!(status, 200, "{answer}");
+    let (status, answer) = cluster.write(&format!("INSERT INTO tasks (tenant, code) VALUES (7, '{code}')")).await;
+    assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(1062)), "{answer}");
+}

@@ -1,25 +1,18 @@
 //! From what sqlx says of a result's columns to [`Column`].
 
 use keyspace::literal::Kind;
-use sqlx::mysql::{MySql, MySqlColumn, MySqlRow, MySqlTypeInfo};
-use sqlx::{Column as _, Row as _, Type, TypeInfo as _};
+use sqlx::mysql::{MySql, MySqlColumn, MySqlTypeInfo};
+use sqlx::{Column as _, Type, TypeInfo as _};
 
-use super::Column;
+use crate::cells::Column;
 
-/// Describes the columns of a result, from any of its rows; meant to be called once per result.
-///
-/// `is_json` tells, by table and column name, whether a text column is declared as JSON: MariaDB's JSON is a
-/// LONGTEXT with a CHECK, and the protocol says nothing more. It is asked only about text that comes straight from
-/// a column; the table is the original name (not the alias), without its schema.
-///
-/// Servers send all BLOB and TEXT types as one, so their names come out as `BLOB` and `TEXT`.
-pub fn columns_of(row: &MySqlRow, is_json: impl Fn(&str, &str) -> bool) -> Vec<Column> {
-    columns_from(row.columns(), is_json)
+/// The columns of a result. `is_json` as for [`super::ShardRow::describe`].
+pub fn described(columns: &[MySqlColumn], is_json: impl Fn(&str, &str) -> bool) -> Vec<Column> {
+    columns.iter().map(|column| describe(column, &is_json)).collect()
 }
 
-/// As [`columns_of`], from a description instead of a row.
-pub fn columns_from(columns: &[MySqlColumn], is_json: impl Fn(&str, &str) -> bool) -> Vec<Column> {
-    columns.iter().map(|column| describe(column, &is_json)).collect()
+pub fn names(columns: &[MySqlColumn]) -> impl Iterator<Item = &str> {
+    columns.iter().map(MySqlColumn::name)
 }
 
 fn describe(column: &MySqlColumn, is_json: &impl Fn(&str, &str) -> bool) -> Column {

@@ -1,9 +1,8 @@
-use sqlx::Executor;
+use sqlx::{Executor, Row as _};
 use throwaway::{Flavor, Server};
 
 use super::*;
-use crate::cells::Row as _;
-use crate::cells::json::write_cell;
+use crate::cells::write_cell;
 
 #[test]
 fn flags_are_read_from_the_debug_text() {
@@ -22,13 +21,13 @@ async fn columns_of_a_real_server() {
     connection.execute(sqlx::raw_sql(EVERY_TYPE)).await.unwrap();
 
     let row = connection.fetch_one(sqlx::raw_sql("SELECT * FROM every_type")).await.unwrap();
-    let columns = columns_of(&row, is_json);
+    let columns = described(row.columns(), is_json);
     let found: Vec<_> = columns
         .iter()
         .enumerate()
         .map(|(index, column)| {
             let mut json = Vec::new();
-            write_cell(&mut json, column.kind, row.cell(index)).unwrap();
+            write_cell(&mut json, column.kind, row.try_get_unchecked(index).unwrap()).unwrap();
             let json = String::from_utf8(json).unwrap();
             (column.name.as_str(), column.kind, column.type_name.as_str(), column.nullable, json)
         })
@@ -42,7 +41,7 @@ async fn columns_of_a_real_server() {
     let aliased =
         "SELECT a.j AS b, MAX(a.j) AS c, COUNT(*) AS d, SUM(a.i) AS e, AVG(a.d) AS f FROM every_type AS a GROUP BY a.j";
     let row = connection.fetch_one(sqlx::raw_sql(aliased)).await.unwrap();
-    let kinds: Vec<_> = columns_of(&row, is_json).iter().map(|column| (column.kind, column.nullable)).collect();
+    let kinds: Vec<_> = described(row.columns(), is_json).iter().map(|column| (column.kind, column.nullable)).collect();
     let expected =
         [(Kind::Json, true), (Kind::Text, true), (Kind::Integer, false), (Kind::Decimal, true), (Kind::Double, true)];
     assert_eq!(kinds, expected);
