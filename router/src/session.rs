@@ -374,11 +374,11 @@ impl Router {
 
     fn read_only(&self) -> QueryError {
         let message = "Cannot execute statement in a READ ONLY transaction".to_owned();
-        self.own_answer(1792, "25006", message)
+        self.own_answer(er::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, "25006", message)
     }
 
     fn no_savepoint(&self, name: &str) -> QueryError {
-        self.own_answer(1305, "42000", format!("SAVEPOINT {} does not exist", name.trim_matches('`')))
+        self.own_answer(er::SP_DOES_NOT_EXIST, "42000", format!("SAVEPOINT {} does not exist", name.trim_matches('`')))
     }
 
     /// An error as a server would give it.

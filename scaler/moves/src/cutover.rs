@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keyspace::faults::Faults;
+use keyspace::mysql::er;
 use keyspace::own;
 use keyspace::own::journal::Side;
 use keyspace::topology::{SlotMove, Topology};
@@ -232,8 +233,8 @@ fn compared(touched: &Touched) -> usize {
 
 /// Errors that a later attempt may not meet.
 fn back_off(error: MoveError) -> Result<Attempt, MoveError> {
-    const OUT_OF_TIME: [u16; 2] = [1969, 3024];
-    const DEADLOCK_OR_CHANGED: [u16; 2] = [1213, 1020];
+    const OUT_OF_TIME: [u16; 2] = [er::STATEMENT_TIMEOUT, er::QUERY_TIMEOUT];
+    const DEADLOCK_OR_CHANGED: [u16; 2] = [er::LOCK_DEADLOCK, er::CHECKREAD];
     match error_number(&error) {
         _ if is_locked(&error) => Ok(Attempt::BackedOff("a transaction on moving rows is open")),
         _ if is_duplicate(&error) => Ok(Attempt::BackedOff("a unique value is not free on the target yet")),
