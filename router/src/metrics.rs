@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use door::{Ended, Event, Refused};
+use door::{EndReason, Event, RefusalReason};
 use keyspace::description::Description;
 use keyspace::recovery::Round;
 use keyspace::topology::{ShardId, Topology};
@@ -238,10 +238,10 @@ impl Metrics {
         }
         metrics.rereads.with_label_values::<&str>(&[]);
         metrics.sessions_expired.with_label_values::<&str>(&[]);
-        for refused in Refused::ALL {
+        for refused in RefusalReason::ALL {
             metrics.http_refused.with_label_values(&[refused.as_str()]);
         }
-        for ended in Ended::ALL {
+        for ended in EndReason::ALL {
             metrics.http_ended.with_label_values(&[ended.as_str()]);
         }
         metrics.memory(&Kind::ALL.map(|kind| (kind, Usage::default())));
