@@ -55,13 +55,13 @@ const RULE_STATES: [&str; 7] = ["inactive", "pending", "firing", "unknown", "war
 pub struct Metrics {
     registry: Registry,
     families: Families,
-    shown: Mutex<Shown>,
+    shown: Mutex<LiveSeries>,
 }
 
 /// Series that exist now and must be removed when what they show is gone.
 #[derive(Default)]
-struct Shown {
-    shards: BTreeMap<ShardId, ShownShard>,
+struct LiveSeries {
+    shards: BTreeMap<ShardId, ShardSeries>,
     /// Rule and shard; the shard is empty for a rule about the whole cluster.
     rule_states: BTreeSet<(String, String)>,
     phase: Option<String>,
@@ -70,7 +70,7 @@ struct Shown {
 }
 
 #[derive(Default)]
-struct ShownShard {
+struct ShardSeries {
     tables: BTreeSet<String>,
     /// Provisioner, instance and server version.
     info: Option<[String; 3]>,
@@ -407,14 +407,14 @@ impl Metrics {
         }
     }
 
-    fn forget_move(&self, shown: &mut Shown, id: &str) {
+    fn forget_move(&self, shown: &mut LiveSeries, id: &str) {
         shown.remaining_rows.remove(id);
         self.families.remaining_rows.set(shown.remaining_rows.values().sum::<u64>() as f64);
         remove(&self.families.waiting_changes, &[id]);
         remove(&self.families.remaining_seconds, &[id]);
     }
 
-    fn shown(&self) -> MutexGuard<'_, Shown> {
+    fn shown(&self) -> MutexGuard<'_, LiveSeries> {
         // No method leaves it half changed in a way that matters more than a stale series.
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -426,7 +426,7 @@ impl Default for Metrics {
     }
 }
 
-impl ShownShard {
+impl ShardSeries {
     fn remove_info(&self, families: &Families, shard: &str) {
         if let Some([provisioner, instance, version]) = &self.info {
             remove(&families.info, &[shard, provisioner, instance, version]);
