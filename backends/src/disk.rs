@@ -4,16 +4,17 @@ use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 
+/// The space of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Room {
+pub(crate) struct DiskSpace {
     pub(crate) capacity_bytes: u64,
     /// What an ordinary user may still write.
     pub(crate) available_bytes: u64,
 }
 
 /// Of the file system that holds this folder; `None` if it cannot be told.
-pub(crate) fn room(folder: &Path) -> Option<Room> {
+pub(crate) fn free_space(folder: &Path) -> Option<DiskSpace> {
     let stat = statvfs(folder).ok()?;
     let block = stat.fragment_size();
-    Some(Room { capacity_bytes: stat.blocks() * block, available_bytes: stat.blocks_available() * block })
+    Some(DiskSpace { capacity_bytes: stat.blocks() * block, available_bytes: stat.blocks_available() * block })
 }

@@ -539,7 +539,7 @@ impl Provisioner for DockerProvisioner {
         let info = engine.client().await?.info().await.map_err(engine.failed("tell about itself"))?;
         let used = usage::of_container(engine, &name).await?;
         let folder = info.docker_root_dir.filter(|_| engine.is_local()).map(PathBuf::from);
-        let room = folder.as_deref().and_then(disk::room);
+        let room = folder.as_deref().and_then(disk::free_space);
         let by_configuration = self.config.options.disk_bytes;
         Ok(Usage {
             cpu_seconds: used.cpu_seconds,

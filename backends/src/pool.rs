@@ -59,8 +59,8 @@ struct Claim {
     spec: InstanceSpec,
 }
 
-/// What a look at a server showed.
-enum Look {
+/// What a server of the pool is used for.
+enum ServerState {
     Claimed(Claim),
     /// Destroyed, with its data to be kept.
     Kept,
@@ -93,7 +93,7 @@ impl PoolProvisioner {
         self.config.directory.join("placement").join(format!("{id}.{operation}"))
     }
 
-    async fn look_at_all(&self) -> Vec<(&PoolServer, Result<Look, ProvisionError>)> {
+    async fn look_at_all(&self) -> Vec<(&PoolServer, Result<ServerState, ProvisionError>)> {
         join_all(self.config.servers.iter().map(|server| async move { (server, look(server).await) })).await
     }
 
@@ -102,7 +102,7 @@ impl PoolProvisioner {
         let mut silent = None;
         for (server, look) in self.look_at_all().await {
             match look {
-                Ok(Look::Claimed(claim)) if claim.id() == *id => return Ok((server, claim)),
+                Ok(ServerState::Claimed(claim)) if claim.id() == *id => return Ok((server, claim)),
                 Ok(_) => {}
                 Err(error) => silent = Some(error),
             }
@@ -129,11 +129,11 @@ impl PoolProvisioner {
         for (server, look) in self.look_at_all().await {
             let address = server.address.to_string();
             match look {
-                Ok(Look::Claimed(claim)) if claim.id() == id => return Ok((server, Some(claim))),
-                Ok(Look::Claimed(claim)) => reasons.push(format!("{address} is claimed for {}", claim.id())),
-                Ok(Look::Kept) => reasons.push(format!("{address} keeps the data of an earlier instance")),
-                Ok(Look::Filled(table)) => reasons.push(format!("{address} is not empty, it has {table}")),
-                Ok(Look::Free) => {
+                Ok(ServerState::Claimed(claim)) if claim.id() == id => return Ok((server, Some(claim))),
+                Ok(ServerState::Claimed(claim)) => reasons.push(format!("{address} is claimed for {}", claim.id())),
+                Ok(ServerState::Kept) => reasons.push(format!("{address} keeps the data of an earlier instance")),
+                Ok(ServerState::Filled(table)) => reasons.push(format!("{address} is not empty, it has {table}")),
+                Ok(ServerState::Free) => {
                     if began.as_deref() == Some(address.as_str()) || free.is_none() {
                         free = Some(server);
                     }
@@ -192,7 +192,7 @@ fn silent(server: &PoolServer) -> impl FnOnce(sqlx::Error) -> ProvisionError {
     move |source| ProvisionError::PoolServer { address, is_refusal: sql_server::is_refusal(&source), source }
 }
 
-async fn look(server: &PoolServer) -> Result<Look, ProvisionError> {
+async fn look(server: &PoolServer) -> Result<ServerState, ProvisionError> {
     sql_server::within(async {
         let mut connection = sql_server::connect(&server.address, &server.login).await?;
         let look = look_through(&mut connection).await;
@@ -203,7 +203,7 @@ async fn look(server: &PoolServer) -> Result<Look, ProvisionError> {
     .map_err(silent(server))
 }
 
-async fn look_through(connection: &mut MySqlConnection) -> Result<Look, sqlx::Error> {
+async fn look_through(connection: &mut MySqlConnection) -> Result<ServerState, sqlx::Error> {
     let tables = "SELECT CAST(CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) AS CHAR) FROM information_schema.TABLES \
          WHERE TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema') \
          ORDER BY TABLE_SCHEMA = '_autoscaler' AND TABLE_NAME = 'claim' DESC LIMIT 2";
@@ -218,13 +218,13 @@ async fn look_through(connection: &mut MySqlConnection) -> Result<Look, sqlx::Er
         if let Some(row) = connection.fetch_optional(sqlx::query(claims)).await? {
             let is_kept: bool = row.try_get_unchecked(6)?;
             return Ok(match Claim::read(&row) {
-                Some(claim) if !is_kept => Look::Claimed(claim),
-                _ => Look::Kept,
+                Some(claim) if !is_kept => ServerState::Claimed(claim),
+                _ => ServerState::Kept,
             });
         }
         names.remove(0);
     }
-    Ok(names.pop().map_or(Look::Free, Look::Filled))
+    Ok(names.pop().map_or(ServerState::Free, ServerState::Filled))
 }
 
 /// Claims an empty server. `false`: somebody else was faster.
@@ -314,7 +314,7 @@ impl Provisioner for PoolProvisioner {
     async fn list(&self, owner: &Owner) -> Result<Vec<Instance>, ProvisionError> {
         let mut instances = Vec::new();
         for (server, look) in self.look_at_all().await {
-            if let Look::Claimed(claim) = look?
+            if let ServerState::Claimed(claim) = look?
                 && claim.owner == *owner
             {
                 instances.push(self.instance(server, &claim).await?);

@@ -146,7 +146,7 @@ impl ProcessProvisioner {
 
     fn check_disk(&self) -> Result<(), ProvisionError> {
         let needed_bytes = self.config.min_free_bytes;
-        match disk::room(self.store.directory()).map(|room| room.available_bytes) {
+        match disk::free_space(self.store.directory()).map(|room| room.available_bytes) {
             Some(free_bytes) if free_bytes < needed_bytes => {
                 Err(ProvisionError::DiskFull { path: self.store.directory().to_owned(), free_bytes, needed_bytes })
             }

@@ -36,6 +36,16 @@ pub(crate) const NOT_TO_SHARE: [&str; 9] = [
     "public_key.pem",
 ];
 
+/// Error numbers of servers, by the names that both give them (`ER_` left out).
+mod er {
+    /// Too many connections.
+    pub const CON_COUNT: u16 = 1040;
+    pub const DBACCESS_DENIED: u16 = 1044;
+    pub const ACCESS_DENIED: u16 = 1045;
+    pub const HOST_NOT_PRIVILEGED: u16 = 1130;
+    pub const ACCESS_DENIED_NO_PASSWORD: u16 = 1698;
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flavor {
     MariaDb,
@@ -163,13 +173,14 @@ pub(crate) async fn within<T>(work: impl Future<Output = Result<T, sqlx::Error>>
 
 /// Whether the server answered and refused this account, which waiting does not change.
 pub(crate) fn is_refusal(error: &sqlx::Error) -> bool {
-    const ACCESS_DENIED: [u16; 4] = [1044, 1045, 1130, 1698];
-    error_number(error).is_some_and(|number| ACCESS_DENIED.contains(&number))
+    const REFUSED: [u16; 4] =
+        [er::DBACCESS_DENIED, er::ACCESS_DENIED, er::HOST_NOT_PRIVILEGED, er::ACCESS_DENIED_NO_PASSWORD];
+    error_number(error).is_some_and(|number| REFUSED.contains(&number))
 }
 
 /// Whether it runs and has no connection left for us.
 pub(crate) fn is_crowded(error: &sqlx::Error) -> bool {
-    error_number(error) == Some(1040)
+    error_number(error) == Some(er::CON_COUNT)
 }
 
 fn error_number(error: &sqlx::Error) -> Option<u16> {

@@ -74,7 +74,7 @@ struct Tried {
 }
 
 /// Ids that a statement drew.
-struct Drawn {
+struct DrawnIds {
     table: String,
     column: String,
     ids: Option<RangeInclusive<u64>>,
@@ -89,7 +89,7 @@ struct Journey<'a, 's, S> {
     sink: Counting<'s, S>,
     started: Instant,
     parsed: Parsed,
-    drawn: Option<Drawn>,
+    drawn: Option<DrawnIds>,
     tried: Tried,
     /// Room for texts that were made from others' rows.
     refilled: Vec<Held>,
@@ -190,7 +190,7 @@ impl<S: RowSink> Journey<'_, '_, S> {
             Ok(plan) => return Ok(plan),
             Err(refusal) => refusal,
         };
-        if let Some(Drawn { table, ids: Some(ids), .. }) = &self.drawn {
+        if let Some(DrawnIds { table, ids: Some(ids), .. }) = &self.drawn {
             self.router.sequences.give_back(table, *ids.start(), ids.end() + 1);
         }
         let is_unread = sql.statement.is_err() || matches!(statement, Statement::Unread(_));
@@ -223,7 +223,7 @@ impl<S: RowSink> Journey<'_, '_, S> {
         {
             self.tried.draws += 1;
             let before = filled.map(|filled| std::mem::replace(&mut self.parsed, filled));
-            self.drawn = Some(Drawn { before, ..found });
+            self.drawn = Some(DrawnIds { before, ..found });
         }
         Ok(())
     }
@@ -298,7 +298,7 @@ impl<S: RowSink> Journey<'_, '_, S> {
                 Ok(Step::Plan)
             }
             QueryError::Database { errno: er::DUP_ENTRY, .. } if self.should_draw_again(view).await => {
-                if let Some(Drawn { table, before: Some(before), .. }) = self.drawn.take() {
+                if let Some(DrawnIds { table, before: Some(before), .. }) = self.drawn.take() {
                     self.router.sequences.forget(&table);
                     self.parsed = before;
                 }
@@ -331,7 +331,7 @@ impl<S: RowSink> Journey<'_, '_, S> {
     /// Whether rows have ids already that the statement drew. The rows are asked, as a server's message names the value of
     /// a key, which may be of other columns or of several.
     async fn should_draw_again(&self, view: &View) -> bool {
-        let Some(Drawn { table, column, ids: Some(ids), before: Some(_) }) = &self.drawn else { return false };
+        let Some(DrawnIds { table, column, ids: Some(ids), before: Some(_) }) = &self.drawn else { return false };
         if self.tried.draws >= MOST_DRAWS {
             return false;
         }
@@ -393,14 +393,14 @@ impl Router {
         statement: &Statement,
         view: &View,
         attempt: &Attempt<'_>,
-    ) -> Result<Option<(Drawn, Option<Parsed>)>, QueryError> {
+    ) -> Result<Option<(DrawnIds, Option<Parsed>)>, QueryError> {
         let Statement::Insert(insert) = statement else { return Ok(None) };
         let planner = Planner::new(&view.topology, &view.schema, Timestamp::now());
         let Some(wanted) = planner.ids_wanted(insert) else { return Ok(None) };
         let IdsWanted { table, column, .. } = &wanted;
         let first = self.sequences.draw(&self.coordinator.shards, &view.topology, &wanted, attempt.deadline).await?;
         let (ids, _) = wanted.assign(first);
-        let drawn = Drawn { table: table.clone(), column: column.clone(), ids: None, before: None };
+        let drawn = DrawnIds { table: table.clone(), column: column.clone(), ids: None, before: None };
         let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(Some((drawn, None))) };
         let read = || {
             let filled = planner.with_ids(sql, insert, &wanted, &ids);
@@ -409,7 +409,7 @@ impl Router {
             Parsed::of(&filled, &[])
         };
         let filled = self.at_length(sql.text.len(), attempt, read).await??;
-        Ok(Some((Drawn { ids: Some(*first..=*last), ..drawn }, Some(filled))))
+        Ok(Some((DrawnIds { ids: Some(*first..=*last), ..drawn }, Some(filled))))
     }
 
     /// The statement with the rows of its query as VALUES; `None` if there are none.

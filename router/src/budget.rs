@@ -65,9 +65,9 @@ pub struct Usage {
     pub refusals: u64,
 }
 
-/// Why there is no room.
+/// Why memory is not given.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Lack {
+enum Shortage {
     /// Not even if nothing else were held.
     Ever,
     OfClient,
@@ -109,7 +109,7 @@ impl Budget {
             room.as_mut().enable();
             match self.try_grow(client, kind, 0, bytes) {
                 Ok(()) => return Ok(Held { budget: self.clone(), client, kind, bytes }),
-                Err(Lack::Ever) => return Err(self.refused(kind, Lack::Ever, bytes)),
+                Err(Shortage::Ever) => return Err(self.refused(kind, Shortage::Ever, bytes)),
                 Err(lack) => {
                     if tokio::time::timeout_at(deadline.into(), room).await.is_err() {
                         return Err(self.refused(kind, lack, bytes));
@@ -129,17 +129,17 @@ impl Budget {
         self.holdings.lock().expect("no holder of this lock panics")
     }
 
-    fn try_grow(&self, client: Client, kind: Kind, held: usize, bytes: usize) -> Result<(), Lack> {
+    fn try_grow(&self, client: Client, kind: Kind, held: usize, bytes: usize) -> Result<(), Shortage> {
         if held.saturating_add(bytes) > self.share {
-            return Err(Lack::Ever);
+            return Err(Shortage::Ever);
         }
         let mut holdings = self.lock();
         if holdings.held + bytes > self.total {
-            return Err(Lack::OfAll);
+            return Err(Shortage::OfAll);
         }
         let of_client = holdings.by_client.get(&client).copied().unwrap_or_default() + bytes;
         if of_client > self.share {
-            return Err(Lack::OfClient);
+            return Err(Shortage::OfClient);
         }
         if of_client > 0 {
             holdings.by_client.insert(client, of_client);
@@ -166,20 +166,20 @@ impl Budget {
         self.room.notify_waiters();
     }
 
-    fn refused(&self, kind: Kind, lack: Lack, bytes: usize) -> QueryError {
+    fn refused(&self, kind: Kind, shortage: Shortage, bytes: usize) -> QueryError {
         self.lock().by_kind[kind as usize].refusals += 1;
         let what = kind.as_str();
         let (share, total) = (self.share, self.total);
-        match lack {
-            Lack::Ever => QueryError::TooMuchMemory(format!(
+        match shortage {
+            Shortage::Ever => QueryError::TooMuchMemory(format!(
                 "{what} of {bytes} bytes are more than one client may hold ({share} bytes, three quarters of \
                  limits.max_memory_bytes)"
             )),
-            Lack::OfClient => QueryError::Overloaded(format!(
+            Shortage::OfClient => QueryError::Overloaded(format!(
                 "no room for {bytes} more bytes of {what}: your client's other requests hold the rest of its {share} \
                  bytes (three quarters of limits.max_memory_bytes)"
             )),
-            Lack::OfAll => QueryError::Overloaded(format!(
+            Shortage::OfAll => QueryError::Overloaded(format!(
                 "no room for {bytes} more bytes of {what}: the router holds {total} bytes for clients at most \
                  (limits.max_memory_bytes)"
             )),
@@ -207,7 +207,9 @@ impl Held {
                 self.bytes += bytes;
                 Ok(())
             }
-            Err(Lack::Ever) => Err(self.budget.refused(self.kind, Lack::Ever, self.bytes.saturating_add(bytes))),
+            Err(Shortage::Ever) => {
+                Err(self.budget.refused(self.kind, Shortage::Ever, self.bytes.saturating_add(bytes)))
+            }
             Err(lack) => Err(self.budget.refused(self.kind, lack, bytes)),
         }
     }

@@ -20,13 +20,13 @@ pub struct KnownReads {
 /// Reads that were seen lately, and before that: what is used moves up, and the rest goes when the first are too many.
 #[derive(Default)]
 struct Generations {
-    young: HashMap<Vec<u8>, Arc<Known>>,
-    old: HashMap<Vec<u8>, Arc<Known>>,
+    young: HashMap<Vec<u8>, Arc<KnownRead>>,
+    old: HashMap<Vec<u8>, Arc<KnownRead>>,
     young_bytes: usize,
 }
 
 impl Generations {
-    fn insert(&mut self, key: Vec<u8>, known: Arc<Known>) {
+    fn insert(&mut self, key: Vec<u8>, known: Arc<KnownRead>) {
         let bytes = known.bytes(&key);
         if bytes > CAPACITY_BYTES / 8 {
             return;
@@ -41,14 +41,14 @@ impl Generations {
     }
 }
 
-struct Known {
+struct KnownRead {
     /// With the literals of the statement that was read.
     scopes: Vec<Scope>,
     /// Scope, condition, literal of the condition, literal of the outline.
     places: Vec<(usize, usize, usize, usize)>,
 }
 
-impl Known {
+impl KnownRead {
     /// An upper bound of the memory that it takes under this key.
     fn bytes(&self, key: &[u8]) -> usize {
         // A literal with its text and its place; a name with its allocation; the maps' own.
@@ -81,7 +81,7 @@ impl KnownReads {
         Some(scopes)
     }
 
-    fn find(&self, key: &[u8]) -> Option<Arc<Known>> {
+    fn find(&self, key: &[u8]) -> Option<Arc<KnownRead>> {
         {
             let reads = self.reads.read().expect("no holder of this lock panics");
             if let Some(known) = reads.young.get(key) {
@@ -101,7 +101,7 @@ impl KnownReads {
     pub fn learn(&self, outline: Outline, statement: &Statement) {
         let Statement::Read(read) = statement else { return };
         let Some(places) = places(&read.scopes, &outline) else { return };
-        let known = Arc::new(Known { scopes: read.scopes.clone(), places });
+        let known = Arc::new(KnownRead { scopes: read.scopes.clone(), places });
         self.reads.write().expect("no holder of this lock panics").insert(outline.key, known);
     }
 }

@@ -104,7 +104,7 @@ impl Router {
         }
     }
 
-    /// The same with changes of the schema.
+    /// Finishes changes of the schema that their routers left half done.
     async fn resume_definitions(&self) {
         let Some(topology) = self.topology() else { return };
         match definitions::resume(&self.coordinator, &topology, self.limits.statement_timeout).await {

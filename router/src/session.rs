@@ -16,7 +16,7 @@ use crate::execute::{RowSink, Written};
 use crate::metrics::Retry;
 use crate::request::{Answer, Attempt, Parsed};
 use crate::router::Router;
-use crate::session::ended::{Ended, Heard};
+use crate::session::ended::{Heard, RolledBack};
 use crate::session::table::{Open, Session};
 use crate::shards::IDLE_BEFORE_PING;
 use crate::sinks::{Counting, Scalar};
@@ -26,9 +26,9 @@ use crate::sql::meaning::statement::Statement;
 use crate::sql::read::error::Unsupported;
 use crate::sql::read::source::Sql;
 
-/// Variables of one session.
+/// How many variables one session may set.
 const MOST_VARIABLES: usize = 1_000;
-/// Of their names and values.
+/// How long the names and values of a session's variables may be together.
 const MOST_VARIABLE_BYTES: usize = 1 << 20;
 
 impl Router {
@@ -81,7 +81,7 @@ impl Router {
             }
             if let Some(shard) = transaction.lost() {
                 let why = format!("the connection to {shard} broke");
-                session.ended = Some(Ended { why, heard: Heard::Nothing });
+                session.ended = Some(RolledBack { why, heard: Heard::Nothing });
                 self.roll_back(session).await;
             }
         }
@@ -316,7 +316,7 @@ impl Router {
             error => return error,
         };
         // Noted before anything is waited for: the client may go away meanwhile.
-        session.ended = Some(Ended { why: error.to_string(), heard: Heard::Failure });
+        session.ended = Some(RolledBack { why: error.to_string(), heard: Heard::Failure });
         self.roll_back(session).await;
         if let QueryError::TransactionLost(_) = error {
             session.ended = None;
@@ -343,7 +343,7 @@ impl Router {
             Err(error @ QueryError::OutcomeUnknown { .. }) => Err(error),
             Err(error) => {
                 // A second COMMIT must not look like the success of this one.
-                session.ended = Some(Ended { why: error.to_string(), heard: Heard::Failure });
+                session.ended = Some(RolledBack { why: error.to_string(), heard: Heard::Failure });
                 Err(error)
             }
         }
@@ -374,11 +374,11 @@ impl Router {
 
     fn read_only(&self) -> QueryError {
         let message = "Cannot execute statement in a READ ONLY transaction".to_owned();
-        self.own_answer(1792, "25006", message)
+        self.own_answer(er::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, "25006", message)
     }
 
     fn no_savepoint(&self, name: &str) -> QueryError {
-        self.own_answer(1305, "42000", format!("SAVEPOINT {} does not exist", name.trim_matches('`')))
+        self.own_answer(er::SP_DOES_NOT_EXIST, "42000", format!("SAVEPOINT {} does not exist", name.trim_matches('`')))
     }
 
     /// An error as a server would give it.

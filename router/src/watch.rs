@@ -204,7 +204,7 @@ async fn begin(shared: &Shared) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::shared::Look;
+    use crate::watch::shared::SeenShard;
     use keyspace::endpoint::Endpoint;
     use keyspace::own::topology::Sighting;
     use keyspace::schema::Schema;
@@ -231,17 +231,17 @@ mod tests {
             Known(watch)
         }
 
-        fn saw(&self, shard: &Shard, ago: Duration, epoch: u64, newer: Option<Topology>) {
+        fn record_seen(&self, shard: &Shard, ago: Duration, epoch: u64, newer: Option<Topology>) {
             let sighting = Some(Sighting { epoch: Epoch::from_number(epoch), schema_version: 0 });
-            self.0.shared.saw(shard, Instant::now() - ago, Look { sighting, newer });
+            self.0.shared.record_seen(shard, Instant::now() - ago, SeenShard { sighting, newer });
         }
     }
 
     #[tokio::test]
     async fn a_look_counts_from_when_it_was_asked() {
         let known = Known::new();
-        known.saw(&shard(1, 1), Duration::from_millis(4_900), 1, None);
-        known.saw(&shard(2, 2), Duration::from_millis(5_100), 1, None);
+        known.record_seen(&shard(1, 1), Duration::from_millis(4_900), 1, None);
+        known.record_seen(&shard(2, 2), Duration::from_millis(5_100), 1, None);
         assert!(known.0.is_confirmed(&shard(1, 1).id));
         assert!(!known.0.is_confirmed(&shard(2, 2).id));
     }
@@ -250,12 +250,12 @@ mod tests {
     async fn a_shard_that_carries_more_than_is_known_confirms_nothing() {
         let known = Known::new();
         let second = first().with_shard(shard(3, 3));
-        known.saw(&shard(1, 1), Duration::ZERO, 2, None);
+        known.record_seen(&shard(1, 1), Duration::ZERO, 2, None);
         assert!(!known.0.is_confirmed(&shard(1, 1).id));
-        known.saw(&shard(1, 1), Duration::ZERO, 2, Some(second.clone()));
+        known.record_seen(&shard(1, 1), Duration::ZERO, 2, Some(second.clone()));
         assert!(known.0.is_confirmed_at(&shard(1, 1).id, Epoch::from_number(2)));
         // An older one that comes later is no step back.
-        known.saw(&shard(2, 2), Duration::ZERO, 1, Some(first()));
+        known.record_seen(&shard(2, 2), Duration::ZERO, 1, Some(first()));
         assert_eq!(known.0.view().unwrap().topology.epoch(), second.epoch());
         assert!(known.0.is_confirmed(&shard(2, 2).id));
     }
@@ -269,12 +269,12 @@ mod tests {
             is_borrowed,
         };
         known.0.shared.take_schema(read(true));
-        known.saw(&shard(1, 1), Duration::ZERO, 1, None);
-        known.saw(&shard(2, 2), Duration::ZERO, 1, None);
+        known.record_seen(&shard(1, 1), Duration::ZERO, 1, None);
+        known.record_seen(&shard(2, 2), Duration::ZERO, 1, None);
         assert!(!known.0.is_confirmed(&shard(1, 1).id));
         assert!(known.0.is_confirmed(&shard(2, 2).id));
         known.0.shared.take_schema(read(false));
-        known.saw(&shard(1, 1), Duration::ZERO, 1, None);
+        known.record_seen(&shard(1, 1), Duration::ZERO, 1, None);
         assert!(known.0.is_confirmed(&shard(1, 1).id));
     }
 
@@ -282,10 +282,10 @@ mod tests {
     async fn a_server_that_is_a_shards_no_longer_confirms_nothing() {
         let known = Known::new();
         let moved = first().with_endpoints(&[shard(2, 20)]).unwrap();
-        known.saw(&shard(1, 1), Duration::ZERO, 2, Some(moved));
-        known.saw(&shard(2, 2), Duration::ZERO, 1, None);
+        known.record_seen(&shard(1, 1), Duration::ZERO, 2, Some(moved));
+        known.record_seen(&shard(2, 2), Duration::ZERO, 1, None);
         assert!(!known.0.is_confirmed(&shard(2, 2).id));
-        known.saw(&shard(2, 20), Duration::ZERO, 1, None);
+        known.record_seen(&shard(2, 20), Duration::ZERO, 1, None);
         assert!(known.0.is_confirmed(&shard(2, 2).id));
     }
 }

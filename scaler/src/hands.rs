@@ -27,12 +27,12 @@ pub struct Hands {
     pub accounts: Accounts,
     pub metrics: Metrics,
     lease: tokio::sync::Mutex<Option<Lease>>,
-    told: Mutex<Told>,
+    told: Mutex<ActionReports>,
 }
 
-/// What actions tell while they run.
+/// What actions report while they run.
 #[derive(Default)]
-struct Told {
+struct ActionReports {
     draining: Option<ShardId>,
     /// An action in the catalogue that another version began and this one does not know, as a noun for people: nothing
     /// else is begun before it has ended.
@@ -144,7 +144,7 @@ impl Hands {
         BackendUsage { provisioner: &*self.provisioner, owner: &self.owner }
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
+    fn told(&self) -> MutexGuard<'_, ActionReports> {
         self.told.lock().expect("no holder of this lock panics")
     }
 }

@@ -55,13 +55,13 @@ const RULE_STATES: [&str; 7] = ["inactive", "pending", "firing", "unknown", "war
 pub struct Metrics {
     registry: Registry,
     families: Families,
-    shown: Mutex<Shown>,
+    shown: Mutex<LiveSeries>,
 }
 
 /// Series that exist now and must be removed when what they show is gone.
 #[derive(Default)]
-struct Shown {
-    shards: BTreeMap<ShardId, ShownShard>,
+struct LiveSeries {
+    shards: BTreeMap<ShardId, ShardSeries>,
     /// Rule and shard; the shard is empty for a rule about the whole cluster.
     rule_states: BTreeSet<(String, String)>,
     phase: Option<String>,
@@ -70,7 +70,7 @@ struct Shown {
 }
 
 #[derive(Default)]
-struct ShownShard {
+struct ShardSeries {
     tables: BTreeSet<String>,
     /// Provisioner, instance and server version.
     info: Option<[String; 3]>,
@@ -92,30 +92,30 @@ impl Metrics {
         let families = Families::register(&registry);
         families.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
         for direction in DIRECTIONS {
-            families.decisions.with_label_values(&[direction]);
-            families.cooldown_until.with_label_values(&[direction]);
+            families.actions.decisions.with_label_values(&[direction]);
+            families.actions.cooldown_until.with_label_values(&[direction]);
         }
-        families.decisions.with_label_values(&["hold"]);
+        families.actions.decisions.with_label_values(&["hold"]);
         for reason in SUPPRESSIONS {
-            families.suppressed.with_label_values(&[reason]);
+            families.actions.suppressed.with_label_values(&[reason]);
         }
         for outcome in OUTCOMES {
             for action in ACTIONS {
-                families.actions.with_label_values(&[action, outcome.as_str()]);
+                families.actions.ended.with_label_values(&[action, outcome.as_str()]);
             }
-            families.moves_total.with_label_values(&[outcome.as_str()]);
+            families.moves.ended.with_label_values(&[outcome.as_str()]);
         }
         for phase in [MovePhase::Announced, MovePhase::Switched] {
-            families.moves.with_label_values(&[move_phase(phase)]);
+            families.moves.in_progress.with_label_values(&[move_phase(phase)]);
         }
         for reason in Rest::ALL {
-            families.throttled.with_label_values(&[reason.as_str()]);
+            families.moves.throttled.with_label_values(&[reason.as_str()]);
         }
         for phase in ACTION_PHASES {
-            families.action_phase.with_label_values(&[phase]);
+            families.actions.phase.with_label_values(&[phase]);
         }
         for action in ACTIONS {
-            families.action_duration.with_label_values(&[action]);
+            families.actions.duration.with_label_values(&[action]);
         }
         Metrics { registry, families, shown: Mutex::default() }
     }
@@ -137,22 +137,22 @@ impl Metrics {
         let shard = status.shard_id.as_str();
         let families = &self.families;
         match usage.and_then(|usage| usage.cpu_seconds) {
-            Some(seconds) => set_total(&families.cpu_seconds, &[shard], seconds),
-            None => remove_total(&families.cpu_seconds, &[shard]),
+            Some(seconds) => set_total(&families.servers.cpu_seconds, &[shard], seconds),
+            None => remove_total(&families.servers.cpu_seconds, &[shard]),
         }
-        set_or_remove(&families.cpu_limit, &[shard], usage.and_then(|usage| usage.cpu_limit_cores));
+        set_or_remove(&families.servers.cpu_limit, &[shard], usage.and_then(|usage| usage.cpu_limit_cores));
         let answers = !matches!(status.status, Condition::Unreachable | Condition::Starting);
-        families.up.with_label_values(&[shard]).set(flag(answers));
-        families.slots.with_label_values(&[shard]).set(status.slots as f64);
+        families.shards.up.with_label_values(&[shard]).set(flag(answers));
+        families.shards.slots.with_label_values(&[shard]).set(status.slots as f64);
         let of_usage = |field: fn(&InstanceUsage) -> Option<u64>| usage.and_then(field);
         for (gauge, number) in [
-            (&families.memory, of_usage(|usage| usage.resident_memory_bytes)),
-            (&families.memory_limit, of_usage(|usage| usage.memory_limit_bytes)),
-            (&families.disk_used, of_usage(|usage| usage.disk_used_bytes)),
-            (&families.disk_capacity, of_usage(|usage| usage.disk_capacity_bytes)),
-            (&families.disk_available, of_usage(|usage| usage.disk_available_bytes)),
-            (&families.prepared, internals.prepared_transactions),
-            (&families.pending_changes, internals.pending_changes),
+            (&families.servers.memory, of_usage(|usage| usage.resident_memory_bytes)),
+            (&families.servers.memory_limit, of_usage(|usage| usage.memory_limit_bytes)),
+            (&families.servers.disk_used, of_usage(|usage| usage.disk_used_bytes)),
+            (&families.servers.disk_capacity, of_usage(|usage| usage.disk_capacity_bytes)),
+            (&families.servers.disk_available, of_usage(|usage| usage.disk_available_bytes)),
+            (&families.shards.prepared, internals.prepared_transactions),
+            (&families.shards.pending_changes, internals.pending_changes),
         ] {
             set_or_remove(gauge, &[shard], number.map(|number| number as f64));
         }
@@ -162,10 +162,10 @@ impl Metrics {
         let nothing = BTreeMap::new();
         let counts = status.table_counts.as_ref().unwrap_or(&nothing);
         for gone in known.tables.iter().filter(|table| !counts.contains_key(*table)) {
-            remove(&families.rows, &[shard, gone]);
+            remove(&families.shards.rows, &[shard, gone]);
         }
         for (table, rows) in counts {
-            families.rows.with_label_values(&[shard, table]).set(*rows as f64);
+            families.shards.rows.with_label_values(&[shard, table]).set(*rows as f64);
         }
         known.tables = counts.keys().cloned().collect();
 
@@ -176,7 +176,7 @@ impl Metrics {
         if known.info != info {
             known.remove_info(families, shard);
             if let Some([provisioner, instance, version]) = &info {
-                families.info.with_label_values(&[shard, provisioner, instance, version]).set(1.0);
+                families.servers.info.with_label_values(&[shard, provisioner, instance, version]).set(1.0);
             }
             known.info = info;
         }
@@ -184,12 +184,12 @@ impl Metrics {
 
     /// The part of a shard's load that its hottest slot has, 0 to 1, if it is known.
     pub fn hottest_slot(&self, shard: &ShardId, share: Option<f64>) {
-        set_or_remove(&self.families.hottest_slot, &[shard.as_str()], share);
+        set_or_remove(&self.families.shards.hottest_slot, &[shard.as_str()], share);
     }
 
     /// How many routers did not tell in the last round what is asked of each slot.
     pub fn silent_routers(&self, routers: usize) {
-        self.families.silent_routers.set(routers as f64);
+        self.families.scaler.silent_routers.set(routers as f64);
     }
 
     /// Removes every series of shards other than `kept`.
@@ -206,8 +206,8 @@ impl Metrics {
         shown.rule_states.retain(|(rule, shard)| {
             let keep = shard.is_empty() || kept.iter().any(|id| id.as_str() == shard);
             if !keep {
-                remove(&families.rule_value, &[rule, shard]);
-                RULE_STATES.iter().for_each(|state| remove(&families.rule_state, &[rule, shard, state]));
+                remove(&families.rules.value, &[rule, shard]);
+                RULE_STATES.iter().for_each(|state| remove(&families.rules.state, &[rule, shard, state]));
             }
             keep
         });
@@ -227,26 +227,26 @@ impl Metrics {
         }
         counts.insert("desired", desired);
         for (state, count) in counts {
-            self.families.shards.with_label_values(&[state]).set(count as f64);
+            self.families.fleet.shards.with_label_values(&[state]).set(count as f64);
         }
     }
 
     /// How many instances belong to no shard and were left as they are.
     pub fn orphans(&self, count: usize) {
-        self.families.orphans.set(count as f64);
+        self.families.fleet.orphans.set(count as f64);
     }
 
     pub fn shard_limits(&self, min: usize, max: usize) {
-        self.families.shards_min.set(min as f64);
-        self.families.shards_max.set(max as f64);
+        self.families.fleet.min.set(min as f64);
+        self.families.fleet.max.set(max as f64);
     }
 
     /// A rule of the configuration, with its threshold for a direction (`out`, `in`).
     pub fn rule(&self, rule: &str, direction: &str, threshold: f64) {
-        self.families.rule_threshold.with_label_values(&[rule, direction]).set(threshold);
-        self.families.last_success.with_label_values(&[rule]);
+        self.families.rules.threshold.with_label_values(&[rule, direction]).set(threshold);
+        self.families.rules.last_success.with_label_values(&[rule]);
         for outcome in EVALUATION_OUTCOMES {
-            self.families.evaluations.with_label_values(&[rule, outcome]);
+            self.families.rules.evaluations.with_label_values(&[rule, outcome]);
         }
     }
 
@@ -255,61 +255,61 @@ impl Metrics {
     pub fn rule_status(&self, rule: &str, shard: Option<&ShardId>, value: Option<f64>, state: &str) {
         let shard = shard.map_or("", ShardId::as_str);
         self.shown().rule_states.insert((rule.to_owned(), shard.to_owned()));
-        set_or_remove(&self.families.rule_value, &[rule, shard], value);
+        set_or_remove(&self.families.rules.value, &[rule, shard], value);
         for known in RULE_STATES {
-            self.families.rule_state.with_label_values(&[rule, shard, known]).set(flag(known == state));
+            self.families.rules.state.with_label_values(&[rule, shard, known]).set(flag(known == state));
         }
     }
 
     /// One rule was evaluated, with one of the outcomes `ok, breach, no_data, invalid, partial, stale, error`.
     pub fn evaluation(&self, rule: &str, outcome: &str) {
-        self.families.evaluations.with_label_values(&[rule, outcome]).inc();
+        self.families.rules.evaluations.with_label_values(&[rule, outcome]).inc();
     }
 
     /// A rule's value was known at `at`.
     pub fn rule_known(&self, rule: &str, at: Timestamp) {
-        self.families.last_success.with_label_values(&[rule]).set(seconds(at));
+        self.families.rules.last_success.with_label_values(&[rule]).set(seconds(at));
     }
 
     /// A round of evaluating all rules ended at `at`.
     pub fn evaluated(&self, took: Duration, at: Timestamp) {
-        self.families.evaluation_duration.observe(took.as_secs_f64());
-        self.families.last_evaluation.set(seconds(at));
+        self.families.rules.evaluation_duration.observe(took.as_secs_f64());
+        self.families.rules.last_evaluation.set(seconds(at));
     }
 
     /// A decision, `out`, `in` or `hold`.
     pub fn decision(&self, direction: &str) {
-        self.families.decisions.with_label_values(&[direction]).inc();
+        self.families.actions.decisions.with_label_values(&[direction]).inc();
     }
 
     /// A round held, for one of the policy's reasons.
     pub fn suppressed(&self, reason: &str) {
-        self.families.suppressed.with_label_values(&[reason]).inc();
+        self.families.actions.suppressed.with_label_values(&[reason]).inc();
     }
 
     /// No action in `direction` before `until`; `None` if there is no such moment.
     pub fn cooldown(&self, direction: &str, until: Option<Timestamp>) {
-        self.families.cooldown_until.with_label_values(&[direction]).set(until.map_or(0.0, seconds));
+        self.families.actions.cooldown_until.with_label_values(&[direction]).set(until.map_or(0.0, seconds));
     }
 
     /// The action in progress is in `phase`, also when it is the first one.
     pub fn action_phase(&self, phase: &str) {
         let before = self.shown().phase.replace(phase.to_owned());
         if let Some(before) = before {
-            self.families.action_phase.with_label_values(&[&before]).set(0.0);
+            self.families.actions.phase.with_label_values(&[&before]).set(0.0);
         }
-        self.families.action_phase.with_label_values(&[phase]).set(1.0);
+        self.families.actions.phase.with_label_values(&[phase]).set(1.0);
     }
 
     /// The action in progress (`scale_out`, `drain`) ended.
     pub fn action_finished(&self, action: &str, outcome: Outcome, took: Duration, at: Timestamp) {
         let outcome = outcome.as_str();
         if let Some(last) = self.shown().phase.take() {
-            self.families.action_phase.with_label_values(&[&last]).set(0.0);
+            self.families.actions.phase.with_label_values(&[&last]).set(0.0);
         }
-        self.families.actions.with_label_values(&[action, outcome]).inc();
-        self.families.action_duration.with_label_values(&[action]).observe(took.as_secs_f64());
-        self.families.last_action.with_label_values(&[action, outcome]).set(seconds(at));
+        self.families.actions.ended.with_label_values(&[action, outcome]).inc();
+        self.families.actions.duration.with_label_values(&[action]).observe(took.as_secs_f64());
+        self.families.actions.last_ended.with_label_values(&[action, outcome]).set(seconds(at));
     }
 
     /// A try to create an instance, with the class of its failure if it failed.
@@ -318,38 +318,38 @@ impl Metrics {
             Ok(()) => ("success", ""),
             Err(class) => ("failure", class),
         };
-        self.families.provision_attempts.with_label_values(&[provisioner, result, class]).inc();
+        self.families.actions.provision_attempts.with_label_values(&[provisioner, result, class]).inc();
     }
 
     pub fn set_paused(&self, paused: bool) {
-        self.families.paused.set(flag(paused));
+        self.families.scaler.paused.set(flag(paused));
     }
 
     pub fn set_mode(&self, mode: Mode) {
         for (name, known) in [("auto", Mode::Auto), ("recommend", Mode::Recommend), ("off", Mode::Off)] {
-            self.families.mode.with_label_values(&[name]).set(flag(known == mode));
+            self.families.scaler.mode.with_label_values(&[name]).set(flag(known == mode));
         }
     }
 
     pub fn topology_epoch(&self, epoch: Epoch) {
-        self.families.epoch.set(epoch.number() as f64);
+        self.families.scaler.epoch.set(epoch.number() as f64);
     }
 
     pub fn set_leader(&self, leader: bool) {
-        self.families.leader.set(flag(leader));
+        self.families.scaler.leader.set(flag(leader));
     }
 
     /// Shows the moves that `topology` announces.
     pub fn moves(&self, topology: &Topology) {
         for phase in [MovePhase::Announced, MovePhase::Switched] {
             let count = topology.moves().iter().filter(|slot_move| slot_move.phase == phase).count();
-            self.families.moves.with_label_values(&[move_phase(phase)]).set(count as f64);
+            self.families.moves.in_progress.with_label_values(&[move_phase(phase)]).set(count as f64);
         }
         if topology.moves().is_empty() {
             let mut shown = self.shown();
             let moves: Vec<String> = shown.remaining_rows.keys().cloned().collect();
             moves.iter().for_each(|id| self.forget_move(&mut shown, id));
-            self.families.last_progress.set(0.0);
+            self.families.moves.last_progress.set(0.0);
         }
     }
 
@@ -361,15 +361,15 @@ impl Metrics {
             let before = before.map_or(0, count);
             count(progress).saturating_sub(before) as f64
         };
-        families.rows_copied.inc_by(rise(|progress| progress.rows_copied));
-        families.bytes_copied.inc_by(rise(|progress| progress.bytes_copied));
-        families.rows_deleted.inc_by(rise(|progress| progress.rows_deleted));
-        families.changes_replayed.inc_by(rise(|progress| progress.changes_replayed));
-        families.cutover_attempts.inc_by(rise(|progress| u64::from(progress.cutover_attempts)));
+        families.moves.rows_copied.inc_by(rise(|progress| progress.rows_copied));
+        families.moves.bytes_copied.inc_by(rise(|progress| progress.bytes_copied));
+        families.moves.rows_deleted.inc_by(rise(|progress| progress.rows_deleted));
+        families.moves.changes_replayed.inc_by(rise(|progress| progress.changes_replayed));
+        families.moves.cutover_attempts.inc_by(rise(|progress| u64::from(progress.cutover_attempts)));
         for reason in Rest::ALL.map(Rest::as_str) {
             let rested = |progress: &MoveProgress| progress.rested_seconds.get(reason).copied().unwrap_or_default();
             let seconds = rested(progress) - before.map_or(0.0, rested);
-            families.throttled.with_label_values(&[reason]).inc_by(seconds.max(0.0));
+            families.moves.throttled.with_label_values(&[reason]).inc_by(seconds.max(0.0));
         }
         if before.map(|before| before.state) != Some(progress.state) {
             self.move_entered(progress);
@@ -380,20 +380,20 @@ impl Metrics {
             self.forget_move(&mut shown, id);
         } else {
             shown.remaining_rows.insert(id.to_owned(), remaining_rows(progress));
-            families.remaining_rows.set(shown.remaining_rows.values().sum::<u64>() as f64);
-            families.waiting_changes.with_label_values(&[id]).set(progress.changes_waiting as f64);
-            set_or_remove(&families.remaining_seconds, &[id], progress.seconds_left);
+            families.moves.remaining_rows.set(shown.remaining_rows.values().sum::<u64>() as f64);
+            families.moves.waiting_changes.with_label_values(&[id]).set(progress.changes_waiting as f64);
+            set_or_remove(&families.moves.remaining_seconds, &[id], progress.seconds_left);
         }
-        families.last_progress.set(seconds(at));
+        families.moves.last_progress.set(seconds(at));
     }
 
     fn move_entered(&self, progress: &MoveProgress) {
-        let finished = |outcome: Outcome| self.families.moves_total.with_label_values(&[outcome.as_str()]).inc();
+        let finished = |outcome: Outcome| self.families.moves.ended.with_label_values(&[outcome.as_str()]).inc();
         match progress.state {
             // After a restart nobody knows how long it took.
             MoveState::Switched => {
                 let pause = progress.cutover_millis.map(|millis| millis / 1000.0);
-                pause.into_iter().for_each(|seconds| self.families.cutover_duration.observe(seconds));
+                pause.into_iter().for_each(|seconds| self.families.moves.cutover_duration.observe(seconds));
             }
             MoveState::Done => finished(Outcome::Succeeded),
             MoveState::Undone => finished(Outcome::Undone),
@@ -407,14 +407,14 @@ impl Metrics {
         }
     }
 
-    fn forget_move(&self, shown: &mut Shown, id: &str) {
+    fn forget_move(&self, shown: &mut LiveSeries, id: &str) {
         shown.remaining_rows.remove(id);
-        self.families.remaining_rows.set(shown.remaining_rows.values().sum::<u64>() as f64);
-        remove(&self.families.waiting_changes, &[id]);
-        remove(&self.families.remaining_seconds, &[id]);
+        self.families.moves.remaining_rows.set(shown.remaining_rows.values().sum::<u64>() as f64);
+        remove(&self.families.moves.waiting_changes, &[id]);
+        remove(&self.families.moves.remaining_seconds, &[id]);
     }
 
-    fn shown(&self) -> MutexGuard<'_, Shown> {
+    fn shown(&self) -> MutexGuard<'_, LiveSeries> {
         // No method leaves it half changed in a way that matters more than a stale series.
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -426,17 +426,17 @@ impl Default for Metrics {
     }
 }
 
-impl ShownShard {
+impl ShardSeries {
     fn remove_info(&self, families: &Families, shard: &str) {
         if let Some([provisioner, instance, version]) = &self.info {
-            remove(&families.info, &[shard, provisioner, instance, version]);
+            remove(&families.servers.info, &[shard, provisioner, instance, version]);
         }
     }
 
     fn remove_all(&self, families: &Families, shard: &str) {
         self.remove_info(families, shard);
-        self.tables.iter().for_each(|table| remove(&families.rows, &[shard, table]));
-        remove_total(&families.cpu_seconds, &[shard]);
+        self.tables.iter().for_each(|table| remove(&families.shards.rows, &[shard, table]));
+        remove_total(&families.servers.cpu_seconds, &[shard]);
         for gauge in families.of_one_shard() {
             remove(gauge, &[shard]);
         }

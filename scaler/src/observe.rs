@@ -14,7 +14,7 @@ use keyspace::schema::Layout;
 use keyspace::topology::{ShardId, Topology};
 pub use look::Internals;
 use look::{Holdings, Vitals};
-use rates::{Reading, per_second};
+use rates::{CounterReading, per_second};
 use serde::Serialize;
 use sqlx::mysql::MySqlConnection;
 use tokio::time::timeout;
@@ -87,7 +87,7 @@ pub trait UsageSource: Send + Sync {
 /// Looks at the shards round after round; keeps what rates need, and one connection for each shard.
 pub struct Observer {
     layout: Layout,
-    subjects: Vec<Subject>,
+    subjects: Vec<ObservedShard>,
 }
 
 impl Observer {
@@ -110,14 +110,14 @@ impl Observer {
         let layout = &self.layout;
         let looks = self.subjects.iter_mut().map(|subject| async move {
             let slots = topology.owned(&subject.shard).len();
-            let sight = subject.look(topology, layout, usage).await;
+            let findings = subject.look(topology, layout, usage).await;
             let condition = condition(
-                sight.vitals.is_some(),
+                findings.vitals.is_some(),
                 subject.last_updated.is_some(),
                 slots,
                 draining.contains(&subject.shard),
             );
-            subject.assemble(sight, slots, condition)
+            subject.assemble(findings, slots, condition)
         });
         join_all(looks).await
     }
@@ -139,10 +139,10 @@ impl Observer {
             .shards()
             .iter()
             .map(|shard| {
-                let same = |subject: &Subject| subject.shard == shard.id && subject.endpoint == shard.endpoint;
+                let same = |subject: &ObservedShard| subject.shard == shard.id && subject.endpoint == shard.endpoint;
                 match known.iter().position(same) {
                     Some(index) => known.swap_remove(index),
-                    None => Subject::new(shard.id.clone(), shard.endpoint.clone()),
+                    None => ObservedShard::new(shard.id.clone(), shard.endpoint.clone()),
                 }
             })
             .collect();
@@ -150,14 +150,14 @@ impl Observer {
 }
 
 /// One shard between rounds.
-struct Subject {
+struct ObservedShard {
     shard: ShardId,
     endpoint: Endpoint,
     connection: Option<MySqlConnection>,
     usage: Option<InstanceUsage>,
     internals: Internals,
-    cpu_seconds: Option<Reading>,
-    statements: Option<Reading>,
+    cpu_seconds: Option<CounterReading>,
+    statements: Option<CounterReading>,
     /// The statements of `connection`'s session that `statements` includes.
     own_statements: u64,
     last_updated: Option<Timestamp>,
@@ -165,16 +165,16 @@ struct Subject {
 
 /// What one round found out about a shard.
 #[derive(Default)]
-struct Sight {
+struct RoundFindings {
     vitals: Option<Vitals>,
     holdings: Option<Holdings>,
     cpu_cores: Option<f64>,
     queries_per_second: Option<f64>,
 }
 
-impl Subject {
-    fn new(shard: ShardId, endpoint: Endpoint) -> Subject {
-        Subject {
+impl ObservedShard {
+    fn new(shard: ShardId, endpoint: Endpoint) -> ObservedShard {
+        ObservedShard {
             shard,
             endpoint,
             connection: None,
@@ -187,10 +187,10 @@ impl Subject {
         }
     }
 
-    async fn look(&mut self, topology: &Topology, layout: &Layout, source: &dyn UsageSource) -> Sight {
+    async fn look(&mut self, topology: &Topology, layout: &Layout, source: &dyn UsageSource) -> RoundFindings {
         let shard = self.shard.clone();
         let measured = async { timeout(LOOK_TIMEOUT, source.usage(&shard)).await.ok().flatten() };
-        let (mut usage, mut sight) = tokio::join!(measured, self.look_inside(topology, layout));
+        let (mut usage, mut findings) = tokio::join!(measured, self.look_inside(topology, layout));
         if let Some(usage) = &mut usage {
             // The server's own account, where the backend does not see its files.
             usage.disk_used_bytes = usage.disk_used_bytes.or(self.internals.disk_used_bytes);
@@ -199,13 +199,13 @@ impl Subject {
             usage.disk_available_bytes = usage.disk_available_bytes.or(free);
         }
         let seconds = usage.as_ref().and_then(|usage| usage.cpu_seconds);
-        let reading = seconds.map(|total| Reading { at: Instant::now(), total });
-        sight.cpu_cores = per_second(self.cpu_seconds, reading);
+        let reading = seconds.map(|total| CounterReading { at: Instant::now(), total });
+        findings.cpu_cores = per_second(self.cpu_seconds, reading);
         (self.cpu_seconds, self.usage) = (reading, usage);
-        sight
+        findings
     }
 
-    async fn look_inside(&mut self, topology: &Topology, layout: &Layout) -> Sight {
+    async fn look_inside(&mut self, topology: &Topology, layout: &Layout) -> RoundFindings {
         // Taken out and put back only after a complete look: a connection whose answer was not awaited is dropped.
         let kept = self.connection.take();
         let fresh = kept.is_none();
@@ -251,14 +251,14 @@ impl Subject {
                 None
             }
         };
-        Sight { vitals: Some(vitals), holdings, cpu_cores: None, queries_per_second }
+        RoundFindings { vitals: Some(vitals), holdings, cpu_cores: None, queries_per_second }
     }
 
     /// A rate over a gap would hide what happened in it, so it starts again.
-    fn lost(&mut self) -> Sight {
+    fn lost(&mut self) -> RoundFindings {
         self.statements = None;
         self.internals = Internals::default();
-        Sight::default()
+        RoundFindings::default()
     }
 
     /// Statements of clients a second. After a session was dropped in the middle of a look, the few statements
@@ -266,21 +266,21 @@ impl Subject {
     fn count_statements(&mut self, vitals: &Vitals, fresh_connection: bool) -> Option<f64> {
         let counted_before = if fresh_connection { 0 } else { self.own_statements };
         let own = vitals.own_statements.saturating_sub(counted_before);
-        let now = Reading { at: Instant::now(), total: vitals.statements as f64 };
-        let of_clients = Reading { total: now.total - own as f64, ..now };
+        let now = CounterReading { at: Instant::now(), total: vitals.statements as f64 };
+        let of_clients = CounterReading { total: now.total - own as f64, ..now };
         let rate = per_second(self.statements, Some(of_clients));
         (self.statements, self.own_statements) = (Some(now), vitals.own_statements);
         rate
     }
 
-    fn assemble(&self, sight: Sight, slots: usize, status: Condition) -> ShardStatus {
+    fn assemble(&self, findings: RoundFindings, slots: usize, status: Condition) -> ShardStatus {
         let usage = self.usage.as_ref();
         let percent = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole * 100.0);
         ShardStatus {
             shard_id: self.shard.clone(),
             cpu_percent: usage
                 .and_then(|usage| usage.cpu_limit_cores)
-                .zip(sight.cpu_cores)
+                .zip(findings.cpu_cores)
                 .and_then(|(limit, cores)| percent(cores, limit)),
             memory_percent: usage
                 .and_then(|usage| usage.resident_memory_bytes.zip(usage.memory_limit_bytes))
@@ -288,11 +288,11 @@ impl Subject {
             disk_percent: usage
                 .and_then(|usage| usage.disk_used_bytes.zip(usage.disk_capacity_bytes))
                 .and_then(|(used, capacity)| percent(used as f64, capacity as f64)),
-            total_entries: sight.holdings.as_ref().map(|holdings| holdings.own_rows),
-            connection_count: sight.vitals.as_ref().map(|vitals| vitals.sessions),
-            queries_per_second: sight.queries_per_second,
-            database_size_bytes: sight.holdings.as_ref().map(|holdings| holdings.size_bytes),
-            table_counts: sight.holdings.map(|holdings| holdings.rows),
+            total_entries: findings.holdings.as_ref().map(|holdings| holdings.own_rows),
+            connection_count: findings.vitals.as_ref().map(|vitals| vitals.sessions),
+            queries_per_second: findings.queries_per_second,
+            database_size_bytes: findings.holdings.as_ref().map(|holdings| holdings.size_bytes),
+            table_counts: findings.holdings.map(|holdings| holdings.rows),
             status,
             last_updated: self.last_updated,
             slots,

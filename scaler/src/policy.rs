@@ -78,19 +78,19 @@ pub fn decide(
         }
     }
     // Looked at in every round, because its clock goes on; growth goes before it.
-    let calm = scale_in::look(policy, &mut state, &evaluated.statuses, cluster, now);
+    let calm = scale_in::find_calm(policy, &mut state, &evaluated.statuses, cluster, now);
     let shrinking = match calm {
-        Some(scale_in::Look::Calm { shard, calm, held }) if proposal.is_none() => {
+        Some(scale_in::CalmSearch::Calm { shard, calm, held }) if proposal.is_none() => {
             // That shards were added in vain is no reason to keep them.
             blockers.retain(|blocker| !matches!(blocker, Reason::Futile { .. }));
             blockers.extend(scale_in::obstacles(policy, &state, cluster, &shard, now));
             Some((shard, Cause::Calm(calm), held))
         }
-        Some(scale_in::Look::Waiting(reason)) => {
+        Some(scale_in::CalmSearch::Waiting(reason)) => {
             evaluated.waiting.push(reason);
             None
         }
-        Some(scale_in::Look::Calm { .. }) | None => None,
+        Some(scale_in::CalmSearch::Calm { .. }) | None => None,
     };
 
     let mut reasons = Vec::new();

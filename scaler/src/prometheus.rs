@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use reqwest::{Client, Url, redirect};
 
 use self::config::{ConfigError, Credentials, PrometheusConfig};
-pub use self::sample::{Reading, Sample};
+pub use self::sample::{QueryResult, Sample};
 pub use self::unknown::{Unknown, list_shards};
 
 /// Answers larger than this are not ours: the largest default expression brings one sample for each shard.
@@ -28,7 +28,7 @@ pub trait MetricSource: Send + Sync {
     /// Evaluates a PromQL expression at the source's present.
     ///
     /// Reads only, so it may be dropped at any time.
-    async fn query(&self, expr: &str) -> Reading;
+    async fn query(&self, expr: &str) -> QueryResult;
 }
 
 /// The HTTP API of one Prometheus, or of several that scrape the same targets.
@@ -67,7 +67,7 @@ impl Prometheus {
         })
     }
 
-    async fn query_endpoint(&self, endpoint: &Url, expr: &str) -> Reading {
+    async fn query_endpoint(&self, endpoint: &Url, expr: &str) -> QueryResult {
         // Thanos leaves out what it cannot reach unless told otherwise; Prometheus ignores the parameter.
         let form = [("query", expr), ("partial_response", "false")];
         let request = self.credentials.authorize(self.client.post(endpoint.clone()).form(&form)).await?;
@@ -88,7 +88,7 @@ impl Prometheus {
 impl MetricSource for Prometheus {
     /// Asks the endpoint that answered last, then the others in order, until one can answer. Each has the whole
     /// `query_timeout`. When none can, the reason of the first one asked is the answer.
-    async fn query(&self, expr: &str) -> Reading {
+    async fn query(&self, expr: &str) -> QueryResult {
         let preferred = self.preferred.load(Ordering::Relaxed);
         let mut first_reason = None;
         for offset in 0..self.endpoints.len() {

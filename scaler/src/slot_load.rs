@@ -182,7 +182,7 @@ impl ShardLoad {
     }
 
     /// Who measured it, for people.
-    pub fn witnesses(&self) -> String {
+    pub fn measured_by(&self) -> String {
         let routers = self.routers + self.unmeasured.len();
         match (&self.unmeasured[..], routers) {
             ([], 1) => "the router".to_owned(),
@@ -320,7 +320,7 @@ mod tests {
         check_rate(&load, 4, 20.0);
         check_rate(&load, 5, 0.0);
         assert_eq!((load.share_of(&slot_set(&[4])), load.hottest_share()), (2.0 / 3.0, 2.0 / 3.0));
-        assert_eq!(load.witnesses(), "the router");
+        assert_eq!(load.measured_by(), "the router");
     }
 
     #[test]
@@ -359,9 +359,9 @@ mod tests {
         let mut rounds = Rounds::of(&["a", "b"]);
         let _ = rounds.at(0, vec![counters(1, &[], 0), counters(1, &[], 0)]);
         let both = rounds.at(10, vec![counters(1, &[(3, 1000)], 1000), counters(1, &[(4, 1000)], 1000)]).unwrap();
-        assert_eq!((both.share_of(&slot_set(&[3])), both.witnesses().as_str()), (0.5, "2 routers"));
+        assert_eq!((both.share_of(&slot_set(&[3])), both.measured_by().as_str()), (0.5, "2 routers"));
         let one = rounds.at(20, vec![counters(1, &[(3, 2000)], 2000), Err(AskError::Status(404))]).unwrap();
-        assert_eq!((one.hottest_share(), one.witnesses().as_str()), (1.0, "1 of 2 routers, without b"));
+        assert_eq!((one.hottest_share(), one.measured_by().as_str()), (1.0, "1 of 2 routers, without b"));
         assert_eq!(rounds.loads.silent(), 1);
         // The other one may have asked for any slot: nothing is too hot for certain.
         assert_eq!(one.check_splittable(&owned()), Ok(()));

@@ -9,12 +9,12 @@ use crate::ProvisionError;
 
 /// CPU time since the container started and memory that it cannot give back; `None` where it does not run.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Used {
+pub(super) struct ContainerUsage {
     pub(super) cpu_seconds: Option<f64>,
     pub(super) memory_bytes: Option<u64>,
 }
 
-pub(super) async fn of_container(engine: &Engine, container: &str) -> Result<Used, ProvisionError> {
+pub(super) async fn of_container(engine: &Engine, container: &str) -> Result<ContainerUsage, ProvisionError> {
     // One shot: the engine answers at once instead of comparing two samples.
     let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
     let mut samples = std::pin::pin!(engine.client().await?.stats(container, Some(options)));
@@ -22,12 +22,12 @@ pub(super) async fn of_container(engine: &Engine, container: &str) -> Result<Use
         Some(sample) => found(sample).map_err(engine.failed("measure a container"))?,
         None => None,
     };
-    Ok(sample.map_or_else(Used::default, |sample| read(&sample)))
+    Ok(sample.map_or_else(ContainerUsage::default, |sample| read(&sample)))
 }
 
 /// Memory is what counts against the limit without the page cache that would be given back, as `docker stats`
 /// shows it: `total_inactive_file` is cgroup v1's name of it and `inactive_file` v2's.
-fn read(sample: &ContainerStatsResponse) -> Used {
+fn read(sample: &ContainerStatsResponse) -> ContainerUsage {
     let cpu_nanoseconds = sample.cpu_stats.as_ref().and_then(|cpu| cpu.cpu_usage.as_ref()?.total_usage);
     let memory = sample.memory_stats.as_ref();
     let cache = memory.and_then(|memory| {
@@ -35,7 +35,7 @@ fn read(sample: &ContainerStatsResponse) -> Used {
         details.get("total_inactive_file").or(details.get("inactive_file")).copied()
     });
     let usage = memory.and_then(|memory| memory.usage);
-    Used {
+    ContainerUsage {
         // A stopped container's sample is all zeros on some engines.
         cpu_seconds: cpu_nanoseconds.filter(|spent| *spent > 0).map(|spent| spent as f64 / 1e9),
         memory_bytes: usage.filter(|bytes| *bytes > 0).map(|bytes| bytes.saturating_sub(cache.unwrap_or(0))),
@@ -48,7 +48,7 @@ mod tests {
 
     fn check(json: &str, cpu_seconds: Option<f64>, memory_bytes: Option<u64>) {
         let sample = serde_json::from_str(json).unwrap();
-        assert_eq!(read(&sample), Used { cpu_seconds, memory_bytes });
+        assert_eq!(read(&sample), ContainerUsage { cpu_seconds, memory_bytes });
     }
 
     #[test]

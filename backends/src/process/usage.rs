@@ -18,7 +18,7 @@ pub(super) fn measure(pid: Option<u32>, limits: Limits, data: &Path) -> Usage {
             ProcessRefreshKind::nothing().with_cpu().with_memory(),
         );
     }
-    let room = disk::room(data);
+    let room = disk::free_space(data);
     let process = pid.and_then(|pid| system.process(Pid::from_u32(pid)));
     Usage {
         cpu_seconds: process.map(|process| process.accumulated_cpu_time() as f64 / 1000.0),

@@ -5,15 +5,15 @@
 pub enum Event {
     Opened,
     Closed,
-    Refused(Refused),
-    Ended(Ended),
+    Refused(RefusalReason),
+    Ended(EndReason),
     /// A request named a host that is none of ours.
     Misdirected,
 }
 
 /// Why a connection was not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum RefusalReason {
     Full,
     /// The client has its share.
     ClientShare,
@@ -21,21 +21,21 @@ pub enum Refused {
     NoDescriptor,
 }
 
-impl Refused {
-    pub const ALL: [Refused; 3] = [Refused::Full, Refused::ClientShare, Refused::NoDescriptor];
+impl RefusalReason {
+    pub const ALL: [RefusalReason; 3] = [RefusalReason::Full, RefusalReason::ClientShare, RefusalReason::NoDescriptor];
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Refused::Full => "full",
-            Refused::ClientShare => "client_share",
-            Refused::NoDescriptor => "no_descriptor",
+            RefusalReason::Full => "full",
+            RefusalReason::ClientShare => "client_share",
+            RefusalReason::NoDescriptor => "no_descriptor",
         }
     }
 }
 
 /// Why a connection was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum EndReason {
     Header,
     Body,
     Idle,
@@ -44,16 +44,17 @@ pub enum Ended {
     Displaced,
 }
 
-impl Ended {
-    pub const ALL: [Ended; 5] = [Ended::Header, Ended::Body, Ended::Idle, Ended::Write, Ended::Displaced];
+impl EndReason {
+    pub const ALL: [EndReason; 5] =
+        [EndReason::Header, EndReason::Body, EndReason::Idle, EndReason::Write, EndReason::Displaced];
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Ended::Header => "header_timeout",
-            Ended::Body => "body_timeout",
-            Ended::Idle => "idle_timeout",
-            Ended::Write => "write_timeout",
-            Ended::Displaced => "displaced",
+            EndReason::Header => "header_timeout",
+            EndReason::Body => "body_timeout",
+            EndReason::Idle => "idle_timeout",
+            EndReason::Write => "write_timeout",
+            EndReason::Displaced => "displaced",
         }
     }
 }

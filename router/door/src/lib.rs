@@ -39,7 +39,7 @@ use warp::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use warp::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 
 pub use crate::client::Client;
-pub use crate::events::{Ended, Event, Refused};
+pub use crate::events::{EndReason, Event, RefusalReason};
 use crate::guard::Guard;
 pub use crate::hosts::Hosts;
 pub use crate::limits::DoorLimits;
@@ -95,15 +95,21 @@ pub async fn serve(
         match accepted {
             Ok((stream, address)) => {
                 if let Some((stream, place)) = let_in(stream, address, &places, &guard) {
-                    connections.spawn(attend(stream, place, guard.clone(), requests.clone(), stopping.clone()));
+                    connections.spawn(serve_connection(
+                        stream,
+                        place,
+                        guard.clone(),
+                        requests.clone(),
+                        stopping.clone(),
+                    ));
                 }
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "no connection can be accepted");
-                guard.report(Event::Refused(Refused::NoDescriptor));
+                guard.report(Event::Refused(RefusalReason::NoDescriptor));
                 if places.make_room() {
-                    guard.report(Event::Ended(Ended::Displaced));
+                    guard.report(Event::Ended(EndReason::Displaced));
                 }
                 tokio::select! {
                     () = &mut shutdown => break,
@@ -127,14 +133,14 @@ fn let_in(stream: TcpStream, address: SocketAddr, places: &Arc<Places>, guard: &
     match places.take(address) {
         Ok(admitted) => {
             if admitted.displaced {
-                guard.report(Event::Ended(Ended::Displaced));
+                guard.report(Event::Ended(EndReason::Displaced));
             }
             Some((stream, admitted.place))
         }
         Err(no_room) => {
             guard.report(Event::Refused(match no_room {
-                NoRoom::InAll => Refused::Full,
-                NoRoom::OfClient => Refused::ClientShare,
+                NoRoom::InAll => RefusalReason::Full,
+                NoRoom::OfClient => RefusalReason::ClientShare,
             }));
             // There is room for it in a new socket, and nobody waits for one who has no place.
             if let Ok(mut stream) = stream.into_std() {
@@ -146,7 +152,7 @@ fn let_in(stream: TcpStream, address: SocketAddr, places: &Arc<Places>, guard: &
 }
 
 /// One connection, to its end.
-async fn attend(
+async fn serve_connection(
     stream: TcpStream,
     place: Place,
     guard: Arc<Guard>,
@@ -160,7 +166,7 @@ async fn attend(
     let place = Arc::new(place);
     let wire = Wire::new(stream, place.clone(), guard.clone());
     let requests = TowerToHyperService::new(warp::service(requests));
-    let inside = Inside { caller: Caller { place: place.clone(), guard: guard.clone(), local }, requests };
+    let inside = ConnectionService { caller: Caller { place: place.clone(), guard: guard.clone(), local }, requests };
     let connection = http1::Builder::new()
         // The wire has time limits of its own, which tell an idle client from one that is sending.
         .header_read_timeout(None)
@@ -227,7 +233,7 @@ impl Caller {
         }
         let read = self.read_to_the_end(declared.unwrap_or(most), body, most, make_room).await;
         if matches!(read, Err(BodyError::Late(_))) {
-            self.guard.report(Event::Ended(Ended::Body));
+            self.guard.report(Event::Ended(EndReason::Body));
         }
         if !self.place.enter(Phase::Running) {
             return Err(gone());
@@ -335,7 +341,7 @@ impl Refusal {
 }
 
 /// What a connection leads to.
-struct Inside<S> {
+struct ConnectionService<S> {
     caller: Caller,
     requests: S,
 }
@@ -343,22 +349,22 @@ struct Inside<S> {
 /// The connection gave way just when the request came: nothing of it has run.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection has given way to another one")]
-struct Gone;
+struct GaveWay;
 
-impl<S, B> Service<Request<Incoming>> for Inside<S>
+impl<S, B> Service<Request<Incoming>> for ConnectionService<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S::Future: Send + 'static,
     B: From<String> + Send + 'static,
 {
     type Response = Response<Answer<B>>;
-    type Error = Gone;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Gone>> + Send>>;
+    type Error = GaveWay;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, GaveWay>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let place = self.caller.place.clone();
         if !place.enter(Phase::Running) {
-            return Box::pin(std::future::ready(Err(Gone)));
+            return Box::pin(std::future::ready(Err(GaveWay)));
         }
         place.set_unread_body(!request.body().is_end_stream());
         let answered = Answered(place);

@@ -182,7 +182,7 @@ impl Place {
     }
 
     /// Bytes have come from the client.
-    pub(crate) fn heard(&self) {
+    pub(crate) fn note_bytes(&self) {
         let mut now = self.state.lock();
         if now.phase == Phase::Idle {
             (now.phase, now.since) = (Phase::Head, Instant::now());
@@ -254,7 +254,7 @@ mod tests {
         let places = places(3, 3);
         let (body, head, idle) = (take(&places, 1).unwrap(), take(&places, 1).unwrap(), take(&places, 1).unwrap());
         body.enter(Phase::Body);
-        head.heard();
+        head.note_bytes();
         let _fourth = take(&places, 1).unwrap();
         assert_eq!([&body, &head, &idle].map(has_left), [false, false, true]);
     }

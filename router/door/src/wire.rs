@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::events::{Ended, Event};
+use crate::events::{EndReason, Event};
 use crate::guard::Guard;
 use crate::places::{Phase, Place};
 
@@ -45,22 +45,22 @@ impl Wire {
     }
 
     /// Why nothing more may be waited for, if so; else the connection is woken when that can have changed.
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<EndReason> {
         loop {
             let (phase, since) = self.place.phase();
             let since = Instant::from_std(since);
             let limits = &self.guard.limits;
             let wait = match phase {
-                Phase::Idle => Some((since + limits.idle_timeout, Ended::Idle)),
-                Phase::Head => Some((since + limits.header_timeout, Ended::Header)),
+                Phase::Idle => Some((since + limits.idle_timeout, EndReason::Idle)),
+                Phase::Head => Some((since + limits.header_timeout, EndReason::Header)),
                 // Whoever reads a body or answers a request has limits of its own.
                 Phase::Body | Phase::Running | Phase::Left => None,
             };
-            let write = self.writing.map(|writing| (writing.until, Ended::Write));
+            let write = self.writing.map(|writing| (writing.until, EndReason::Write));
             let next = wait.into_iter().chain(write).min_by_key(|(until, _)| *until);
             if let Some((_, why)) = next.filter(|(until, _)| *until <= Instant::now()) {
                 match &mut self.writing {
-                    Some(writing) if why == Ended::Write && writing.taken >= LEAST_READ => {
+                    Some(writing) if why == EndReason::Write && writing.taken >= LEAST_READ => {
                         *writing = Writing { until: Instant::now() + limits.write_timeout, taken: 0 };
                     }
                     _ => return Poll::Ready(why),
@@ -110,7 +110,7 @@ impl AsyncRead for Wire {
             Poll::Pending => self.or_lost_patience(cx),
             Poll::Ready(Ok(())) => {
                 if buffer.filled().len() > before {
-                    self.place.heard();
+                    self.place.note_bytes();
                 }
                 Poll::Ready(Ok(()))
             }

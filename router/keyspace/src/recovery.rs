@@ -69,14 +69,14 @@ pub struct Round {
 pub struct Recovery {
     patience: Duration,
     connections: HashMap<ShardId, (Endpoint, MySqlConnection)>,
-    looks: HashMap<ShardId, JoinHandle<Result<Looked, RecoveryError>>>,
+    looks: HashMap<ShardId, JoinHandle<Result<ShardBranches, RecoveryError>>>,
     endings: HashMap<(ShardId, Xid), JoinHandle<Result<Verdict, RecoveryError>>>,
     since: BTreeMap<(ShardId, Xid), Instant>,
     pruned: Option<Instant>,
 }
 
-/// What a look at a shard brought.
-struct Looked {
+/// The prepared branches of a shard, and the connection that they were looked for over.
+struct ShardBranches {
     endpoint: Endpoint,
     connection: MySqlConnection,
     prepared: Vec<Xid>,
@@ -115,7 +115,7 @@ impl Recovery {
                 tokio::spawn(async move { resolve(&topology, &shard, &xid).await })
             });
         }
-        for ((shard, xid), ended) in in_a_moment(&mut self.endings).await {
+        for ((shard, xid), ended) in take_ended(&mut self.endings).await {
             match ended {
                 Ok(verdict) => {
                     tracing::info!(%shard, %xid, ?verdict, "a transaction that its router left behind is at its end");
@@ -153,9 +153,9 @@ impl Recovery {
         }
         let mut seen: BTreeMap<ShardId, Option<Vec<Xid>>> =
             topology.shards().iter().map(|shard| (shard.id.clone(), None)).collect();
-        for (shard, looked) in in_a_moment(&mut self.looks).await {
+        for (shard, looked) in take_ended(&mut self.looks).await {
             match looked {
-                Ok(Looked { endpoint, connection, prepared }) => {
+                Ok(ShardBranches { endpoint, connection, prepared }) => {
                     self.connections.insert(shard.clone(), (endpoint, connection));
                     seen.insert(shard, Some(prepared));
                 }
@@ -182,7 +182,7 @@ impl Recovery {
 }
 
 /// Takes out of `tasks` what ends within a moment; the others go on.
-async fn in_a_moment<K, T>(
+async fn take_ended<K, T>(
     tasks: &mut HashMap<K, JoinHandle<Result<T, RecoveryError>>>,
 ) -> Vec<(K, Result<T, RecoveryError>)>
 where
@@ -201,7 +201,7 @@ where
     ended
 }
 
-async fn look(endpoint: Endpoint, kept: Option<MySqlConnection>) -> Result<Looked, RecoveryError> {
+async fn look(endpoint: Endpoint, kept: Option<MySqlConnection>) -> Result<ShardBranches, RecoveryError> {
     let look = async {
         let mut connection = match kept {
             Some(connection) => connection,
@@ -217,7 +217,7 @@ async fn look(endpoint: Endpoint, kept: Option<MySqlConnection>) -> Result<Looke
     };
     let (connection, prepared) =
         tokio::time::timeout(ANSWER_TIMEOUT, look).await.unwrap_or(Err(RecoveryError::Silent))?;
-    Ok(Looked { endpoint, connection, prepared })
+    Ok(ShardBranches { endpoint, connection, prepared })
 }
 
 async fn prune(connection: &mut MySqlConnection, listed: &BTreeSet<String>) -> Result<(), sqlx::Error> {

@@ -20,25 +20,25 @@ pub struct Layout {
 
 /// Where the configuration puts a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lie<'a> {
+enum Placement<'a> {
     ByKey(&'a str),
     Everywhere,
     Home,
 }
 
 impl Layout {
-    fn lie_of(&self, table: &str) -> Lie<'_> {
+    fn placement_of(&self, table: &str) -> Placement<'_> {
         match self.shard_keys.iter().find(|(name, _)| name.eq_ignore_ascii_case(table)) {
-            Some((_, key)) => Lie::ByKey(key),
-            None if self.reference_tables.iter().any(|name| name.eq_ignore_ascii_case(table)) => Lie::Everywhere,
-            None => Lie::Home,
+            Some((_, key)) => Placement::ByKey(key),
+            None if self.reference_tables.iter().any(|name| name.eq_ignore_ascii_case(table)) => Placement::Everywhere,
+            None => Placement::Home,
         }
     }
 
     /// Whether rows of both tables lie where rows of the other one would.
-    pub fn lie_alike(&self, table: &str, other: &str) -> bool {
-        match (self.lie_of(table), self.lie_of(other)) {
-            (Lie::ByKey(one), Lie::ByKey(two)) => one.eq_ignore_ascii_case(two),
+    pub fn are_placed_alike(&self, table: &str, other: &str) -> bool {
+        match (self.placement_of(table), self.placement_of(other)) {
+            (Placement::ByKey(one), Placement::ByKey(two)) => one.eq_ignore_ascii_case(two),
             (one, two) => one == two,
         }
     }
@@ -46,9 +46,9 @@ impl Layout {
     /// Whether a row finds on its own shard the row of `referred` that it names by `pairs` of columns, its own and the
     /// other's: what a foreign key needs.
     pub fn keeps_together(&self, table: &str, referred: &str, pairs: &[(String, String)]) -> bool {
-        match (self.lie_of(table), self.lie_of(referred)) {
-            (_, Lie::Everywhere) | (Lie::Home, Lie::Home) => true,
-            (Lie::ByKey(own), Lie::ByKey(other)) => {
+        match (self.placement_of(table), self.placement_of(referred)) {
+            (_, Placement::Everywhere) | (Placement::Home, Placement::Home) => true,
+            (Placement::ByKey(own), Placement::ByKey(other)) => {
                 pairs.iter().any(|(one, two)| one.eq_ignore_ascii_case(own) && two.eq_ignore_ascii_case(other))
             }
             _ => false,
@@ -310,8 +310,8 @@ mod tests {
         assert!(!check("orders", "user", "plain", "id"));
         assert!(!check("plain", "user", "users", "id"));
         assert!(!check("rates", "user", "users", "id"));
-        assert!(layout.lie_alike("plain", "other") && layout.lie_alike("RATES", "rates"));
-        assert!(!layout.lie_alike("plain", "users") && !layout.lie_alike("users", "orders"));
+        assert!(layout.are_placed_alike("plain", "other") && layout.are_placed_alike("RATES", "rates"));
+        assert!(!layout.are_placed_alike("plain", "users") && !layout.are_placed_alike("users", "orders"));
     }
 
     fn table(name: &str, kind: TableKind) -> Table {

@@ -25,7 +25,7 @@ use crate::budget::Kind;
 use crate::doors::http::answer::JsonAnswer;
 use crate::doors::http::failure::Failure;
 use crate::doors::http::pieces::{JSON, Pieces, json_response};
-use crate::doors::http::request::{Asked, read_request};
+use crate::doors::http::request::{StatementRequest, read_request};
 use crate::error::QueryError;
 use crate::router::Router;
 
@@ -163,7 +163,7 @@ fn no_route(router: &Router, path: &str) -> Response {
     response
 }
 
-async fn query(router: &Router, asked: &Asked) -> Result<Response, Failure> {
+async fn query(router: &Router, asked: &StatementRequest) -> Result<Response, Failure> {
     let client = asked.request.client;
     let mut json = JsonAnswer::new(asked.format, router.limits(), router.budget(), client);
     match router.run(&asked.request, asked.session.as_deref(), &mut json).await {

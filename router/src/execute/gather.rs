@@ -7,6 +7,7 @@ use std::time::Instant;
 use futures_util::TryStreamExt;
 use futures_util::future::try_join_all;
 use keyspace::literal::{Kind, write_literal};
+use keyspace::mysql::er;
 use keyspace::schema::quote;
 use keyspace::topology::ShardId;
 use tokio::sync::Mutex;
@@ -100,11 +101,11 @@ impl Execution<'_> {
 
     async fn gather_rows(&self, node: &Gather, sink: &mut impl RowSink) -> Result<(), QueryError> {
         let is_apart = self.works_apart(&node.at).await;
-        let mut workshop = match is_apart {
+        let mut destination = match is_apart {
             true => self.pooled(&node.at).await?,
             false => self.lease(&node.at).await?,
         };
-        self.prepare(node, &mut workshop).await?;
+        self.prepare(node, &mut destination).await?;
         let mut by_shard: BTreeMap<&ShardId, Vec<(&str, &Part)>> = BTreeMap::new();
         for input in &node.inputs {
             for part in &input.parts {
@@ -116,7 +117,7 @@ impl Execution<'_> {
         for (&shard, parts) in &by_shard {
             // In a session's transaction a shard has one connection: its rows are held before they are put there.
             if self.transaction.is_some() && !is_apart && *shard == node.at {
-                self.copy_within(parts, &mut workshop, &held_rows).await?;
+                self.copy_within(parts, &mut destination, &held_rows).await?;
                 continue;
             }
             sources.push((shard, parts, self.lease(shard).await?));
@@ -126,7 +127,7 @@ impl Execution<'_> {
             let mut leases: Vec<_> = sources.iter_mut().map(|(shard, _, lease)| (*shard, lease)).collect();
             self.begin_snapshots(&mut leases).await?;
         }
-        let target = Mutex::new(&mut workshop);
+        let target = Mutex::new(&mut destination);
         let ends = self.transaction.is_none() && !is_one_statement;
         let copies = sources.into_iter().map(|(shard, parts, source)| async {
             let started = Instant::now();
@@ -138,14 +139,14 @@ impl Execution<'_> {
         try_join_all(copies).await?;
         self.metrics().gathered(held_rows.count.into_inner());
         let started = Instant::now();
-        workshop.run(AS_BEFORE).await?;
-        let mut outcome = self.run_gathered(node, &mut workshop, sink).await;
-        if matches!(outcome, Err(QueryError::Database { errno: 1055 | 1140, .. }))
-            && workshop.begin().describe(&node.original, |_, _| false).await.is_ok()
+        destination.run(AS_BEFORE).await?;
+        let mut outcome = self.run_gathered(node, &mut destination, sink).await;
+        if matches!(outcome, Err(QueryError::Database { errno: er::WRONG_FIELD_WITH_GROUP | er::MIX_OF_GROUP_FUNC_AND_FIELDS, .. }))
+            && destination.begin().describe(&node.original, |_, _| false).await.is_ok()
         {
-            workshop.run(LOOSE).await?;
-            outcome = self.run_gathered(node, &mut workshop, sink).await;
-            workshop.run(AS_BEFORE).await?;
+            destination.run(LOOSE).await?;
+            outcome = self.run_gathered(node, &mut destination, sink).await;
+            destination.run(AS_BEFORE).await?;
         }
         self.metrics().asked_shard(&node.at, started.elapsed(), outcome.as_ref().err().map(reason));
         let outcome = outcome.map_err(refuse_reopened);
@@ -153,8 +154,8 @@ impl Execution<'_> {
         if matches!(outcome, Ok(()) | Err(QueryError::Database { .. })) {
             let names: Vec<String> = node.inputs.iter().map(|input| quote(&input.scratch)).collect();
             let dropped = format!("DROP TEMPORARY TABLE {}", names.join(", "));
-            workshop.run(&dropped).await?;
-            workshop.done();
+            destination.run(&dropped).await?;
+            destination.done();
         }
         outcome
     }
@@ -167,14 +168,13 @@ impl Execution<'_> {
         !transaction.may_make_tables(shard) && !transaction.has_written_on(shard)
     }
 
-    async fn prepare(&self, node: &Gather, workshop: &mut Lease) -> Result<(), QueryError> {
+    async fn prepare(&self, node: &Gather, destination: &mut Lease) -> Result<(), QueryError> {
         // First, as a definition may repeat a default that a strict mode refuses.
-        workshop.run(LENIENT).await?;
+        destination.run(LENIENT).await?;
         for input in &node.inputs {
-            workshop.run(&input.definition).await.map_err(|error| match error {
-                // Access denied: to the database, to the table.
-                QueryError::Database { errno: 1044 | 1142, shard, .. } => QueryError::MayNotGather(shard),
-                QueryError::Database { errno: 4091, .. } => no_tables_in_xa(),
+            destination.run(&input.definition).await.map_err(|error| match error {
+                QueryError::Database { errno: er::DBACCESS_DENIED | er::TABLEACCESS_DENIED, shard, .. } => QueryError::MayNotGather(shard),
+                QueryError::Database { errno: er::XA_TEMP_TABLE, .. } => no_tables_in_xa(),
                 error => error,
             })?;
         }
@@ -216,13 +216,13 @@ impl Execution<'_> {
     async fn copy_within(
         &self,
         parts: &[(&str, &Part)],
-        workshop: &mut Lease,
+        destination: &mut Lease,
         held_rows: &HeldRows,
     ) -> Result<(), QueryError> {
         for (scratch, part) in parts {
             let mut inserts = Inserts::of(scratch);
             let mut statements = Vec::new();
-            let mut rows = workshop.begin().rows(&part.sql);
+            let mut rows = destination.begin().rows(&part.sql);
             while let Some(row) = rows.try_next().await? {
                 held_rows.add_one()?;
                 statements.extend(inserts.push(&row)?);
@@ -230,7 +230,7 @@ impl Execution<'_> {
             drop(rows);
             statements.extend(inserts.finish()?);
             for statement in statements {
-                workshop.run(&statement).await?;
+                destination.run(&statement).await?;
             }
         }
         Ok(())
@@ -239,7 +239,7 @@ impl Execution<'_> {
     async fn run_gathered(
         &self,
         node: &Gather,
-        workshop: &mut Lease,
+        destination: &mut Lease,
         sink: &mut impl RowSink,
     ) -> Result<(), QueryError> {
         let is_json = |table: &str, column: &str| {
@@ -257,7 +257,7 @@ impl Execution<'_> {
         };
         let mut is_empty = true;
         {
-            let mut rows = workshop.begin().rows(&node.sql);
+            let mut rows = destination.begin().rows(&node.sql);
             while let Some(row) = rows.try_next().await? {
                 if std::mem::take(&mut is_empty) {
                     let columns = described(row.describe(is_json));
@@ -269,7 +269,7 @@ impl Execution<'_> {
         }
         if is_empty && sink.wants_empty_columns() {
             // As for one shard: what ran but cannot be prepared has no columns to tell.
-            let columns = workshop.begin().describe(&node.sql, is_json).await.map_or_else(|_| Vec::new(), described);
+            let columns = destination.begin().describe(&node.sql, is_json).await.map_or_else(|_| Vec::new(), described);
             sink.columns(&columns)?;
         }
         Ok(())
@@ -279,11 +279,11 @@ impl Execution<'_> {
 /// MySQL reads a temporary table once in a statement, and a WITH query that is used twice reads its tables twice.
 fn refuse_reopened(error: QueryError) -> QueryError {
     match error {
-        QueryError::Database { errno: 1137, .. } => {
+        QueryError::Database { errno: er::CANT_REOPEN_TABLE, .. } => {
             let hint = "MySQL cannot read gathered rows twice: write a derived table in each place";
             Unsupported::with_hint("a WITH query used twice over several shards", hint).into()
         }
-        QueryError::Database { errno: 4091, .. } => no_tables_in_xa(),
+        QueryError::Database { errno: er::XA_TEMP_TABLE, .. } => no_tables_in_xa(),
         error => error,
     }
 }

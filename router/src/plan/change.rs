@@ -81,7 +81,7 @@ impl Planner<'_> {
             }
             Place::Shard { shard, reason, slots, may_touch_others } => {
                 if table.kind == TableKind::Unsharded && shard != *self.home() {
-                    return self.reads_stay_on(&change.scopes, self.home()).map(|()| self.plan_home_write(sql));
+                    return self.check_reads_only_from(&change.scopes, self.home()).map(|()| self.plan_home_write(sql));
                 }
                 let moving = may_touch_others
                     || self.any_moving(&slots)
@@ -101,7 +101,7 @@ impl Planner<'_> {
                 self.plan_change_several(sql, change, table, new_slot, &several)
             }
             Place::Several(_) => {
-                self.reads_stay_on(&change.scopes, self.home())?;
+                self.check_reads_only_from(&change.scopes, self.home())?;
                 Ok(self.plan_home_write(sql))
             }
         }

@@ -122,7 +122,7 @@ impl Planner<'_> {
 
     /// Rows that change places must be where those of the other table are looked for.
     fn check_exchanged(&self, define: &Define, table: &str) -> Result<(), Refusal> {
-        let differs = |other: &&TableName| !self.schema.layout().lie_alike(table, &other.name);
+        let differs = |other: &&TableName| !self.schema.layout().are_placed_alike(table, &other.name);
         match define.tables_as(&[Role::Exchanged]).find(differs) {
             Some(other) => {
                 let construct = format!("EXCHANGE PARTITION of {table} with {}", other.name);

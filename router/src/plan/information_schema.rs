@@ -20,7 +20,7 @@ use crate::sql::text::splice::splice;
 
 /// What of a table is the client's to see.
 #[derive(Clone, Copy)]
-enum Shown {
+enum VisibleRows {
     /// The same on every server.
     All,
     /// Rows whose column names the router's database.
@@ -31,28 +31,28 @@ enum Shown {
     Triggers,
 }
 
-const TABLES: [(&str, Shown); 21] = [
-    ("SCHEMATA", Shown::OfDatabaseAndItself("SCHEMA_NAME")),
-    ("TABLES", Shown::OfDatabaseAndItself("TABLE_SCHEMA")),
-    ("COLUMNS", Shown::OfDatabaseAndItself("TABLE_SCHEMA")),
-    ("STATISTICS", Shown::OfDatabase("TABLE_SCHEMA")),
-    ("PARTITIONS", Shown::OfDatabase("TABLE_SCHEMA")),
-    ("VIEWS", Shown::OfDatabase("TABLE_SCHEMA")),
-    ("KEY_COLUMN_USAGE", Shown::OfDatabase("TABLE_SCHEMA")),
-    ("TABLE_CONSTRAINTS", Shown::OfDatabase("TABLE_SCHEMA")),
-    ("REFERENTIAL_CONSTRAINTS", Shown::OfDatabase("CONSTRAINT_SCHEMA")),
-    ("CHECK_CONSTRAINTS", Shown::OfDatabase("CONSTRAINT_SCHEMA")),
-    ("TRIGGERS", Shown::Triggers),
-    ("EVENTS", Shown::OfDatabase("EVENT_SCHEMA")),
-    ("ROUTINES", Shown::OfDatabase("ROUTINE_SCHEMA")),
-    ("PARAMETERS", Shown::OfDatabase("SPECIFIC_SCHEMA")),
-    ("CHARACTER_SETS", Shown::All),
-    ("COLLATIONS", Shown::All),
-    ("COLLATION_CHARACTER_SET_APPLICABILITY", Shown::All),
-    ("ENGINES", Shown::All),
-    ("KEYWORDS", Shown::All),
-    ("SQL_FUNCTIONS", Shown::All),
-    ("ST_SPATIAL_REFERENCE_SYSTEMS", Shown::All),
+const TABLES: [(&str, VisibleRows); 21] = [
+    ("SCHEMATA", VisibleRows::OfDatabaseAndItself("SCHEMA_NAME")),
+    ("TABLES", VisibleRows::OfDatabaseAndItself("TABLE_SCHEMA")),
+    ("COLUMNS", VisibleRows::OfDatabaseAndItself("TABLE_SCHEMA")),
+    ("STATISTICS", VisibleRows::OfDatabase("TABLE_SCHEMA")),
+    ("PARTITIONS", VisibleRows::OfDatabase("TABLE_SCHEMA")),
+    ("VIEWS", VisibleRows::OfDatabase("TABLE_SCHEMA")),
+    ("KEY_COLUMN_USAGE", VisibleRows::OfDatabase("TABLE_SCHEMA")),
+    ("TABLE_CONSTRAINTS", VisibleRows::OfDatabase("TABLE_SCHEMA")),
+    ("REFERENTIAL_CONSTRAINTS", VisibleRows::OfDatabase("CONSTRAINT_SCHEMA")),
+    ("CHECK_CONSTRAINTS", VisibleRows::OfDatabase("CONSTRAINT_SCHEMA")),
+    ("TRIGGERS", VisibleRows::Triggers),
+    ("EVENTS", VisibleRows::OfDatabase("EVENT_SCHEMA")),
+    ("ROUTINES", VisibleRows::OfDatabase("ROUTINE_SCHEMA")),
+    ("PARAMETERS", VisibleRows::OfDatabase("SPECIFIC_SCHEMA")),
+    ("CHARACTER_SETS", VisibleRows::All),
+    ("COLLATIONS", VisibleRows::All),
+    ("COLLATION_CHARACTER_SET_APPLICABILITY", VisibleRows::All),
+    ("ENGINES", VisibleRows::All),
+    ("KEYWORDS", VisibleRows::All),
+    ("SQL_FUNCTIONS", VisibleRows::All),
+    ("ST_SPATIAL_REFERENCE_SYSTEMS", VisibleRows::All),
 ];
 
 impl Planner<'_> {
@@ -91,12 +91,12 @@ impl Planner<'_> {
         }
         let own = quote_text(self.schema.database());
         let condition = match shown {
-            Shown::All => "1".to_owned(),
-            Shown::OfDatabase(column) => is_own(column, &own),
-            Shown::OfDatabaseAndItself(column) => {
+            VisibleRows::All => "1".to_owned(),
+            VisibleRows::OfDatabase(column) => is_own(column, &own),
+            VisibleRows::OfDatabaseAndItself(column) => {
                 format!("({} OR {column} = '{INFORMATION_SCHEMA}')", is_own(column, &own))
             }
-            Shown::Triggers => {
+            VisibleRows::Triggers => {
                 format!("{} AND TRIGGER_NAME NOT LIKE '\\_as\\_%'", is_own("TRIGGER_SCHEMA", &own))
             }
         };

@@ -32,10 +32,12 @@ impl Planner<'_> {
             }
             TableKind::Reference => return self.plan_reference_write(sql, table),
             TableKind::Unsharded => {
-                if let (InsertRows::Query, Err(_)) = (&insert.rows, self.reads_stay_on(&insert.scopes, self.home())) {
+                if let (InsertRows::Query, Err(_)) =
+                    (&insert.rows, self.check_reads_only_from(&insert.scopes, self.home()))
+                {
                     return self.plan_refill(sql, insert);
                 }
-                self.reads_stay_on(&insert.scopes, self.home())?;
+                self.check_reads_only_from(&insert.scopes, self.home())?;
                 return Ok(self.plan_home_write(sql));
             }
             TableKind::View => return self.plan_view_write(sql, table),
@@ -74,7 +76,7 @@ impl Planner<'_> {
         }
         let shards: Vec<ShardId> = rows_of.keys().map(|&index| self.topology.shards()[index].id.clone()).collect();
         for shard in &shards {
-            self.reads_stay_on(&insert.scopes, shard)?;
+            self.check_reads_only_from(&insert.scopes, shard)?;
         }
         if shards.len() > 1 {
             can_be_undone(table)?;
@@ -351,7 +353,7 @@ impl Planner<'_> {
     }
 
     /// Refuses a write that reads rows of other shards than the one it goes to.
-    pub fn reads_stay_on(&self, scopes: &[Scope], shard: &ShardId) -> Result<(), Refusal> {
+    pub fn check_reads_only_from(&self, scopes: &[Scope], shard: &ShardId) -> Result<(), Refusal> {
         let fits = match self.place(scopes)? {
             Place::Any => true,
             Place::Home => *shard == *self.home(),

@@ -40,7 +40,7 @@ pub struct Several {
 }
 
 /// A table use, by scope and position.
-pub type Use = (usize, usize);
+pub type TablePosition = (usize, usize);
 
 /// For a column of a table use, in lower case, the literals that it must equal one of.
 pub type Pins = BTreeMap<(usize, usize, String), Vec<KeyLiteral>>;
@@ -61,7 +61,7 @@ impl Planner<'_> {
     }
 
     fn place_by_keys(&self, scopes: &[Scope]) -> Result<Place, Refusal> {
-        let mut sharded: Vec<(Use, &str, KeyType)> = Vec::new();
+        let mut sharded: Vec<(TablePosition, &str, KeyType)> = Vec::new();
         let mut unsharded = false;
         for (scope_index, scope) in scopes.iter().enumerate() {
             if let Some(cte) = scope.ctes.iter().find(|cte| self.schema.table(cte).is_some()) {
@@ -136,7 +136,7 @@ impl Planner<'_> {
     }
 
     /// The shards whose rows of one use of a table can matter, by `pins`.
-    pub fn shards_of(&self, pins: &Pins, (scope, table): Use, key: &str, key_type: KeyType) -> Vec<ShardId> {
+    pub fn shards_of(&self, pins: &Pins, (scope, table): TablePosition, key: &str, key_type: KeyType) -> Vec<ShardId> {
         let pinned = pins.get(&(scope, table, key.to_lowercase()));
         match pinned.and_then(|literals| exact_slots(literals, key_type)) {
             Some(slots) => {
@@ -270,7 +270,7 @@ fn key_type(column: &TableColumn) -> Option<KeyType> {
 }
 
 /// Whether a condition restricts the rows of a table use of its own scope.
-fn restricts(condition: &Condition, scope: usize, (of_scope, table): Use) -> bool {
+fn restricts(condition: &Condition, scope: usize, (of_scope, table): TablePosition) -> bool {
     scope == of_scope && condition.only.as_ref().is_none_or(|only| only.contains(&table))
 }
 

@@ -20,7 +20,7 @@ const SCRATCH: &str = "_autoscaler_0";
 
 /// What each shard sends.
 #[derive(Default)]
-struct Sent {
+struct SentColumns {
     /// As the scratch table's definition and as the shards' statements select it.
     defined: Vec<String>,
     selected: Vec<String>,
@@ -53,7 +53,7 @@ impl Planner<'_> {
         };
         let adds_up = pieces.is_grouped
             && pieces.aggregates.iter().all(|aggregate| aggregate.is_distinct || is_merged(aggregate));
-        let mut sent = Sent::default();
+        let mut sent = SentColumns::default();
         let mut edits = Vec::new();
         for column in &pieces.columns {
             let is_alias = column.name.qualifier.is_none()
@@ -143,12 +143,12 @@ impl Planner<'_> {
     }
 
     /// The column of FROM that a name means, with its table.
-    fn one_column(&self, read: &Read, name: &ColumnRef) -> Option<Found<'_>> {
+    fn one_column(&self, read: &Read, name: &ColumnRef) -> Option<UsedColumn<'_>> {
         let (0, table, column) = self.resolve(&read.scopes, 0, name)? else { return None };
         let used = &read.scopes[0].tables[table];
         let table = self.schema.table(&used.table.name)?;
         let column = table.column(&column)?;
-        Some(Found { alias: used.alias.clone(), table: table.name.clone(), column })
+        Some(UsedColumn { alias: used.alias.clone(), table: table.name.clone(), column })
     }
 
     fn column_at(&self, read: &Read, aggregate: &Aggregate) -> Option<&TableColumn> {
@@ -156,16 +156,16 @@ impl Planner<'_> {
     }
 }
 
-struct Found<'a> {
+struct UsedColumn<'a> {
     alias: String,
     table: String,
     column: &'a TableColumn,
 }
 
-impl Sent {
+impl SentColumns {
     /// The scratch table's name for a column; `None` if its values cannot be sent so.
-    fn add_column(&mut self, found: Found<'_>, is_key: bool) -> Option<String> {
-        let Found { alias, table, column } = found;
+    fn add_column(&mut self, found: UsedColumn<'_>, is_key: bool) -> Option<String> {
+        let UsedColumn { alias, table, column } = found;
         let source = format!("{}.{}", quote(&alias), quote(&column.name));
         if let Some(index) = self.by_name.get(&source) {
             return Some(format!("_c{index}"));

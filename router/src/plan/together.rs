@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use keyspace::keys::KeyType;
 use keyspace::schema::{TableColumn, TableKind};
 
-use super::place::Use;
+use super::place::TablePosition;
 use super::planner::Planner;
 use crate::sql::meaning::statement::{ColumnRef, Condition, Operand, Read};
 use crate::sql::text::relations::{Membership, Relations};
@@ -30,7 +30,7 @@ impl Planner<'_> {
                 }
             }
         }
-        let is_optional = |(scope, table): Use| {
+        let is_optional = |(scope, table): TablePosition| {
             relations.uses.iter().any(|used| (used.scope, used.table) == (scope, table) && used.is_optional)
         };
         let Some(anchor) = sharded.iter().copied().find(|found| found.0 == 0 && !is_optional(*found)) else {
@@ -38,11 +38,11 @@ impl Planner<'_> {
         };
         let mut together = BTreeSet::from([anchor]);
         loop {
-            let is_linked = |candidate: &&Use| {
+            let is_linked = |candidate: &&TablePosition| {
                 !together.contains(*candidate)
                     && (self.is_joined(read, **candidate, is_optional(**candidate), &together)
                         || relations.memberships.iter().any(|membership| {
-                            let outer = |found: &Use| together.contains(found) && !is_optional(*found);
+                            let outer = |found: &TablePosition| together.contains(found) && !is_optional(*found);
                             !is_optional(**candidate) && self.is_member(read, **candidate, membership, outer)
                         }))
             };
@@ -54,7 +54,13 @@ impl Planner<'_> {
     }
 
     /// Whether a condition of its own scope equates the key of a table with that of one of `together`.
-    fn is_joined(&self, read: &Read, candidate: Use, is_optional: bool, together: &BTreeSet<Use>) -> bool {
+    fn is_joined(
+        &self,
+        read: &Read,
+        candidate: TablePosition,
+        is_optional: bool,
+        together: &BTreeSet<TablePosition>,
+    ) -> bool {
         // The NULLs of an outer join depend on its own ON alone.
         let applies = |condition: &Condition| match &condition.only {
             None => !is_optional,
@@ -75,7 +81,13 @@ impl Planner<'_> {
 
     /// Whether a membership equates the key of a table of a subquery with that of one of `outer`. Without NULLs on
     /// either side it makes no difference to IN which other values there are.
-    fn is_member(&self, read: &Read, candidate: Use, membership: &Membership, outer: impl Fn(&Use) -> bool) -> bool {
+    fn is_member(
+        &self,
+        read: &Read,
+        candidate: TablePosition,
+        membership: &Membership,
+        outer: impl Fn(&TablePosition) -> bool,
+    ) -> bool {
         let found = self.key_at(read, membership.outer.0, &membership.outer.1);
         match (found, self.key_at(read, membership.inner.0, &membership.inner.1)) {
             (Some(one), Some(two)) => {
@@ -98,7 +110,7 @@ impl Planner<'_> {
 
 /// The sharding key of one use of a table.
 struct KeyUse<'a> {
-    of: Use,
+    of: TablePosition,
     key_type: KeyType,
     column: &'a TableColumn,
 }

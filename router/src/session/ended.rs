@@ -16,7 +16,7 @@ const MOST: usize = 10_000;
 
 /// A transaction that was rolled back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct RolledBack {
     /// Why, for the client.
     pub why: String,
     pub heard: Heard,
@@ -30,7 +30,7 @@ pub enum Heard {
     Failure,
 }
 
-impl Ended {
+impl RolledBack {
     /// Whether a statement may run as if nothing had been.
     pub fn permits(&self, command: Option<&Command>) -> bool {
         match (command, self.heard) {
@@ -52,9 +52,9 @@ impl Ended {
     }
 }
 
-/// What the router does not know any more of a session.
+/// What the router has forgotten of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dropped {
+pub enum Forgotten {
     /// Variables, or what the last statement did.
     Values,
     /// That its transaction was rolled back.
@@ -68,32 +68,32 @@ const MOST_MARKS: usize = 100_000;
 /// The transactions of sessions that are no more.
 #[derive(Default)]
 pub struct EndedSessions {
-    by_name: HashMap<String, (Instant, Ended)>,
+    by_name: HashMap<String, (Instant, RolledBack)>,
     /// Of what was dropped no more than that is known, by a hash of the name that nobody else can compute.
-    marks: HashMap<u64, Dropped>,
-    older_marks: HashMap<u64, Dropped>,
+    marks: HashMap<u64, Forgotten>,
+    older_marks: HashMap<u64, Forgotten>,
     hasher: RandomState,
 }
 
 impl EndedSessions {
-    pub fn remember(&mut self, name: String, ended: Ended, now: Instant) {
+    pub fn remember(&mut self, name: String, ended: RolledBack, now: Instant) {
         if self.by_name.len() >= MOST && !self.by_name.contains_key(&name) {
             let oldest = self.by_name.iter().min_by_key(|(_, (at, _))| *at).map(|(name, _)| name.clone());
             if let Some(oldest) = oldest {
                 self.by_name.remove(&oldest);
-                self.mark(&oldest, Dropped::Transaction);
+                self.mark(&oldest, Forgotten::Transaction);
             }
         }
         self.by_name.insert(name, (now, ended));
     }
 
     /// What its next session of this name has to hear.
-    pub fn take(&mut self, name: &str) -> Option<Ended> {
+    pub fn take(&mut self, name: &str) -> Option<RolledBack> {
         self.by_name.remove(name).map(|(_, ended)| ended)
     }
 
     /// Notes that something of a session was dropped.
-    pub fn mark(&mut self, name: &str, what: Dropped) {
+    pub fn mark(&mut self, name: &str, what: Forgotten) {
         if self.marks.len() >= MOST_MARKS {
             self.older_marks = std::mem::take(&mut self.marks);
         }
@@ -101,7 +101,7 @@ impl EndedSessions {
     }
 
     /// What the next session of this name lacks.
-    pub fn take_mark(&mut self, name: &str) -> Option<Dropped> {
+    pub fn take_mark(&mut self, name: &str) -> Option<Forgotten> {
         let name = self.hasher.hash_one(name);
         self.marks.remove(&name).or_else(|| self.older_marks.remove(&name))
     }
@@ -115,8 +115,8 @@ impl EndedSessions {
 mod tests {
     use super::*;
 
-    fn ended(heard: Heard) -> Ended {
-        Ended { why: "idle".to_owned(), heard }
+    fn ended(heard: Heard) -> RolledBack {
+        RolledBack { why: "idle".to_owned(), heard }
     }
 
     fn check_permits(sql: &str, expected: [bool; 2]) {
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(sessions.by_name.len(), MOST);
         assert_eq!(sessions.take("2"), None);
         // That there was something stays known for longer.
-        assert_eq!(sessions.take_mark("2"), Some(Dropped::Transaction));
+        assert_eq!(sessions.take_mark("2"), Some(Forgotten::Transaction));
         assert_eq!(sessions.take_mark("3"), None);
         assert!(sessions.take("3").is_some());
         sessions.forget_old(at(MOST + 2) + REMEMBERED);

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use crate::budget::Held;
 use crate::bulkheads::share_of;
 use crate::error::QueryError;
-use crate::session::ended::{Dropped, Ended, EndedSessions, Heard};
+use crate::session::ended::{EndedSessions, Forgotten, Heard, RolledBack};
 use crate::session::leftovers::{Leftover, Leftovers};
 use crate::sql::meaning::command::SessionValues;
 use crate::sql::read::source::Sql;
@@ -57,7 +57,7 @@ impl Table {
         });
         let Some((_, name, client)) = oldest.min_by_key(|(last_used, _, _)| *last_used) else { return false };
         self.remove(&name, client);
-        self.ended.mark(&name, Dropped::Values);
+        self.ended.mark(&name, Forgotten::Values);
         true
     }
 }
@@ -93,10 +93,10 @@ impl Drop for InUse<'_> {
             table.ended.remember(self.name.to_owned(), ended, Instant::now());
         }
         if session.was_dropped {
-            table.ended.mark(self.name, Dropped::Values);
+            table.ended.mark(self.name, Forgotten::Values);
         }
         for name in table.leftovers.keep(self.name, session.leftover, Instant::now()) {
-            table.ended.mark(&name, Dropped::Values);
+            table.ended.mark(&name, Forgotten::Values);
         }
     }
 }
@@ -106,7 +106,7 @@ pub struct Session {
     pub autocommit: bool,
     pub transaction: Option<Open>,
     /// Its last transaction, if that was rolled back and the next statement could count on it.
-    pub ended: Option<Ended>,
+    pub ended: Option<RolledBack>,
     /// By lower-cased name, as literals.
     pub variables: HashMap<String, String>,
     pub variable_bytes: usize,
@@ -150,9 +150,9 @@ impl Sessions {
         }
         let dropped = table.ended.take_mark(name);
         let mut ended = table.ended.take(name);
-        if dropped == Some(Dropped::Transaction) && ended.is_none() {
+        if dropped == Some(Forgotten::Transaction) && ended.is_none() {
             let why = "what the router knew of it was dropped, since too many others were rolled back".to_owned();
-            ended = Some(Ended { why, heard: Heard::Nothing });
+            ended = Some(RolledBack { why, heard: Heard::Nothing });
         }
         let session = Session {
             client,
@@ -274,7 +274,7 @@ impl Session {
     }
 
     /// What the next session of its name has to hear, if this one is ended as idle.
-    pub fn last_words(&mut self, had_transaction: bool, idle_timeout: Duration) -> Option<Ended> {
+    pub fn last_words(&mut self, had_transaction: bool, idle_timeout: Duration) -> Option<RolledBack> {
         let seconds = idle_timeout.as_secs_f64();
         let why = match (had_transaction, self.autocommit) {
             (true, _) => format!("its session was idle for {seconds} s"),
@@ -282,7 +282,7 @@ impl Session {
             (false, false) => format!("its session was idle for {seconds} s, and autocommit is on again"),
             (false, true) => return self.ended.take(),
         };
-        Some(Ended { why, heard: Heard::Nothing })
+        Some(RolledBack { why, heard: Heard::Nothing })
     }
 
     pub fn shards(&mut self) -> Vec<keyspace::topology::ShardId> {

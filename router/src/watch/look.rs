@@ -10,7 +10,7 @@ use keyspace::topology::Shard;
 use sqlx::mysql::MySqlConnection;
 
 use crate::watch::desk::{Request, Requests};
-use crate::watch::shared::{Look, Shared};
+use crate::watch::shared::{SeenShard, Shared};
 
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 pub const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,7 +27,7 @@ pub async fn keep_looking(shared: Arc<Shared>, shard: Shard, mut requests: Reque
         match tokio::time::timeout(LOOK_TIMEOUT, looked).await {
             Ok(Ok((connection, look))) => {
                 kept = Some(connection);
-                shared.saw(&shard, asked, look);
+                shared.record_seen(&shard, asked, look);
             }
             Ok(Err(problem)) => tracing::debug!(shard = %shard.id, problem, "a shard did not answer"),
             Err(_) => tracing::debug!(shard = %shard.id, "a shard did not answer within 2 s"),
@@ -43,7 +43,7 @@ async fn look(
     shared: &Shared,
     shard: &Shard,
     kept: Option<MySqlConnection>,
-) -> Result<(MySqlConnection, Look), String> {
+) -> Result<(MySqlConnection, SeenShard), String> {
     let text = |error: &dyn std::error::Error| chain(error);
     let mut connection = match kept {
         Some(connection) => connection,
@@ -65,5 +65,5 @@ async fn look(
         }
         _ => None,
     };
-    Ok((connection, Look { sighting, newer }))
+    Ok((connection, SeenShard { sighting, newer }))
 }

@@ -33,7 +33,7 @@ pub struct Shared {
     /// Of the servers that were seen.
     pub versions: Mutex<BTreeMap<ShardId, ServerVersion>>,
     pub topology_changed: Notify,
-    pub loads: Desk<(), TriedToLoad>,
+    pub loads: Desk<(), LoadOutcome>,
     pub searches: Desk<String, Existence>,
 }
 
@@ -66,7 +66,7 @@ impl Shared {
     }
 
     /// Takes note of what a shard was seen to carry when it was asked at `asked`. Never goes backwards.
-    pub fn saw(&self, shard: &Shard, asked: Instant, Look { sighting, newer }: Look) {
+    pub fn record_seen(&self, shard: &Shard, asked: Instant, SeenShard { sighting, newer }: SeenShard) {
         let mut state = self.state.write().expect("no holder of this lock panics");
         let State { view: Some(view), schema_version, has_borrowed_schema, confirmed, .. } = &mut *state else {
             return;
@@ -124,8 +124,8 @@ impl Shared {
     }
 }
 
-/// What a shard carries.
-pub struct Look {
+/// What a shard carried when it was looked at.
+pub struct SeenShard {
     pub sighting: Option<Sighting>,
     /// Its topology, if that is newer than the one that was known.
     pub newer: Option<Topology>,
@@ -134,7 +134,7 @@ pub struct Look {
 /// Whether a table exists, or why that cannot be told.
 pub type Existence = Result<bool, String>;
 /// Whether the schema was read.
-pub type TriedToLoad = Result<(), String>;
+pub type LoadOutcome = Result<(), String>;
 
 /// The schema as it was read.
 pub struct LoadedSchema {

@@ -15,14 +15,14 @@ use sqlx::mysql::MySqlConnection;
 use crate::shards::IDLE_BEFORE_PING;
 use crate::watch::desk::Requests;
 use crate::watch::look::LOOK_TIMEOUT;
-use crate::watch::shared::{Existence, LoadedSchema, Shared, TriedToLoad};
+use crate::watch::shared::{Existence, LoadOutcome, LoadedSchema, Shared};
 
 /// Reading takes some milliseconds, and a second or two where there are thousands of tables. A server that needs longer
 /// waits for something, such as a CREATE TABLE … SELECT that has its table locked.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads the schema from the home shard for whoever asks.
-pub async fn keep_loading(shared: Arc<Shared>, mut requests: Requests<(), TriedToLoad>) {
+pub async fn keep_loading(shared: Arc<Shared>, mut requests: Requests<(), LoadOutcome>) {
     loop {
         let waiting = requests.next().await;
         if waiting.is_empty() {

@@ -30,7 +30,7 @@ use moves::cluster::Cluster;
 use scaler::instances::endpoint_of;
 use serde::Serialize;
 
-use crate::check::agreement::Carried;
+use crate::check::agreement::CarriedTopology;
 use crate::check::finding::{Finding, Severity, unreachable};
 use crate::check::placement::Owners;
 use crate::check::progress::Progress;
@@ -44,7 +44,7 @@ use crate::parts::provisioner;
 use crate::parts::{self, KeyFile};
 
 /// What one pass over the cluster found.
-struct Looked {
+struct Inspection {
     topology: Option<Topology>,
     findings: Vec<Finding>,
 }
@@ -57,7 +57,7 @@ pub async fn run(config: Config, data_dir: PathBuf, repair: Option<Repair>, json
         Some(repair) => Some((repair, repair_cluster(&config, &data_dir, repair, &mut progress).await?)),
         None => None,
     };
-    let Looked { topology, mut findings } = look_until_it_stands_still(&config, &data_dir, &mut progress).await?;
+    let Inspection { topology, mut findings } = look_until_it_stands_still(&config, &data_dir, &mut progress).await?;
     if let Some((_, repaired)) = &repaired {
         findings.extend(repaired.findings.iter().cloned());
         findings.extend(repaired.refused.iter().map(|why| {
@@ -126,7 +126,7 @@ async fn look_until_it_stands_still(
     config: &Config,
     data_dir: &Path,
     progress: &mut Progress,
-) -> anyhow::Result<Looked> {
+) -> anyhow::Result<Inspection> {
     const LOOKS: u32 = 3;
     let mut looks = 1;
     loop {
@@ -155,7 +155,7 @@ async fn newest_epoch(topology: &Topology) -> Option<Epoch> {
     epochs.max().or(Some(topology.epoch()))
 }
 
-async fn look(config: &Config, data_dir: &Path, progress: &mut Progress) -> anyhow::Result<Looked> {
+async fn look(config: &Config, data_dir: &Path, progress: &mut Progress) -> anyhow::Result<Inspection> {
     let mut findings = Vec::new();
     let instances = instances(config, data_dir, &mut findings).await;
     let seeds = seeds(config, &instances)?;
@@ -166,7 +166,7 @@ async fn look(config: &Config, data_dir: &Path, progress: &mut Progress) -> anyh
             "no shard carries a topology",
             "start a router or the scaler once: it makes the first one",
         ));
-        return Ok(Looked { topology: None, findings });
+        return Ok(Inspection { topology: None, findings });
     };
     let carried = carried(&topology).await;
     findings.extend(agreement::compare(&topology, &carried));
@@ -191,7 +191,7 @@ async fn look(config: &Config, data_dir: &Path, progress: &mut Progress) -> anyh
     surroundings::prometheus(config, &topology, &mut findings).await;
     surroundings::backend(config, data_dir, &topology, &mut findings).await;
     surroundings::orphans(config, &instances, &topology, &mut findings).await;
-    Ok(Looked { topology: Some(topology), findings })
+    Ok(Inspection { topology: Some(topology), findings })
 }
 
 async fn look_at_rows(
@@ -220,7 +220,7 @@ async fn look_at_rows(
 }
 
 /// What every shard of a topology carries, in its order.
-async fn carried(topology: &Topology) -> Vec<Carried> {
+async fn carried(topology: &Topology) -> Vec<CarriedTopology> {
     let cluster = Cluster::new(topology.clone(), Arc::new(|| {}));
     let reads = topology.shards().iter().map(|shard| {
         let cluster = cluster.clone();

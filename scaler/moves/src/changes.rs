@@ -43,7 +43,7 @@ pub(crate) struct Changes {
 type Batch = BTreeMap<usize, (Vec<String>, BTreeSet<Key>)>;
 
 /// How a batch of changes is read.
-enum Reading<'a> {
+enum ReadMode<'a> {
     /// So many committed changes with numbers up to these; those of open transactions are found later.
     UpTo { newest: &'a [u64], limit: usize },
     /// All changes, inside the cutover: fails at once if a transaction holds one, prepared XA branches too.
@@ -72,7 +72,7 @@ impl Changes {
         let mut newest = self.newest(source, tables).await?;
         let (mut replayed, mut failures) = (0, 0);
         while newest.iter().zip(&self.floors).any(|(newest, floor)| newest > floor) {
-            let reading = Reading::UpTo { newest: &newest, limit: BATCH << failures.min(4) };
+            let reading = ReadMode::UpTo { newest: &newest, limit: BATCH << failures.min(4) };
             match self.replay_batch(source, target, tables, &reading).await {
                 Ok(0) => break,
                 Ok(count) => {
@@ -107,7 +107,7 @@ impl Changes {
                 return Err(MoveError::OverBudget);
             }
             match self
-                .replay_batch(source, target, tables, &Reading::Locked { deadline })
+                .replay_batch(source, target, tables, &ReadMode::Locked { deadline })
                 .await
                 .map_err(|(error, _)| error)?
             {
@@ -186,7 +186,7 @@ impl Changes {
         source: &mut Connection,
         target: &mut Connection,
         tables: &'t [MovedTable],
-        reading: &Reading<'_>,
+        reading: &ReadMode<'_>,
     ) -> Result<u64, (MoveError, &'t MovedTable)> {
         let Some(first) = tables.first() else { return Ok(0) };
         let batch = self.read_batch(source, tables, reading).await.map_err(|error| (error, first))?;
@@ -196,7 +196,7 @@ impl Changes {
             let at = |error| (error, table);
             for keys in groups_by_bytes(source, table, keys).await.map_err(at)? {
                 // A few large rows may take longer than all the time that is left.
-                if matches!(reading, Reading::Locked { deadline } if Instant::now() > *deadline) {
+                if matches!(reading, ReadMode::Locked { deadline } if Instant::now() > *deadline) {
                     return Err(at(MoveError::OverBudget));
                 }
                 let rows = read_rows(source, table, &keys).await.map_err(at)?;
@@ -223,14 +223,14 @@ impl Changes {
         &self,
         source: &mut Connection,
         tables: &[MovedTable],
-        reading: &Reading<'_>,
+        reading: &ReadMode<'_>,
     ) -> Result<Batch, MoveError> {
         let read = |(place, table): (usize, &MovedTable)| {
             let (keys, changes, floor) = (table.change_key_select(), table.change_table(), self.floors[place]);
             let (bound, limit, lock) = match reading {
-                Reading::UpTo { newest, .. } if newest[place] <= floor => return None,
-                Reading::UpTo { newest, limit } => (format!(" AND seq<={}", newest[place]), *limit, ""),
-                Reading::Locked { .. } => (String::new(), BATCH, " FOR UPDATE NOWAIT"),
+                ReadMode::UpTo { newest, .. } if newest[place] <= floor => return None,
+                ReadMode::UpTo { newest, limit } => (format!(" AND seq<={}", newest[place]), *limit, ""),
+                ReadMode::Locked { .. } => (String::new(), BATCH, " FOR UPDATE NOWAIT"),
             };
             Some(format!(
                 "SELECT {place},seq,{keys} FROM {changes} WHERE seq>{floor}{bound} ORDER BY seq LIMIT {limit}{lock}"

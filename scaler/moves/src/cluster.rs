@@ -238,7 +238,7 @@ impl Cluster {
     }
 
     /// An announced move may switch without this process knowing: whoever carried it out was stopped.
-    pub(crate) fn unsettle(&self, id: &MoveId) {
+    pub(crate) fn forget_settled(&self, id: &MoveId) {
         self.shared.settled().remove(id);
     }
 

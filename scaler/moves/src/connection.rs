@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use keyspace::mysql::{self, errno};
+use keyspace::mysql::{self, er, errno};
 use keyspace::own;
 use keyspace::own::journal::MoveState;
 use keyspace::own::journal::Side;
@@ -66,8 +66,6 @@ const KILL_PATIENCE: Duration = Duration::from_secs(5);
 const IDLE: &str = "SET SESSION wait_timeout=86400";
 /// Half of the least max_allowed_packet that a server has.
 const LEAST_PIECE_BYTES: usize = 512;
-/// A statement was ended by KILL QUERY.
-const ER_QUERY_INTERRUPTED: u16 = 1317;
 
 impl Connection {
     /// A connection that works for no move yet.
@@ -341,7 +339,7 @@ impl Connection {
                 let _ = self.run("DO 0").await;
                 Ok(true)
             }
-            Err(error) if error_number(&error) == Some(ER_QUERY_INTERRUPTED) => Ok(false),
+            Err(error) if error_number(&error) == Some(er::QUERY_INTERRUPTED) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -448,18 +446,18 @@ pub(crate) fn is_away(error: &MoveError) -> bool {
     }
 }
 
-/// Another transaction has the lock: MariaDB says 1205, also for NOWAIT, MySQL 3572.
+/// Another transaction has the lock: MariaDB calls it a timeout also for NOWAIT, MySQL has another number for that.
 pub(crate) fn is_locked(error: &MoveError) -> bool {
-    matches!(error_number(error), Some(1205 | 3572))
+    matches!(error_number(error), Some(er::LOCK_WAIT_TIMEOUT | er::LOCK_NOWAIT))
 }
 
 /// A deadlock, a lock not given in time, or a row changed meanwhile: the same work may succeed next time.
 pub(crate) fn is_transient(error: &MoveError) -> bool {
-    matches!(error_number(error), Some(1205 | 3572 | 1213 | 1020))
+    is_locked(error) || matches!(error_number(error), Some(er::LOCK_DEADLOCK | er::CHECKREAD))
 }
 
 pub(crate) fn is_duplicate(error: &MoveError) -> bool {
-    error_number(error) == Some(1062)
+    error_number(error) == Some(er::DUP_ENTRY)
 }
 
 pub(crate) fn error_number(error: &MoveError) -> Option<u16> {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keyspace::faults::Faults;
+use keyspace::mysql::er;
 use keyspace::own;
 use keyspace::own::journal::Side;
 use keyspace::topology::{SlotMove, Topology};
@@ -33,7 +34,7 @@ pub(crate) enum Attempt {
 }
 
 /// What the work under the fence came to.
-enum Drained {
+enum DrainOutcome {
     Equal { replayed: u64 },
     Differs { place: usize, difference: Difference },
 }
@@ -99,7 +100,7 @@ impl Cutover<'_> {
             self.faults.reach(Point::FenceTaken).await;
             let drained = self.drain(started).await?;
             self.faults.reach(Point::Drained).await;
-            if let Drained::Equal { .. } = drained {
+            if let DrainOutcome::Equal { .. } = drained {
                 self.write_switch(&next).await?;
                 self.faults.reach(Point::SwitchWritten).await;
             }
@@ -109,8 +110,8 @@ impl Cutover<'_> {
             }
         };
         let replayed = match under_fence.await {
-            Ok(Drained::Equal { replayed }) => replayed,
-            Ok(Drained::Differs { place, difference }) => {
+            Ok(DrainOutcome::Equal { replayed }) => replayed,
+            Ok(DrainOutcome::Differs { place, difference }) => {
                 self.source.run("ROLLBACK").await?;
                 return Ok(Attempt::Differs { place, difference });
             }
@@ -165,7 +166,7 @@ impl Cutover<'_> {
     }
 
     /// Replays what is left, which nobody adds to any more, and compares what was replayed last.
-    async fn drain(&mut self, started: Instant) -> Result<Drained, MoveError> {
+    async fn drain(&mut self, started: Instant) -> Result<DrainOutcome, MoveError> {
         let deadline = started + self.budget;
         let replayed = self.changes.drain(self.source, self.target, self.tables, deadline).await?;
         if let Some(touched) = &mut self.changes.touched {
@@ -175,7 +176,7 @@ impl Cutover<'_> {
             verify_touched(self.source, self.target, self.tables, touched).await?;
             if let Some((&place, keys)) = touched.first_key_value() {
                 let difference = Difference { keys: keys.iter().cloned().collect() };
-                return Ok(Drained::Differs { place, difference });
+                return Ok(DrainOutcome::Differs { place, difference });
             }
         }
         if definitions::identities(self.source, self.tables).await? != self.identities {
@@ -183,7 +184,7 @@ impl Cutover<'_> {
         }
         // What was drained must not be lost by a crash of the target once the source has given it up.
         self.target.flush_log().await?;
-        Ok(Drained::Equal { replayed })
+        Ok(DrainOutcome::Equal { replayed })
     }
 
     async fn write_switch(&mut self, next: &Topology) -> Result<(), MoveError> {
@@ -232,8 +233,8 @@ fn compared(touched: &Touched) -> usize {
 
 /// Errors that a later attempt may not meet.
 fn back_off(error: MoveError) -> Result<Attempt, MoveError> {
-    const OUT_OF_TIME: [u16; 2] = [1969, 3024];
-    const DEADLOCK_OR_CHANGED: [u16; 2] = [1213, 1020];
+    const OUT_OF_TIME: [u16; 2] = [er::STATEMENT_TIMEOUT, er::QUERY_TIMEOUT];
+    const DEADLOCK_OR_CHANGED: [u16; 2] = [er::LOCK_DEADLOCK, er::CHECKREAD];
     match error_number(&error) {
         _ if is_locked(&error) => Ok(Attempt::BackedOff("a transaction on moving rows is open")),
         _ if is_duplicate(&error) => Ok(Attempt::BackedOff("a unique value is not free on the target yet")),

@@ -3,6 +3,7 @@
 mod programs;
 
 use keyspace::literal::quote_text;
+use keyspace::mysql::er;
 use keyspace::schema::auto_increment::without_auto_increment;
 use keyspace::schema::quote;
 pub(crate) use programs::copy_triggers;
@@ -119,7 +120,6 @@ pub(crate) async fn raise_auto_increment(
 ///
 /// Empty where the account may not look (PROCESS privilege): then only the definitions are compared.
 pub(crate) async fn identities(source: &mut Connection, tables: &[MovedTable]) -> Result<Vec<Cells>, MoveError> {
-    const DENIED: u16 = 1227;
     let view = if source.mariadb { "INNODB_SYS_TABLES" } else { "INNODB_TABLES" };
     let names: Vec<String> = tables.iter().map(|table| quote_text(&table.name)).collect();
     let Some(first) = names.first() else { return Ok(Vec::new()) };
@@ -128,7 +128,7 @@ pub(crate) async fn identities(source: &mut Connection, tables: &[MovedTable]) -
         names[1..].iter().map(|name| format!(",CONCAT(DATABASE(),'/',{name})")).collect::<String>()
     );
     match source.fetch(&sql).await {
-        Err(error) if error_number(&error) == Some(DENIED) => Ok(Vec::new()),
+        Err(error) if error_number(&error) == Some(er::SPECIFIC_ACCESS_DENIED) => Ok(Vec::new()),
         other => other,
     }
 }
@@ -144,9 +144,8 @@ fn second_cell(rows: Vec<Cells>) -> String {
 
 /// Another mover may create the same table at the same time when two sources fill one target.
 async fn create(target: &mut Connection, statement: &str) -> Result<(), MoveError> {
-    const TABLE_EXISTS: u16 = 1050;
     match target.run(statement).await {
-        Err(error) if error_number(&error) == Some(TABLE_EXISTS) => Ok(()),
+        Err(error) if error_number(&error) == Some(er::TABLE_EXISTS) => Ok(()),
         other => other.map(|_| ()),
     }
 }

@@ -19,9 +19,9 @@ use crate::settings::MoveSettings;
 use crate::table::{MovedTable, SLOTS_VARIABLE};
 use crate::triggers;
 
-/// What became of an attempt to undo.
+/// What became of an attempt to undo a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Undoing {
+pub(crate) enum UndoOutcome {
     Undone,
     /// The source says that the move is past its point of no return: nothing was touched.
     AlreadySwitched,
@@ -30,7 +30,7 @@ pub(crate) enum Undoing {
 /// Finds out on the source whether a move has switched, and makes sure that it does not any more if it has not.
 ///
 /// Until this is known of every move that an earlier scaler announced, no topology can be published.
-pub(crate) async fn decide(cluster: &Cluster, slot_move: &SlotMove) -> Result<(Undoing, Connection), MoveError> {
+pub(crate) async fn decide(cluster: &Cluster, slot_move: &SlotMove) -> Result<(UndoOutcome, Connection), MoveError> {
     let id = &slot_move.id;
     let mut source = Connection::open_for(cluster, slot_move, Side::Source, Purpose::End).await?;
     let carried = source.forbid_switch(id).await?;
@@ -39,9 +39,9 @@ pub(crate) async fn decide(cluster: &Cluster, slot_move: &SlotMove) -> Result<(U
     match switched {
         Some(topology) => {
             cluster.adopt(topology);
-            Ok((Undoing::AlreadySwitched, source))
+            Ok((UndoOutcome::AlreadySwitched, source))
         }
-        None => Ok((Undoing::Undone, source)),
+        None => Ok((UndoOutcome::Undone, source)),
     }
 }
 
@@ -56,11 +56,11 @@ pub(crate) async fn undo(
     slot_move: &SlotMove,
     settings: &MoveSettings,
     reporter: &mut Reporter,
-) -> Result<Undoing, MoveError> {
+) -> Result<UndoOutcome, MoveError> {
     let id = &slot_move.id;
-    let (undoing, mut source) = decide(cluster, slot_move).await?;
-    if undoing == Undoing::AlreadySwitched {
-        return Ok(undoing);
+    let (outcome, mut source) = decide(cluster, slot_move).await?;
+    if outcome == UndoOutcome::AlreadySwitched {
+        return Ok(outcome);
     }
     reporter.enter(MoveState::Undoing, None).await;
     triggers::remove(&mut source, id).await?;
@@ -81,7 +81,7 @@ pub(crate) async fn undo(
         journal::forget(target, Side::Target, slot_move).await?;
     }
     journal::forget(&mut source, Side::Source, slot_move).await?;
-    Ok(Undoing::Undone)
+    Ok(UndoOutcome::Undone)
 }
 
 async fn clear_target(
@@ -232,7 +232,7 @@ pub(crate) async fn sweep(
     if carried.is_some_and(|carried| carried.epoch > topology.epoch()) {
         return Err(ClusterError::Superseded(shard).into());
     }
-    for stray in journal::strays(connection, Side::Source, &topology).await? {
+    for stray in journal::moves_unknown_to_topology(connection, Side::Source, &topology).await? {
         tracing::info!(r#move = %stray.id, %shard, "removing what a move left on its source");
         let mut source = Connection::open_for(cluster, &stray, Side::Source, Purpose::End).await?;
         triggers::remove(&mut source, &stray.id).await?;
@@ -242,7 +242,7 @@ pub(crate) async fn sweep(
             false => journal::forget(&mut source, Side::Source, &stray).await?,
         }
     }
-    for stray in journal::strays(connection, Side::Target, &topology).await? {
+    for stray in journal::moves_unknown_to_topology(connection, Side::Target, &topology).await? {
         tracing::info!(r#move = %stray.id, %shard, "removing what a move left on its target");
         let mut target = Connection::open_for(cluster, &stray, Side::Target, Purpose::End).await?;
         journal::forbid_copying(&mut target, &stray.id).await?;

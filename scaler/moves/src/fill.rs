@@ -18,7 +18,7 @@ pub(crate) struct Writers<'a> {
     is_second_at_work: bool,
 }
 
-type Ready = Mutex<mpsc::Receiver<Vec<Insert>>>;
+type ReadyInserts = Mutex<mpsc::Receiver<Vec<Insert>>>;
 
 impl<'a> Writers<'a> {
     pub fn new(main: &'a mut Connection, second: Option<&'a mut Connection>) -> Writers<'a> {
@@ -117,7 +117,11 @@ impl<'a> Writers<'a> {
 }
 
 /// Runs statements as they get ready, until there are no more or one fails; then nobody needs others.
-async fn run_ready(target: &mut Connection, begun: Result<(), MoveError>, ready: &Ready) -> Result<(), MoveError> {
+async fn run_ready(
+    target: &mut Connection,
+    begun: Result<(), MoveError>,
+    ready: &ReadyInserts,
+) -> Result<(), MoveError> {
     let run = async {
         begun?;
         while let Some(inserts) = next(ready).await {
@@ -132,6 +136,6 @@ async fn run_ready(target: &mut Connection, begun: Result<(), MoveError>, ready:
     outcome
 }
 
-async fn next(ready: &Ready) -> Option<Vec<Insert>> {
+async fn next(ready: &ReadyInserts) -> Option<Vec<Insert>> {
     ready.lock().await.recv().await
 }

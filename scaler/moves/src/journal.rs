@@ -58,7 +58,7 @@ pub(crate) async fn forget_row(shard: &mut Connection, side: Side, id: &MoveId) 
 }
 
 /// The moves in a shard's journal that the topology does not know: left behind between two steps.
-pub(crate) async fn strays(
+pub(crate) async fn moves_unknown_to_topology(
     shard: &mut Connection,
     side: Side,
     topology: &Topology,

@@ -39,7 +39,7 @@ use tokio::time::Instant;
 
 use crate::cluster::Cluster;
 use crate::connection::Connection;
-use crate::ending::Undoing;
+use crate::ending::UndoOutcome;
 pub use crate::error::MoveError;
 use crate::mover::Mover;
 pub use crate::pace::{Rest, Throttle};
@@ -159,8 +159,8 @@ pub async fn recover(
     for slot_move in &slot_moves {
         let mut reporter = Reporter::new(slot_move, settings, progress);
         if slot_move.phase == MovePhase::Announced {
-            let undoing = ending::undo(cluster, layout, slot_move, settings, &mut reporter).await?;
-            if undoing == Undoing::Undone {
+            let outcome = ending::undo(cluster, layout, slot_move, settings, &mut reporter).await?;
+            if outcome == UndoOutcome::Undone {
                 reporter.enter(MoveState::Undone, Some("left behind by an earlier scaler")).await;
                 continue;
             }
@@ -225,7 +225,7 @@ struct Announcement<'a> {
 
 impl Drop for Announcement<'_> {
     fn drop(&mut self) {
-        self.slot_moves.iter().for_each(|slot_move| self.cluster.unsettle(&slot_move.id));
+        self.slot_moves.iter().for_each(|slot_move| self.cluster.forget_settled(&slot_move.id));
     }
 }
 
@@ -280,8 +280,8 @@ async fn undo(
     const ATTEMPTS: u32 = 5;
     for attempt in 1..=ATTEMPTS {
         match ending::undo(cluster, layout, slot_move, settings, reporter).await {
-            Ok(Undoing::Undone) => return reporter.enter(MoveState::Undone, Some(message)).await,
-            Ok(Undoing::AlreadySwitched) => {
+            Ok(UndoOutcome::Undone) => return reporter.enter(MoveState::Undone, Some(message)).await,
+            Ok(UndoOutcome::AlreadySwitched) => {
                 tracing::error!(r#move = %slot_move.id, "the move had switched; recovery will finish it");
                 return;
             }

@@ -181,15 +181,15 @@ impl Pace {
         }
         if self.is_busy() {
             let pause = pause(worked, &self.throttle);
-            self.stand_still(started, pause).await;
+            self.pause_and_count(started, pause).await;
             *self.rested.entry(Rest::Busy).or_default() += pause;
         } else if self.stood_still.is_none_or(|at| at.elapsed() >= STANDSTILL_INTERVAL) {
-            self.stand_still(started, STANDSTILL).await;
+            self.pause_and_count(started, STANDSTILL).await;
         }
     }
 
     /// Does nothing for so long, and counts what others do meanwhile. The move has stood still since `began`.
-    async fn stand_still(&mut self, began: Instant, pause: Duration) {
+    async fn pause_and_count(&mut self, began: Instant, pause: Duration) {
         let (cluster, probes) = (&self.cluster, &mut self.probes);
         let not_seen = probes.iter_mut().filter(|probe| probe.looked.is_none_or(|at| at < began));
         join_all(not_seen.map(|probe| probe.look(cluster))).await;

@@ -4,6 +4,7 @@ mod server;
 mod space;
 
 use keyspace::accounts::Grants;
+use keyspace::mysql::er;
 use keyspace::own::journal::Side;
 use keyspace::schema::{Layout, Schema, Table, TableKind};
 use keyspace::topology::ShardId;
@@ -48,7 +49,7 @@ async fn unfit_source(source: &mut Connection, layout: &Layout, schema: &Schema)
     found.extend(missing_privileges(source).await?);
     found.extend(unfit_server(source, &[Side::Source]).await?);
     match triggers::prepared_branches(source).await {
-        Err(error) if error_number(&error) == Some(XA_RECOVER_DENIED) => {
+        Err(error) if error_number(&error) == Some(er::XAER_RMERR) => {
             let reason = "its account may not look for prepared transactions";
             found.push(unfit_shard(source, reason, "grant XA_RECOVER_ADMIN"));
         }
@@ -57,8 +58,6 @@ async fn unfit_source(source: &mut Connection, layout: &Layout, schema: &Schema)
     }
     Ok(found)
 }
-
-const XA_RECOVER_DENIED: u16 = 1401;
 
 /// Refuses a target that rows cannot be written to, or where they would set off something of a user's.
 pub(crate) async fn check_target(target: &mut Connection, schema: &Schema) -> Result<(), MoveError> {

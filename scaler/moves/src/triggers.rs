@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use keyspace::faults::Faults;
 use keyspace::literal::quote_text;
+use keyspace::mysql::er;
 use keyspace::own;
 use keyspace::schema::quote;
 use keyspace::topology::{MoveId, SlotMove};
@@ -222,8 +223,7 @@ pub(crate) async fn prepared_branches(source: &mut Connection) -> Result<Vec<cra
 
 /// Why the account cannot create triggers, if it cannot: found out by doing it.
 pub(crate) async fn try_creating(source: &mut Connection) -> Result<Option<&'static str>, MoveError> {
-    const BINLOG_WITHOUT_SUPER: u16 = 1419;
-    const DENIED: [u16; 3] = [1142, 1044, 1227];
+    const DENIED: [u16; 3] = [er::TABLEACCESS_DENIED, er::DBACCESS_DENIED, er::SPECIFIC_ACCESS_DENIED];
     source.run("CREATE TABLE IF NOT EXISTS _as_probe (a INT) ENGINE=InnoDB").await?;
     let created = source
         .run("CREATE TRIGGER _as_probe_i AFTER INSERT ON _as_probe FOR EACH ROW BEGIN SET @_autoscaler_probe=1; END")
@@ -232,7 +232,7 @@ pub(crate) async fn try_creating(source: &mut Connection) -> Result<Option<&'sta
     match created {
         Ok(_) => Ok(None),
         Err(error) => match error_number(&error) {
-            Some(BINLOG_WITHOUT_SUPER) => Ok(Some(
+            Some(er::BINLOG_CREATE_ROUTINE_NEED_SUPER) => Ok(Some(
                 "with its binary log on, the server lets only SUPER create triggers: \
                  grant SUPER or SET GLOBAL log_bin_trust_function_creators=1",
             )),

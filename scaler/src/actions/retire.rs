@@ -16,7 +16,7 @@ use keyspace::recovery;
 use keyspace::recovery::xid::Xid;
 use keyspace::slots::SlotSet;
 use keyspace::topology::{Shard, ShardId, Topology, TopologyError};
-pub use look::{Found, connect, look_for_rows};
+pub use look::{RemainingRows, connect, look_for_rows};
 use moves::cluster::ClusterError;
 
 use crate::actions::failure::RetireError;
@@ -51,7 +51,7 @@ pub async fn leave(hands: &Hands, shard: &ShardId) -> Result<(), RetireError> {
     }
     // Asked before anything is waited for.
     without(&topology, shard)?;
-    end_branches(hands, &topology, &leaving, Asked::IfItAnswers).await?;
+    end_branches(hands, &topology, &leaving, LeavingAnswer::Optional).await?;
     hands.cluster.change(|topology| without(topology, shard)).await?;
     tracing::info!(%shard, epoch = %hands.cluster.topology().epoch(), "the shard left the topology");
     // Whoever looks there alone, such as a router that was away, learns of it. Before its server is destroyed it is
@@ -173,13 +173,13 @@ async fn check_server(
         told.map_err(silent)?.map_err(|error| unseen(error.into()))?;
     }
     let leaving = Shard { id: shard.clone(), endpoint };
-    end_branches(hands, topology, &leaving, Asked::Always).await?;
+    end_branches(hands, topology, &leaving, LeavingAnswer::Required).await?;
     if look::has_prepared(&mut connection).await.map_err(|error| unseen(error.into()))? {
         return Err(RetireError::StrangersBranch { shard: shard.clone() });
     }
     let found = look_for_rows(&mut connection, &hands.settings.layout, copies).await.map_err(|e| unseen(e.into()))?;
     match found {
-        Some(Found { table, rows }) => Err(RetireError::HoldsRows { shard: shard.clone(), table, rows }),
+        Some(RemainingRows { table, rows }) => Err(RetireError::HoldsRows { shard: shard.clone(), table, rows }),
         None => Ok(()),
     }
 }
@@ -200,13 +200,19 @@ async fn tell(hands: &Hands, shard: &Shard) -> Result<(), ClusterError> {
 
 /// Whether the leaving shard itself must say that nothing is prepared on it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Always,
-    IfItAnswers,
+enum LeavingAnswer {
+    Required,
+    /// Only if it answers: it may be away.
+    Optional,
 }
 
 /// Waits until no branch is prepared that `leaving` decides, nor any on it; ends those whose router left them behind.
-async fn end_branches(hands: &Hands, topology: &Topology, leaving: &Shard, asked: Asked) -> Result<(), RetireError> {
+async fn end_branches(
+    hands: &Hands,
+    topology: &Topology,
+    leaving: &Shard,
+    answer: LeavingAnswer,
+) -> Result<(), RetireError> {
     let patience = hands.settings.in_doubt_timeout;
     // Where the deciding shard is found, whether it is still in the topology or not.
     let addresses = topology.with_shard(leaving.clone());
@@ -219,7 +225,7 @@ async fn end_branches(hands: &Hands, topology: &Topology, leaving: &Shard, asked
                     let concerns = |xid: &Xid| shard.id == leaving.id || *xid.decider() == leaving.id;
                     open.extend(branches.into_iter().filter(concerns).map(|xid| (shard.id.clone(), xid)));
                 }
-                Err(error) if shard.id == leaving.id && asked == Asked::IfItAnswers => {
+                Err(error) if shard.id == leaving.id && answer == LeavingAnswer::Optional => {
                     tracing::debug!(shard = %shard.id, %error, "no look at its prepared transactions");
                 }
                 Err(source) => return Err(RetireError::Branches { on: shard.id.clone(), source }),

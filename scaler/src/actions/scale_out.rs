@@ -131,13 +131,13 @@ fn half_of(
         Err(unmeasured) => return by_count(format!("as it is not known what is asked of each: {unmeasured}")),
     };
     load.check_splittable(owned).map_err(|why| format!("a split of {source} would not help: {why}"))?;
-    let witnesses = load.witnesses();
+    let measured_by = load.measured_by();
     match load.plan_half(owned) {
         Ok(half) => {
             let percent = load.share_of(&half) * 100.0;
-            Ok((half, format!("{source} gives the slots of {percent:.0} % of its load, as measured by {witnesses}")))
+            Ok((half, format!("{source} gives the slots of {percent:.0} % of its load, as measured by {measured_by}")))
         }
-        Err(why) => by_count(format!("as {why}, but only as measured by {witnesses}")),
+        Err(why) => by_count(format!("as {why}, but only as measured by {measured_by}")),
     }
 }
 

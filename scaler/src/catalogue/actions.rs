@@ -80,7 +80,7 @@ impl Catalogue {
             .bind(id)
             .execute(&self.pool)
             .await?;
-        was_open(&updated, id)
+        check_was_open(&updated, id)
     }
 
     /// Ends an action in progress. Its phase stays the last one it entered.
@@ -100,7 +100,7 @@ impl Catalogue {
         .bind(id)
         .execute(&self.pool)
         .await?;
-        was_open(&updated, id)
+        check_was_open(&updated, id)
     }
 
     /// The actions in progress, oldest first.
@@ -122,7 +122,8 @@ impl Catalogue {
     }
 }
 
-fn was_open(updated: &SqliteQueryResult, id: &str) -> Result<(), CatalogueError> {
+/// Fails if an update of an action met none that is open.
+fn check_was_open(updated: &SqliteQueryResult, id: &str) -> Result<(), CatalogueError> {
     match updated.rows_affected() {
         0 => Err(CatalogueError::NoOpenAction(id.to_owned())),
         _ => Ok(()),

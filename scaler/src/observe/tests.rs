@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::*;
 
-fn subject() -> Subject {
-    Subject::new(ShardId::new("shard-1").unwrap(), Endpoint::tcp("127.0.0.1", 3306, "app", "secret", "shop"))
+fn subject() -> ObservedShard {
+    ObservedShard::new(ShardId::new("shard-1").unwrap(), Endpoint::tcp("127.0.0.1", 3306, "app", "secret", "shop"))
 }
 
 fn usage() -> InstanceUsage {
@@ -26,8 +26,8 @@ fn usage() -> InstanceUsage {
 
 fn check_rate(before: Option<f64>, now: Option<f64>, expected: Option<f64>) {
     let start = Instant::now();
-    let before = before.map(|total| Reading { at: start, total });
-    let now = now.map(|total| Reading { at: start + Duration::from_secs(5), total });
+    let before = before.map(|total| CounterReading { at: start, total });
+    let now = now.map(|total| CounterReading { at: start + Duration::from_secs(5), total });
     assert_eq!(per_second(before, now), expected);
 }
 
@@ -58,13 +58,13 @@ fn a_status_has_the_interfaces_names() {
     let mut subject = subject();
     subject.usage = Some(usage());
     subject.last_updated = Some(Timestamp::from_second(0).unwrap());
-    let sight = Sight {
+    let findings = RoundFindings {
         vitals: Some(Vitals { sessions: 3, statements: 9, own_statements: 1 }),
         holdings: Some(Holdings { rows: BTreeMap::from([("orders".to_owned(), 7)]), own_rows: 7, size_bytes: 16 }),
         cpu_cores: Some(0.5),
         queries_per_second: Some(1.5),
     };
-    let status = subject.assemble(sight, 16_384, Condition::Healthy);
+    let status = subject.assemble(findings, 16_384, Condition::Healthy);
     let expected = json!({
         "shard_id": "shard-1", "cpu_percent": 25.0, "memory_percent": 25.0, "disk_percent": 75.0,
         "total_entries": 7, "connection_count": 3, "queries_per_second": 1.5, "database_size_bytes": 16,
@@ -76,7 +76,7 @@ fn a_status_has_the_interfaces_names() {
 
 #[test]
 fn what_is_unknown_is_null() {
-    let status = subject().assemble(Sight::default(), 0, Condition::Starting);
+    let status = subject().assemble(RoundFindings::default(), 0, Condition::Starting);
     let expected = json!({
         "shard_id": "shard-1", "cpu_percent": null, "memory_percent": null, "disk_percent": null,
         "total_entries": null, "connection_count": null, "queries_per_second": null, "database_size_bytes": null,

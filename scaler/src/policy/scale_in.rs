@@ -13,8 +13,8 @@ use super::state::PolicyState;
 use super::timer::{MISSED_ROUNDS, after, elapsed};
 use super::view::{ClusterView, ShardView, are_stuck, troubled, unfit};
 
-/// What this round's look came to, where it came to anything.
-pub(super) enum Look {
+/// What this round's search for a shard that is not needed found, if it found one.
+pub(super) enum CalmSearch {
     /// Calm, but not for long enough yet.
     Waiting(Reason),
     Calm {
@@ -24,14 +24,14 @@ pub(super) enum Look {
     },
 }
 
-/// Moves the clock of calm on by one round.
-pub(super) fn look(
+/// Looks for a shard that is not needed, and moves the clock of calm on by one round.
+pub(super) fn find_calm(
     policy: &Policy,
     state: &mut PolicyState,
     rules: &[RuleStatus],
     cluster: &ClusterView,
     now: Timestamp,
-) -> Option<Look> {
+) -> Option<CalmSearch> {
     let before = state.calm.take();
     let scale_in = policy.scale_in.as_ref()?;
     if cluster.shards.len() <= policy.min_shards {
@@ -49,8 +49,8 @@ pub(super) fn look(
     state.calm = Some(CalmClock { since, seen: now, shard: shard.id.clone(), owners });
     let (shard, held) = (shard.id.clone(), elapsed(since, now));
     Some(match held >= scale_in.hold {
-        true => Look::Calm { shard, calm, held },
-        false => Look::Waiting(Reason::Calming { shard, held, hold: scale_in.hold }),
+        true => CalmSearch::Calm { shard, calm, held },
+        false => CalmSearch::Waiting(Reason::Calming { shard, held, hold: scale_in.hold }),
     })
 }
 

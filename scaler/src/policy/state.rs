@@ -147,6 +147,7 @@ impl Addition {
         Some(Addition { rule, shard, value, shards_after, ended: false, lowest: None })
     }
 
+    /// Whether the value has fallen by enough since the shard was added; `None` if it was not measured since.
     fn helped(&self) -> Option<bool> {
         // A split halves a hot shard; over the cluster, one of n shards takes an nth.
         let even_fall = match self.shard {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::sample::{Reading, Sample};
+use super::sample::{QueryResult, Sample};
 use super::unknown::Unknown;
 
 #[derive(Deserialize)]
@@ -41,7 +41,7 @@ struct Series {
 struct Point(#[expect(dead_code, reason = "the format has a time here")] f64, String);
 
 /// Reads an answer with its HTTP status.
-pub fn parse(status: u16, body: &[u8]) -> Reading {
+pub fn parse(status: u16, body: &[u8]) -> QueryResult {
     let answer: Answer = match serde_json::from_slice(body) {
         Ok(answer) => answer,
         Err(_) if status != 200 => return Err(Unknown::HttpStatus { status, detail: excerpt(body) }),
@@ -66,7 +66,7 @@ pub fn parse(status: u16, body: &[u8]) -> Reading {
     samples(&data)
 }
 
-fn samples(data: &Data) -> Reading {
+fn samples(data: &Data) -> QueryResult {
     let result = data.result.get();
     match data.result_type.as_str() {
         "vector" => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::unknown::Unknown;
 
 /// What an expression gave: at least one sample, or why there is none.
-pub type Reading = Result<Vec<Sample>, Unknown>;
+pub type QueryResult = Result<Vec<Sample>, Unknown>;
 
 /// One series of an instant vector. A scalar is a sample without labels.
 #[derive(Clone, Debug, PartialEq)]

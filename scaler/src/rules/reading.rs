@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keyspace::topology::ShardId;
 
 use super::{Rule, Scope};
-use crate::prometheus::{MetricSource, Reading, Sample, Unknown};
+use crate::prometheus::{MetricSource, QueryResult, Sample, Unknown};
 
 /// One rule with what its expression gave.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl RuleReading {
     }
 
     /// Reads the answers to a rule's expression and, for a cold rule, to its coverage.
-    pub fn new(rule: Rule, reading: Reading, coverage: Option<Reading>) -> RuleReading {
+    pub fn new(rule: Rule, reading: QueryResult, coverage: Option<QueryResult>) -> RuleReading {
         let values = match rule.scope() {
             Scope::Hot => reading.and_then(|samples| per_shard(&samples)).map(Values::PerShard),
             Scope::Cold => reading.and_then(|samples| {
@@ -91,14 +91,14 @@ mod tests {
         thresholds.rules(scope, Duration::from_secs(10)).unwrap().pop().unwrap()
     }
 
-    fn check(scope: Scope, reading: Reading, coverage: Option<Reading>) -> String {
+    fn check(scope: Scope, reading: QueryResult, coverage: Option<QueryResult>) -> String {
         match RuleReading::new(rows(scope), reading, coverage).values {
             Ok(values) => format!("{values:?}"),
             Err(reason) => format!("{}: {reason}", reason.outcome()),
         }
     }
 
-    fn total(value: f64) -> Reading {
+    fn total(value: f64) -> QueryResult {
         Ok(vec![Sample::new(BTreeMap::new(), value)])
     }
 

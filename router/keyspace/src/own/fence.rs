@@ -6,7 +6,7 @@
 /// The largest number that a server adds without an error.
 const LARGEST_NUMBER: u64 = u64::MAX;
 
-/// What the triggers of a moving table answer a write of rows that have moved, as the message of an error 1644.
+/// What the triggers of a moving table answer a write of rows that have moved, as the message of their SIGNAL.
 pub const MOVED: &str = "_autoscaler: slot moved";
 
 /// The statement that holds fences until the transaction ends. It fails with ER_DATA_OUT_OF_RANGE once one of them is up or

@@ -23,7 +23,7 @@ use crate::sql::read::bind::Param;
 const MOST_PARAMS: usize = 65_535;
 
 /// What a request of `/query` or `/explain` says.
-pub(super) struct Asked {
+pub(super) struct StatementRequest {
     pub(super) request: Request,
     pub(super) format: Format,
     pub(super) session: Option<String>,
@@ -88,7 +88,7 @@ pub(super) async fn read_request(
     caller: &Caller,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
-) -> Result<Asked, Failure> {
+) -> Result<StatementRequest, Failure> {
     let session = session_of(headers)?;
     let no_room = |error| Failure::of(&error);
     let mut held = router.budget().take(caller.client(), Kind::Bodies, 0).map_err(no_room)?;
@@ -127,7 +127,7 @@ pub(super) async fn read_request(
     let room = bytes.len() + request.params.len() * size_of::<Param>();
     drop(bytes);
     held.shrink_to(room);
-    Ok(Asked { request, format, session, _held: held })
+    Ok(StatementRequest { request, format, session, _held: held })
 }
 
 fn params(values: &[&RawValue]) -> Result<Vec<Param>, Failure> {

@@ -25,7 +25,7 @@ pub struct Inspect {
     /// The statement without its `narrowing`.
     text: String,
     narrowing: Option<Narrowing>,
-    shown: Shown,
+    shown: VisibleRows,
 }
 
 /// LIKE or WHERE as the client wrote it.
@@ -37,7 +37,7 @@ enum Narrowing {
 
 /// What of the answer is the client's to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
+enum VisibleRows {
     All,
     /// Routines of the router's database.
     OwnRoutines,
@@ -54,7 +54,7 @@ impl Inspect {
     pub fn sql(&self, database: &str) -> String {
         let own = quote_text(database);
         let (like, shown) = match self.shown {
-            Shown::All => {
+            VisibleRows::All => {
                 return match &self.narrowing {
                     None => self.text.clone(),
                     Some(Narrowing::Like { literal, .. }) => format!("{} LIKE {literal}", self.text),
@@ -62,12 +62,12 @@ impl Inspect {
                 };
             }
             // As bytes: their collation takes `Shop` for `shop`.
-            Shown::OwnRoutines => ("Name", format!("CAST(`Db` AS BINARY) = {own}")),
-            Shown::OpenDatabases => {
+            VisibleRows::OwnRoutines => ("Name", format!("CAST(`Db` AS BINARY) = {own}")),
+            VisibleRows::OpenDatabases => {
                 ("Database", format!("CAST(`Database` AS BINARY) IN ({own}, 'information_schema')"))
             }
-            Shown::UserTriggers => ("Table", "`Trigger` NOT LIKE '\\_as\\_%'".to_owned()),
-            Shown::Settings => {
+            VisibleRows::UserTriggers => ("Table", "`Trigger` NOT LIKE '\\_as\\_%'".to_owned()),
+            VisibleRows::Settings => {
                 let left = LEFT_VARIABLES.map(|name| format!("'{name}'")).join(", ");
                 ("Variable_name", format!("LOWER(`Variable_name`) NOT IN ({left})"))
             }
@@ -75,7 +75,7 @@ impl Inspect {
         match (&self.narrowing, self.shown) {
             (None, _) => format!("{} WHERE {shown}", self.text),
             // The server names the column after the pattern.
-            (Some(Narrowing::Like { literal, pattern }), Shown::OpenDatabases) => format!(
+            (Some(Narrowing::Like { literal, pattern }), VisibleRows::OpenDatabases) => format!(
                 "SELECT SCHEMA_NAME AS {} FROM information_schema.SCHEMATA \
                  WHERE SCHEMA_NAME LIKE {literal} AND CAST(SCHEMA_NAME AS BINARY) IN ({own}, 'information_schema') \
                  ORDER BY 1",
@@ -100,30 +100,30 @@ pub fn show(sql: &Sql) -> Result<Inspect, Unsupported> {
     let full = show.takes(&["FULL"]);
     if show.takes(&["TABLES"]) {
         show.database_after_from()?;
-        return show.narrowed(Shown::All, true);
+        return show.narrowed(VisibleRows::All, true);
     }
     if show.takes_one(&["COLUMNS", "FIELDS"]) {
         show.table_after_from()?;
-        return show.narrowed(Shown::All, true);
+        return show.narrowed(VisibleRows::All, true);
     }
     if !full && show.takes_one(&["INDEX", "INDEXES", "KEYS"]) {
         show.table_after_from()?;
-        return show.narrowed(Shown::All, true);
+        return show.narrowed(VisibleRows::All, true);
     }
     if extended || full {
         return Err(show.unknown());
     }
     if show.takes(&["TABLE", "STATUS"]) {
         show.database_after_from()?;
-        return show.narrowed(Shown::All, false);
+        return show.narrowed(VisibleRows::All, false);
     }
     if show.takes(&["TRIGGERS"]) {
         show.database_after_from()?;
-        return show.narrowed(Shown::UserTriggers, true);
+        return show.narrowed(VisibleRows::UserTriggers, true);
     }
     if show.takes(&["EVENTS"]) {
         show.database_after_from()?;
-        return show.narrowed(Shown::All, true);
+        return show.narrowed(VisibleRows::All, true);
     }
     if show.takes(&["CREATE"]) {
         if show.takes_one(&["TABLE", "VIEW", "TRIGGER", "FUNCTION", "PROCEDURE", "SEQUENCE"]) {
@@ -137,24 +137,24 @@ pub fn show(sql: &Sql) -> Result<Inspect, Unsupported> {
         return show.whole(true);
     }
     if show.takes(&["FUNCTION", "STATUS"]) || show.takes(&["PROCEDURE", "STATUS"]) {
-        return show.narrowed(Shown::OwnRoutines, true);
+        return show.narrowed(VisibleRows::OwnRoutines, true);
     }
     if show.takes_one(&["DATABASES", "SCHEMAS"]) {
-        return show.narrowed(Shown::OpenDatabases, true);
+        return show.narrowed(VisibleRows::OpenDatabases, true);
     }
     if show.takes(&["CHARACTER", "SET"]) || show.takes_one(&["CHARSET", "COLLATION"]) {
-        return show.narrowed(Shown::All, true);
+        return show.narrowed(VisibleRows::All, true);
     }
     if show.takes(&["STORAGE", "ENGINES"]) || show.takes_one(&["ENGINES", "PRIVILEGES"]) {
         return show.whole(true);
     }
     // A session's status counts what others did on the connection.
     if show.takes(&["GLOBAL", "STATUS"]) {
-        return show.narrowed(Shown::All, false);
+        return show.narrowed(VisibleRows::All, false);
     }
     let _ = show.takes_one(&["GLOBAL", "SESSION", "LOCAL"]);
     if show.takes(&["VARIABLES"]) {
-        return show.narrowed(Shown::Settings, true);
+        return show.narrowed(VisibleRows::Settings, true);
     }
     Err(show.unknown())
 }
@@ -273,13 +273,13 @@ impl<'a> Reader<'a> {
     /// The form without anything behind it.
     fn whole(self, is_alike: bool) -> Result<Inspect, Unsupported> {
         match self.token() {
-            None => Ok(self.inspect(None, Shown::All, is_alike)),
+            None => Ok(self.inspect(None, VisibleRows::All, is_alike)),
             Some(_) => Err(self.unknown()),
         }
     }
 
     /// The form, perhaps with LIKE or WHERE behind it.
-    fn narrowed(mut self, shown: Shown, is_alike: bool) -> Result<Inspect, Unsupported> {
+    fn narrowed(mut self, shown: VisibleRows, is_alike: bool) -> Result<Inspect, Unsupported> {
         let form = self.at;
         let narrowing = if self.takes(&["LIKE"]) {
             let pattern = self.token().and_then(decode_string).ok_or_else(|| self.unknown())?;
@@ -317,7 +317,7 @@ impl<'a> Reader<'a> {
         Ok(self.inspect(narrowing, shown, is_alike))
     }
 
-    fn inspect(self, narrowing: Option<Narrowing>, shown: Shown, is_alike: bool) -> Inspect {
+    fn inspect(self, narrowing: Option<Narrowing>, shown: VisibleRows, is_alike: bool) -> Inspect {
         let end = self.sql.tokens[self.at - 1].range.end;
         let text = self.sql.slice(0..end).to_owned();
         Inspect { databases: self.databases, tables: self.tables, is_alike, text, narrowing, shown }

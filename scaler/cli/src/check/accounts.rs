@@ -12,14 +12,15 @@ use keyspace::topology::{Shard, Topology};
 use moves::cluster::Cluster;
 use scaler::accounts::{Accounts, exporter_grants, scaler_grants};
 
-use crate::check::agreement::Carried;
+use crate::check::agreement::CarriedTopology;
 use crate::check::finding::{Finding, Severity};
 use crate::check::session::{CheckError, ShardSession};
 
 /// Says where a topology still holds logins.
-pub(super) fn stored_logins(carried: &[Carried]) -> Vec<Finding> {
-    let holds = |(_, read): &&Carried| read.as_ref().is_ok_and(|read| read.as_ref().is_some_and(Topology::has_logins));
-    let finding = |(shard, _): &Carried| {
+pub(super) fn stored_logins(carried: &[CarriedTopology]) -> Vec<Finding> {
+    let holds =
+        |(_, read): &&CarriedTopology| read.as_ref().is_ok_and(|read| read.as_ref().is_some_and(Topology::has_logins));
+    let finding = |(shard, _): &CarriedTopology| {
         Finding::new(
             Severity::Warning,
             shard,
@@ -54,7 +55,7 @@ pub(super) async fn look(
                 )),
                 Some(router) => {
                     let wanted = router_grants(database, vendor);
-                    let account = Other { whose: "router", login: router, wanted, expected: true };
+                    let account = OtherAccount { whose: "router", login: router, wanted, expected: true };
                     other(&mut session, shard, &account, findings).await?;
                 }
                 None => findings.push(Finding::new(
@@ -66,7 +67,8 @@ pub(super) async fn look(
             }
             if let Some(exporter) = accounts.exporter().filter(|login| login.user() != shard.endpoint.user()) {
                 let wanted = exporter_grants(database, vendor);
-                let account = Other { whose: "exporter", login: exporter, wanted, expected: is_exporter_configured };
+                let account =
+                    OtherAccount { whose: "exporter", login: exporter, wanted, expected: is_exporter_configured };
                 other(&mut session, shard, &account, findings).await?;
             }
             Ok::<_, CheckError>(())
@@ -109,7 +111,7 @@ async fn own(
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-struct Other<'a> {
+struct OtherAccount<'a> {
     whose: &'static str,
     login: &'a Login,
     wanted: Vec<Grant>,
@@ -121,7 +123,7 @@ struct Other<'a> {
 async fn other(
     session: &mut ShardSession,
     shard: &Shard,
-    account: &Other<'_>,
+    account: &OtherAccount<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<(), CheckError> {
     let whose = account.whose;
@@ -145,7 +147,7 @@ async fn other(
     Ok(())
 }
 
-fn deviations(shard: &Shard, account: &Other<'_>, grants: &Grants) -> Vec<Finding> {
+fn deviations(shard: &Shard, account: &OtherAccount<'_>, grants: &Grants) -> Vec<Finding> {
     let (whose, user) = (account.whose, account.login.user());
     let lacking = grants.lacking(&account.wanted).into_iter().map(|grant| {
         Finding::new(
@@ -170,7 +172,7 @@ fn deviations(shard: &Shard, account: &Other<'_>, grants: &Grants) -> Vec<Findin
 async fn refused(
     session: &mut ShardSession,
     shard: &Shard,
-    account: &Other<'_>,
+    account: &OtherAccount<'_>,
 ) -> Result<Option<Finding>, CheckError> {
     let (whose, user) = (account.whose, account.login.user());
     let known = format!("SELECT COUNT(*) FROM mysql.user WHERE User={}", keyspace::literal::quote_text(user));

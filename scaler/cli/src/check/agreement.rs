@@ -6,13 +6,13 @@ use keyspace::topology::{Epoch, ShardId, Topology};
 use crate::check::finding::{Finding, Severity};
 
 /// What one shard of the topology carries; `None` if it carries nothing, `Err` if it could not be read.
-pub(super) type Carried = (ShardId, Result<Option<Topology>, String>);
+pub(super) type CarriedTopology = (ShardId, Result<Option<Topology>, String>);
 
 /// Findings about shards that carry another topology than the newest one. Those that could not be read are left out.
-pub(super) fn compare(newest: &Topology, carried: &[Carried]) -> Vec<Finding> {
+pub(super) fn compare(newest: &Topology, carried: &[CarriedTopology]) -> Vec<Finding> {
     let carriers = carried.iter().filter(|(_, read)| matches!(read, Ok(Some(topology)) if topology == newest));
     let carriers: Vec<&str> = carriers.map(|(shard, _)| shard.as_str()).collect();
-    let finding = |(shard, read): &Carried| match read {
+    let finding = |(shard, read): &CarriedTopology| match read {
         Err(_) => None,
         Ok(None) => Some(behind(shard, "no topology".to_owned(), newest.epoch())),
         Ok(Some(topology)) if topology == newest => None,
@@ -56,7 +56,7 @@ fn difference(one: &Topology, other: &Topology) -> String {
 }
 
 /// Why nothing may be deleted under what the shards carry; `None` if all of them carry this topology and no row moves.
-pub(super) fn refusal(newest: &Topology, carried: &[Carried]) -> Option<String> {
+pub(super) fn refusal(newest: &Topology, carried: &[CarriedTopology]) -> Option<String> {
     if let Some((shard, Err(problem))) = carried.iter().find(|(_, read)| read.is_err()) {
         return Some(format!("{shard} cannot be read ({problem}), and what it has is not known"));
     }
@@ -86,7 +86,7 @@ mod tests {
         Topology::first(vec![shard(1), shard(2)], plan_even_spread(2)).unwrap()
     }
 
-    fn carried(reads: Vec<Result<Option<Topology>, String>>) -> Vec<Carried> {
+    fn carried(reads: Vec<Result<Option<Topology>, String>>) -> Vec<CarriedTopology> {
         (1..).zip(reads).map(|(number, read)| (shard(number).id, read)).collect()
     }
 

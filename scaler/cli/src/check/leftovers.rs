@@ -15,7 +15,7 @@ use crate::check::session::{CheckError, ShardSession};
 
 /// What a shard has of ours, whether a move explains it or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct OwnObjects {
     /// Table and name.
     triggers: Vec<(String, String)>,
     /// In `_autoscaler`.
@@ -59,7 +59,7 @@ pub(super) const PREFIX: &str = "_as_";
 /// What change tables begin with.
 const CHANGES: &str = own::changes::PREFIX;
 
-pub(super) async fn see(session: &mut ShardSession) -> Result<Seen, CheckError> {
+pub(super) async fn find_own_objects(session: &mut ShardSession) -> Result<OwnObjects, CheckError> {
     let triggers = "SELECT CAST(EVENT_OBJECT_TABLE AS CHAR),CAST(TRIGGER_NAME AS CHAR) FROM information_schema.TRIGGERS \
          WHERE TRIGGER_SCHEMA=DATABASE() AND TRIGGER_NAME LIKE '\\_as\\_%' ORDER BY 1,2";
     let triggers = session.fetch_texts::<2>(triggers).await?;
@@ -70,11 +70,11 @@ pub(super) async fn see(session: &mut ShardSession) -> Result<Seen, CheckError> 
         "SELECT CAST(CREATE_TIME AS CHAR) FROM information_schema.TABLES \
          WHERE TABLE_SCHEMA=DATABASE() AND TABLE_NAME='{PROBE}'"
     );
-    let mut seen = Seen {
+    let mut seen = OwnObjects {
         triggers: triggers.collect(),
         change_tables: tables.iter().filter(|name| name.starts_with(CHANGES)).cloned().collect(),
         probe: session.fetch_texts::<1>(&probe).await?.into_iter().next().map(|[time]| time),
-        ..Seen::default()
+        ..OwnObjects::default()
     };
     let has = |name: &str| tables.iter().any(|table| table == name);
     let names = |rows: Vec<[String; 1]>| rows.into_iter().map(|[name]| name).collect();
@@ -93,14 +93,14 @@ pub(super) async fn see(session: &mut ShardSession) -> Result<Seen, CheckError> 
     Ok(seen)
 }
 
-impl Seen {
+impl OwnObjects {
     pub fn has_probe(&self) -> bool {
         self.probe.is_some()
     }
 
     /// What no move of the topology explains. `earlier` is what was seen a moment before: a try at creating triggers
     /// takes as long as two statements, so its table is left over only if it stays.
-    pub fn leftovers(&self, earlier: &Seen, shard: &ShardId, topology: &Topology) -> Vec<Leftover> {
+    pub fn leftovers(&self, earlier: &OwnObjects, shard: &ShardId, topology: &Topology) -> Vec<Leftover> {
         let is_known = |id: &str| topology.moves().iter().any(|slot_move| slot_move.id.as_str() == id);
         let is_over = |id: &str| announced_in(id).is_some_and(|epoch| epoch <= topology.epoch().number());
         let leaving: Vec<&SlotMove> = topology.moves().iter().filter(|known| known.source == *shard).collect();
@@ -252,22 +252,22 @@ mod tests {
     }
 
     /// With two change tables, one of them as earlier versions named theirs, and two fences up.
-    fn seen(triggers: &[&str], moves: &[&str]) -> Seen {
+    fn seen(triggers: &[&str], moves: &[&str]) -> OwnObjects {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        Seen {
+        OwnObjects {
             triggers: triggers.iter().map(|name| ("t".to_owned(), (*name).to_owned())).collect(),
             change_tables: owned(&["ch_0", "ch_m3_1_0"]),
             journal: owned(moves),
             incoming: owned(moves),
             positions: owned(moves),
             fences: owned(&["1", "37"]),
-            ..Seen::default()
+            ..OwnObjects::default()
         }
     }
 
     #[track_caller]
-    fn check(seen: &Seen, shard: u16, topology: &Topology, expected: &[(&str, bool)]) {
-        let found = seen.leftovers(&Seen::default(), &id(shard), topology);
+    fn check(seen: &OwnObjects, shard: u16, topology: &Topology, expected: &[(&str, bool)]) {
+        let found = seen.leftovers(&OwnObjects::default(), &id(shard), topology);
         let found: Vec<_> = found.iter().map(|leftover| (leftover.name.as_str(), leftover.is_over)).collect();
         assert_eq!(found, expected);
     }
@@ -280,7 +280,7 @@ mod tests {
         check(&of_move, 1, &switched, &[("37", true)]);
         // Its fence may have been raised since the topology was read; nobody has the other one.
         check(&of_move, 1, &moving, &[("1", false), ("37", true)]);
-        let target = Seen { triggers: Vec::new(), ..of_move.clone() };
+        let target = OwnObjects { triggers: Vec::new(), ..of_move.clone() };
         check(&target, 2, &moving, &[("ch_0", true), ("1", true), ("37", true)]);
         // Announced by an epoch that is not seen yet: nobody may touch it.
         let ahead = [
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn what_earlier_moves_left_is_surplus_also_while_others_are_under_way() {
         let (still, moving) = topologies();
-        let left = Seen { change_tables: vec!["ch_m2_1_0".to_owned()], ..seen(&["_as_m2_1_0_i"], &["m2-1"]) };
+        let left = OwnObjects { change_tables: vec!["ch_m2_1_0".to_owned()], ..seen(&["_as_m2_1_0_i"], &["m2-1"]) };
         let of_moves = [("_as_m2_1_0_i", true), ("ch_m2_1_0", true), ("m2-1", true), ("m2-1", true), ("m2-1", true)];
         check(&left, 1, &still, &[&of_moves[..], &[("1", true), ("37", true)]].concat());
         check(&left, 1, &moving, &[&of_moves[..], &[("1", false), ("37", true)]].concat());
@@ -309,7 +309,7 @@ mod tests {
     fn a_trigger_that_tells_no_move_stays_and_keeps_the_change_tables_that_tell_none() {
         let (still, _) = topologies();
         let tables = vec!["ch_0".to_owned(), "ch_m2_1_0".to_owned()];
-        let seen = Seen { change_tables: tables, fences: Vec::new(), ..seen(&["_as_mine"], &[]) };
+        let seen = OwnObjects { change_tables: tables, fences: Vec::new(), ..seen(&["_as_mine"], &[]) };
         check(&seen, 1, &still, &[("_as_mine", false), ("ch_0", false), ("ch_m2_1_0", true)]);
         assert_eq!(move_of_trigger("_as_m7_1_3_u").as_deref(), Some("m7-1"));
         for name in ["_as_m7_1", "_as_mx_1_0_u", "as_m7_1_0_u", "_as_7_1_0_u"] {
@@ -334,8 +334,8 @@ mod tests {
     #[test]
     fn the_table_of_a_try_is_left_over_if_it_stays() {
         let (still, _) = topologies();
-        let at = |time: &str| Seen { probe: Some(time.to_owned()), ..Seen::default() };
-        assert!(at("10:00").leftovers(&Seen::default(), &id(1), &still).is_empty());
+        let at = |time: &str| OwnObjects { probe: Some(time.to_owned()), ..OwnObjects::default() };
+        assert!(at("10:00").leftovers(&OwnObjects::default(), &id(1), &still).is_empty());
         assert!(at("10:00").leftovers(&at("9:59"), &id(1), &still).is_empty());
         assert_eq!(at("10:00").leftovers(&at("10:00"), &id(1), &still)[0].kind, LeftoverKind::Probe);
     }

@@ -181,11 +181,11 @@ async fn privileges(session: &mut ShardSession, shard: &Shard, findings: &mut Ve
 
 /// What is left of moves that are over.
 pub(super) async fn leftovers(session: &mut ShardSession, topology: &Topology) -> Result<Vec<Leftover>, CheckError> {
-    let first = leftovers::see(session).await?;
+    let first = leftovers::find_own_objects(session).await?;
     let second = match first.has_probe() {
         true => {
             tokio::time::sleep(PROBE_LASTS).await;
-            leftovers::see(session).await?
+            leftovers::find_own_objects(session).await?
         }
         false => first.clone(),
     };

@@ -20,7 +20,7 @@ use moves::is_guarded;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::check::agreement::{self, Carried};
+use crate::check::agreement::{self, CarriedTopology};
 use crate::check::finding::{Finding, Severity};
 use crate::check::leftovers::{self, Leftover, LeftoverKind};
 use crate::check::placement::{Counterpart, Owners, Walk};
@@ -92,7 +92,7 @@ impl Removal {
 /// Repairs the cluster as far as that is certain to lose nothing.
 pub(super) async fn run(
     topology: &Topology,
-    carried: &[Carried],
+    carried: &[CarriedTopology],
     layout: &Layout,
     repair: Repair,
     progress: &mut Progress,

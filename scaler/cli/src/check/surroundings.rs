@@ -7,7 +7,7 @@ use backends::{Instance, InstanceName, InstanceSpec, InstanceState};
 use keyspace::errors::chain;
 use keyspace::slots::SlotSet;
 use keyspace::topology::Topology;
-use scaler::actions::retire::{Found, connect, look_for_rows};
+use scaler::actions::retire::{RemainingRows, connect, look_for_rows};
 use scaler::actions::scale_out::next_shard;
 use scaler::actions::settle;
 use scaler::instances::endpoint_of;
@@ -106,7 +106,7 @@ pub(super) async fn orphans(config: &Config, instances: &[Instance], topology: &
                 "belongs to no shard and holds no rows",
                 "it is about to join, or the running scaler destroys it",
             ),
-            Ok(Some(Found { table, rows })) => Finding::new(
+            Ok(Some(RemainingRows { table, rows })) => Finding::new(
                 Severity::Warning,
                 &orphan.id,
                 format!("belongs to no shard and holds {rows} rows of table {table}"),

@@ -7,7 +7,7 @@ use cli::config::Config;
 use cli::parts::{self, KeyFile};
 use keyspace::accounts::{self, Grant, router_grants};
 use keyspace::endpoint::{Endpoint, Login};
-use keyspace::mysql::Vendor as Kind;
+use keyspace::mysql::{Vendor as Kind, er};
 use keyspace::own;
 use keyspace::schema::Layout;
 use keyspace::topology::Topology;
@@ -223,8 +223,18 @@ async fn refuses(connection: &mut MySqlConnection, sql: &str) {
     let outcome = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
     let error = outcome.map(drop).expect_err(sql);
     let number = keyspace::mysql::errno(&error);
-    // Denied for a database, a file, a command, a column, for all, a routine, a grant, a thread, a setting, a function.
-    const DENIED: [u16; 10] = [1044, 1045, 1142, 1143, 1227, 1370, 1410, 1095, 1290, 1419];
+    const DENIED: [u16; 10] = [
+        er::DBACCESS_DENIED,
+        er::ACCESS_DENIED,
+        er::TABLEACCESS_DENIED,
+        er::COLUMNACCESS_DENIED,
+        er::SPECIFIC_ACCESS_DENIED,
+        er::PROCACCESS_DENIED,
+        er::CANT_CREATE_USER_WITH_GRANT,
+        er::KILL_DENIED,
+        er::OPTION_PREVENTS_STATEMENT,
+        er::BINLOG_CREATE_ROUTINE_NEED_SUPER,
+    ];
     assert!(number.is_some_and(|number| DENIED.contains(&number)), "{sql}: {error}");
 }
 

@@ -65,3 +65,25 @@ fn no_files_import_each_other_in_a_circle() {
     let circles = Modules::read(&crates).circles();
     assert!(circles.is_empty(), "these imports run in circles:\n{}", circles.join("\n"));
 }
+
+/// On a statement's path one module knows the client library, so that another one can take its place. What looks at
+/// shards beside that path asks by the keyspace's functions, which take a session of that library.
+#[test]
+fn one_module_of_the_router_knows_the_client_library() {
+    let source = root().join("router/src");
+    let mut knowing = Vec::new();
+    let mut folders = vec![source.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("tests.rs") && std::fs::read_to_string(&path).unwrap().contains("sqlx::") {
+                knowing.push(path.strip_prefix(&source).unwrap().display().to_string());
+            }
+        }
+    }
+    knowing.sort();
+    let may = ["logins.rs", "shards/client.rs", "shards/client/columns.rs", "watch/look.rs", "watch/tables.rs"];
+    assert_eq!(knowing, may);
+}

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use keyspace::faults::{FaultPoint, Faults};
+use keyspace::mysql::er;
 use keyspace::schema::Layout;
 use keyspace::slots;
 use keyspace::topology::{Shard, ShardId, Transfer};
@@ -417,7 +418,11 @@ async fn a_shard_that_cannot_write_leaves_nothing() {
             let trigger = format!("CREATE TRIGGER {schema}.full BEFORE {event} ON {table} FOR EACH ROW {full}");
             run(&mut connection, &trigger).await;
             let (status, answer) = client.post(None, update).await.unwrap();
-            assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(1114)), "{table}: {answer}");
+            assert_eq!(
+                (status, &answer["error"]["mysql"]["errno"]),
+                (400, &json!(er::RECORD_FILE_FULL)),
+                "{table}: {answer}"
+            );
             run(&mut connection, &format!("DROP TRIGGER {schema}.full")).await;
             no_doubt(&servers).await;
             check(&servers, &[], &format!("shard-{} full at {table}", victim + 1)).await;
@@ -436,7 +441,11 @@ async fn a_read_only_shard_leaves_nothing() {
         let mut connection = server.connect().await;
         run(&mut connection, "SET GLOBAL super_read_only = 1").await;
         let (status, answer) = client.post(None, "UPDATE accounts SET v = v + 1").await.unwrap();
-        assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(1290)), "{answer}");
+        assert_eq!(
+            (status, &answer["error"]["mysql"]["errno"]),
+            (400, &json!(er::OPTION_PREVENTS_STATEMENT)),
+            "{answer}"
+        );
         run(&mut connection, "SET GLOBAL super_read_only = 0; SET GLOBAL read_only = 0").await;
         check(&servers, &[], "a shard was read-only").await;
     }
@@ -457,13 +466,17 @@ async fn ten_thousand_rows_are_all_there_or_none() {
         client.post(None, &format!("INSERT INTO ledger VALUES {}", rows.join(", "))).await.unwrap()
     };
     let (status, answer) = insert(Some(6_000)).await;
-    assert_eq!((status, answer["error"]["mysql"]["errno"].as_u64()), (400, Some(1136)), "{answer}");
+    assert_eq!(
+        (status, answer["error"]["mysql"]["errno"].as_u64()),
+        (400, Some(er::WRONG_VALUE_COUNT_ON_ROW.into())),
+        "{answer}"
+    );
     let count = async || client.post(None, "SELECT COUNT(*) n FROM ledger").await.unwrap().1["data"][0]["n"].clone();
     assert_eq!(count().await, json!(0));
     let (status, answer) = insert(None).await;
     assert_eq!((status, &answer["rows_affected"]), (200, &json!(10_000)), "{answer}");
     let (status, answer) = insert(None).await;
-    assert_eq!((status, answer["error"]["mysql"]["errno"].as_u64()), (400, Some(1062)), "{answer}");
+    assert_eq!((status, answer["error"]["mysql"]["errno"].as_u64()), (400, Some(er::DUP_ENTRY.into())), "{answer}");
     assert_eq!(count().await, json!(10_000));
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyspace::mysql::er;
 use keyspace::schema::Layout;
 use router::Limits;
 use serde_json::{Value, json};
@@ -98,12 +99,12 @@ async fn what_is_wrong_changes_nothing_anywhere() {
     let Some(fixture) = Fixture::start().await else { return };
     let before = fixture.definitions("users").await;
     for (sql, errno) in [
-        ("ALTER TABLE users ADD COLUMN name INT", 1060),
-        ("ALTER TABLE users DROP COLUMN nothing", 1091),
-        ("CREATE TABLE users (id BIGINT PRIMARY KEY)", 1050),
-        ("CREATE INDEX i ON users (nothing)", 1072),
-        ("ALTER TABLE nowhere ADD COLUMN a INT", 1146),
-        ("DROP TABLE nowhere", 1051),
+        ("ALTER TABLE users ADD COLUMN name INT", er::DUP_FIELDNAME),
+        ("ALTER TABLE users DROP COLUMN nothing", er::CANT_DROP_FIELD_OR_KEY),
+        ("CREATE TABLE users (id BIGINT PRIMARY KEY)", er::TABLE_EXISTS),
+        ("CREATE INDEX i ON users (nothing)", er::KEY_COLUMN_DOES_NOT_EXIST),
+        ("ALTER TABLE nowhere ADD COLUMN a INT", er::NO_SUCH_TABLE),
+        ("DROP TABLE nowhere", er::BAD_TABLE),
     ] {
         let (status, answer) = fixture.post(sql).await;
         assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(errno)), "{sql}: {answer}");
@@ -264,7 +265,7 @@ async fn servers_that_fold_case_say_what_is_there() {
     fixture.ok("CREATE TABLE uSERS (id BIGINT PRIMARY KEY, v INT)").await;
     fixture.ok("CREATE TABLE IF NOT EXISTS USERS (id BIGINT PRIMARY KEY, v INT)").await;
     let (status, answer) = fixture.post("CREATE TABLE Users (id BIGINT PRIMARY KEY)").await;
-    assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(1050)), "{answer}");
+    assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(er::TABLE_EXISTS)), "{answer}");
     fixture.ok("INSERT INTO Users VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (8, 8)").await;
     assert_eq!(fixture.ok("SELECT COUNT(*) n FROM USERS").await["data"][0]["n"], json!(8));
     let (status, answer) = fixture.post("ALTER TABLE USERS DROP COLUMN ID").await;
@@ -281,7 +282,8 @@ async fn definitions_that_are_not_understood_are_refused() {
         let (status, answer) = fixture.post(sql).await;
         assert!([400, 403].contains(&status), "{sql}: {answer}");
         assert!(
-            status == 403 || [json!(1064), json!(4161)].contains(&answer["error"]["mysql"]["errno"]),
+            status == 403
+                || [json!(er::PARSE_ERROR), json!(er::UNKNOWN_DATA_TYPE)].contains(&answer["error"]["mysql"]["errno"]),
             "{sql}: {answer}"
         );
     }

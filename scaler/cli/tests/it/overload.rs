@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use keyspace::mysql::er;
 use keyspace::schema::Layout;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -307,6 +308,6 @@ async fn what_a_server_answers_is_not_told_as_a_shard_that_cannot_be_reached() {
     let (_, answer) = client.say(None, "CREATE TABLE `a ` (id INT PRIMARY KEY)").await;
     assert_eq!(
         (&answer["error"]["code"], &answer["error"]["mysql"]["errno"]),
-        (&json!("database_error"), &json!(1103))
+        (&json!("database_error"), &json!(er::WRONG_TABLE_NAME))
     );
 }

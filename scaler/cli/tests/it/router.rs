@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyspace::mysql::er;
 use keyspace::schema::Layout;
 use router::Limits;
 use serde_json::{Value, json};
@@ -412,7 +413,7 @@ async fn a_table_that_another_router_has_just_made_is_known() {
         // Many times a second it has just looked for tables that there are not, also for this one.
         for unknown in [format!("made_{table}"), "nothing".to_owned()] {
             let (_, answer) = ask(&mine, format!("DELETE FROM {unknown}")).await;
-            assert_eq!(answer["error"]["mysql"]["errno"], json!(1146), "{answer}");
+            assert_eq!(answer["error"]["mysql"]["errno"], json!(er::NO_SUCH_TABLE), "{answer}");
         }
         let create = format!("CREATE TABLE made_{table} (id INT AUTO_INCREMENT PRIMARY KEY, owner INT NOT NULL)");
         assert_eq!(ask(&other, create).await.0, 200);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use keyspace::mysql::er;
 use keyspace::own;
 use keyspace::schema::Layout;
 use keyspace::topology::MovePhase;
@@ -566,7 +567,7 @@ async fn a_deadlock_in_a_statement_for_two_shards_undoes_the_transaction_on_both
         run(&mut rival, "UPDATE rates SET rate = 0 WHERE code = 'CHF'").await;
     };
     let ((status, answer), ()) = tokio::join!(sharded.post(Some("a"), &both), waiting);
-    assert_eq!((status, answer["error"]["mysql"]["errno"].as_u64()), (409, Some(1213)), "{answer}");
+    assert_eq!((status, answer["error"]["mysql"]["errno"].as_u64()), (409, Some(er::LOCK_DEADLOCK.into())), "{answer}");
     run(&mut rival, "ROLLBACK; DROP TABLE weight").await;
     sharded.lost("a", "COMMIT", "Deadlock").await;
     assert_eq!(sharded.say(None, "SELECT SUM(v) FROM accounts").await, "500");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use keyspace::endpoint::Endpoint;
+use keyspace::mysql::er;
 use keyspace::schema::Layout;
 use keyspace::slots::{self, SlotSet};
 use keyspace::topology::{ShardId, Transfer};
@@ -287,7 +288,7 @@ async fn a_request_for_an_unknown_table_harms_nobody_while_the_home_shard_stands
     drop(stalled);
     fixture.recovers().await;
     let (status, answer) = fixture.ask("SELECT * FROM nowhere", None).await.unwrap();
-    assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(1146)), "{answer}");
+    assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(er::NO_SUCH_TABLE)), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -333,7 +334,7 @@ async fn a_long_change_of_the_schema_and_others_behind_it_end_in_their_time_and_
         assert!(at > ended || answer["error"]["code"] == "conflict", "{answer}");
     }
     let (_, status, answer) = unknown;
-    assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(1146)), "{answer}");
+    assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(er::NO_SUCH_TABLE)), "{answer}");
     tokio::time::sleep(BEYOND_CONFIRMATION).await;
     bystanders.get_answers(20).await;
     bystanders.finish().await;
@@ -428,7 +429,7 @@ async fn all_kinds_of_work(fixture: &Fixture, shard: usize) {
             }
             _ => {
                 assert_eq!(plain.0, 200, "{plain:?}");
-                assert_eq!(unknown.1["error"]["mysql"]["errno"], json!(1146), "{unknown:?}");
+                assert_eq!(unknown.1["error"]["mysql"]["errno"], json!(er::NO_SUCH_TABLE), "{unknown:?}");
             }
         }
         for path in ["/health", "/ready", "/metrics", "/topology"] {

@@ -4,6 +4,7 @@
 //! are not copied: each shard would run them.
 
 use keyspace::literal::quote_text;
+use keyspace::mysql::er;
 use keyspace::schema::quote;
 use tokio::time::{Duration, Instant};
 
@@ -11,12 +12,17 @@ use crate::connection::{Connection, error_number, into_text, texts};
 use crate::error::MoveError;
 use crate::triggers::{PREFIX, lock_table};
 
-/// The definer has no account on the server.
-const NO_SUCH_DEFINER: u16 = 1449;
 /// What servers say if the account may not create something, or not in the name of its definer.
-const DENIED: [u16; 6] = [1044, 1142, 1227, 1370, 1418, 1419];
+const DENIED: [u16; 6] = [
+    er::DBACCESS_DENIED,
+    er::TABLEACCESS_DENIED,
+    er::SPECIFIC_ACCESS_DENIED,
+    er::PROCACCESS_DENIED,
+    er::BINLOG_UNSAFE_ROUTINE,
+    er::BINLOG_CREATE_ROUTINE_NEED_SUPER,
+];
 /// The view, routine or trigger exists.
-const EXISTS: [u16; 3] = [1050, 1304, 1359];
+const EXISTS: [u16; 3] = [er::TABLE_EXISTS, er::SP_ALREADY_EXISTS, er::TRG_ALREADY_EXISTS];
 
 /// One of them as a server shows it.
 struct Program {
@@ -176,7 +182,7 @@ async fn create(target: &mut Connection, program: &Program) -> Result<(), MoveEr
         }
         other => other?,
     };
-    let has_no_definer = warnings.into_iter().map(texts).any(|[_, number, _]| number == NO_SUCH_DEFINER.to_string());
+    let has_no_definer = warnings.into_iter().map(texts).any(|[_, number, _]| number == er::NO_SUCH_USER.to_string());
     if has_no_definer {
         // It would fail whenever it is used.
         target.run(&format!("DROP {kind} {name}")).await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyspace::accounts::Grants;
+use keyspace::mysql::er;
 use keyspace::own::journal::Side;
 
 use crate::connection::texts;
@@ -53,7 +54,8 @@ const VARIABLES: [&str; 9] = [
 
 impl Server {
     pub async fn fetch(connection: &mut Connection) -> Result<Server, MoveError> {
-        const DENIED_OR_ABSENT: [u16; 4] = [1142, 1044, 1146, 1109];
+        const DENIED_OR_ABSENT: [u16; 4] =
+            [er::TABLEACCESS_DENIED, er::DBACCESS_DENIED, er::NO_SUCH_TABLE, er::UNKNOWN_TABLE];
         let variables = format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('{}')", VARIABLES.join("','"));
         let mut server = Server::default();
         for row in connection.fetch(&variables).await? {
@@ -162,7 +164,7 @@ impl Server {
     }
 }
 
-/// What helps against error 1419; the same words as where it is met.
+/// What helps against [`er::BINLOG_CREATE_ROUTINE_NEED_SUPER`]; the same words as `triggers` has where it is met.
 const BINARY_LOG: &str = "with its binary log on, the server lets only SUPER create triggers: grant SUPER or \
      SET GLOBAL log_bin_trust_function_creators=1";
 

@@ -16,9 +16,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The last look reads tables to their ends where none of their rows is the server's own.
 const ROWS_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// A table with rows of its own.
+/// A table in which a shard still holds rows of its own, and how many.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct RemainingRows {
     pub table: String,
     pub rows: u64,
 }
@@ -54,11 +54,15 @@ pub async fn look_for_rows(
     connection: &mut MySqlConnection,
     layout: &Layout,
     copies: &SlotSet,
-) -> Result<Option<Found>, LookError> {
+) -> Result<Option<RemainingRows>, LookError> {
     mysql::within(ROWS_TIMEOUT, async { Ok(look(connection, layout, copies).await) }).await?
 }
 
-async fn look(connection: &mut MySqlConnection, layout: &Layout, copies: &SlotSet) -> Result<Option<Found>, LookError> {
+async fn look(
+    connection: &mut MySqlConnection,
+    layout: &Layout,
+    copies: &SlotSet,
+) -> Result<Option<RemainingRows>, LookError> {
     // What an account may not read it does not see at all.
     if !accounts::grants_of(connection).await?.has_everywhere("SELECT") {
         return Err(LookError::Blind);
@@ -78,7 +82,7 @@ async fn look(connection: &mut MySqlConnection, layout: &Layout, copies: &SlotSe
             let rows: String = answer.try_get_unchecked(0)?;
             let rows = rows.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
             let table = if is_of_cluster { name } else { format!("{database}.{name}") };
-            return Ok(Some(Found { table, rows }));
+            return Ok(Some(RemainingRows { table, rows }));
         }
     }
     Ok(None)

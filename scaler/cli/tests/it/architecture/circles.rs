@@ -63,7 +63,7 @@ impl Modules {
             .0
             .iter()
             .map(|(module, file)| {
-                let mut found = Found { module, modules: self, paths: Vec::new(), re_exports: Vec::new() };
+                let mut found = ModuleUses { module, modules: self, paths: Vec::new(), re_exports: Vec::new() };
                 found.visit_file(file);
                 let targets = found.paths.iter().filter_map(|path| self.home_of(module, path, &re_exports));
                 (module, targets.filter(|target| *target != module).collect())
@@ -95,7 +95,7 @@ impl Modules {
     fn re_exports(&self) -> BTreeMap<Module, Module> {
         let mut passed_on = BTreeMap::new();
         for (module, file) in &self.0 {
-            let mut found = Found { module, modules: self, paths: Vec::new(), re_exports: Vec::new() };
+            let mut found = ModuleUses { module, modules: self, paths: Vec::new(), re_exports: Vec::new() };
             found.visit_file(file);
             for (name, path) in found.re_exports {
                 if let Some(absolute) = self.absolute(module, &path) {
@@ -152,7 +152,7 @@ impl Modules {
 }
 
 /// Collects what one file names.
-struct Found<'a> {
+struct ModuleUses<'a> {
     module: &'a Module,
     modules: &'a Modules,
     paths: Vec<Vec<String>>,
@@ -160,7 +160,7 @@ struct Found<'a> {
     re_exports: Vec<(String, Vec<String>)>,
 }
 
-impl Found<'_> {
+impl ModuleUses<'_> {
     fn tree(&mut self, before: &[String], tree: &UseTree, is_public: bool) {
         let with = |name: &syn::Ident| [before.to_vec(), vec![name.to_string()]].concat();
         match tree {
@@ -218,7 +218,7 @@ fn is_of_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(is_test)
 }
 
-impl<'ast> Visit<'ast> for Found<'_> {
+impl<'ast> Visit<'ast> for ModuleUses<'_> {
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
         if !is_of_tests(&item.attrs) {
             visit::visit_item_mod(self, item);

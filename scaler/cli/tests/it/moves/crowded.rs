@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyspace::faults::Faults;
+use keyspace::mysql::er;
 use keyspace::own;
 use keyspace::own::journal::MoveState;
 use keyspace::slots;
@@ -422,7 +423,7 @@ async fn a_router_that_has_not_heard_of_a_switch_yet_knows_what_is_taken_behind_
     execute(&cluster, &layout, &[transfer], &settings, &silent()).await.unwrap();
     let answers = answers.lock().await;
     assert_eq!(answers.len(), 1);
-    assert_eq!(answers[0]["error"]["mysql"]["errno"], 1062, "{answers:?}");
+    assert_eq!(answers[0]["error"]["mysql"]["errno"], er::DUP_ENTRY, "{answers:?}");
 }
 
 /// The crowd's own rules hold while routers, servers and the network fail and nothing moves.

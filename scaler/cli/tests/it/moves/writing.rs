@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use keyspace::faults::Faults;
-use keyspace::mysql::errno;
+use keyspace::mysql::{er, errno};
 use keyspace::topology::ShardId;
 use moves::cluster::Cluster;
 use moves::faults::Point;
@@ -47,7 +47,7 @@ impl Writer {
                     self.slowest = self.slowest.max(started.elapsed());
                     return result.rows_affected();
                 }
-                Err(error) if errno(&error) == Some(1644) => {
+                Err(error) if errno(&error) == Some(er::SIGNAL_EXCEPTION) => {
                     assert!(error.to_string().contains("_autoscaler: slot moved"), "{error}");
                     self.refused += 1;
                     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -205,7 +205,9 @@ async fn rows_that_swap_unique_values_arrive() {
             match client.execute(sqlx::raw_sql(AssertSqlSafe(statements))).await {
                 Ok(_) => swaps += 1,
                 // A transaction over two rows may also meet the clean-up in the other order.
-                Err(error) if matches!(errno(&error), Some(1644 | 1213)) => run(&mut client, "ROLLBACK").await,
+                Err(error) if matches!(errno(&error), Some(er::SIGNAL_EXCEPTION | er::LOCK_DEADLOCK)) => {
+                    run(&mut client, "ROLLBACK").await
+                }
                 Err(error) => panic!("{error}"),
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -276,7 +278,7 @@ async fn prepared_branches_arrive_whether_older_or_younger_than_the_triggers() {
 async fn commit_branch(client: &mut MySqlConnection, xid: &str) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while let Err(error) = client.execute(sqlx::raw_sql(AssertSqlSafe(format!("XA COMMIT '{xid}'")))).await {
-        assert!(errno(&error) == Some(1397) && Instant::now() < deadline, "{error}");
+        assert!(errno(&error) == Some(er::XAER_NOTA) && Instant::now() < deadline, "{error}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -412,7 +414,7 @@ async fn a_reference_table_arrives_whole_while_it_is_written() {
                 match written {
                     Ok(_) if on_both => run(&mut target, statement).await,
                     Ok(_) => {}
-                    Err(error) if errno(&error) == Some(1644) => {}
+                    Err(error) if errno(&error) == Some(er::SIGNAL_EXCEPTION) => {}
                     Err(error) => panic!("{error}"),
                 }
             }

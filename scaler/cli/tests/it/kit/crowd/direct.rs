@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyspace::endpoint::Endpoint;
-use keyspace::mysql::errno;
+use keyspace::mysql::{er, errno};
 use keyspace::own;
 use keyspace::own::topology::StoreError;
 use keyspace::topology::{ShardId, Topology};
@@ -16,8 +16,7 @@ use tokio::time::{Instant, timeout};
 use super::account::{Change, Key, Table};
 use super::client::{Client, Ending, PATIENCE};
 
-const ER_SIGNAL: u16 = 1644;
-const LOCKED: [u16; 3] = [1205, 1213, 1020];
+const LOCKED: [u16; 3] = [er::LOCK_WAIT_TIMEOUT, er::LOCK_DEADLOCK, er::CHECKREAD];
 
 pub(super) struct Direct {
     client: Client,
@@ -77,7 +76,9 @@ impl Direct {
             Ok(()) => {}
             Err(GivenUp::NotOwned) => refused("slot moved"),
             Err(GivenUp::Failed(error)) => match errno(&error) {
-                Some(ER_SIGNAL) if error.to_string().contains("_autoscaler: slot moved") => refused("slot moved"),
+                Some(er::SIGNAL_EXCEPTION) if error.to_string().contains("_autoscaler: slot moved") => {
+                    refused("slot moved")
+                }
                 Some(number) if LOCKED.contains(&number) => refused("conflict"),
                 Some(_) => shared.violation(format!("a direct client on {}: {error}", self.shard)),
                 None => return refused("broken"),
