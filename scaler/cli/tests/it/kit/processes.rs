@@ -140,11 +140,15 @@ impl Process {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// The most memory that it has had so far.
+    /// The most memory of its own that it has had so far: without the pages of its program, which are several times as
+    /// many as those of an optimised one.
     pub fn peak_kibibytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
+        let kibibytes = |name: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().trim_end_matches(" kB").parse().unwrap()
+        };
+        kibibytes("VmHWM:") - kibibytes("RssFile:")
     }
 
     async fn wait_until_ready(&self) {
