@@ -23,6 +23,7 @@ mod timer;
 mod view;
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use keyspace::slots::halve::Unsplittable;
@@ -55,14 +56,50 @@ pub fn decide(
     now: Timestamp,
 ) -> (Decision, PolicyState) {
     state.forget_the_future(now);
-    let observations: Vec<_> = readings.iter().flat_map(|reading| observe(reading, cluster)).collect();
+    let mut evaluated = evaluate(policy, &mut state, readings, cluster, now);
+    let (proposal, mut blockers) = weigh_growth(policy, &mut state, &evaluated, cluster, now);
+    let shrinking = weigh_shrinking(policy, &mut state, &mut evaluated, cluster, now);
+    // Growth goes before it.
+    let shrinking = shrinking.filter(|_| proposal.is_none());
+    if let Some(Shrinking { shard, .. }) = &shrinking {
+        // That shards were added in vain is no reason to keep them.
+        blockers.retain(|blocker| !matches!(blocker, Reason::Futile { .. }));
+        blockers.extend(scale_in::obstacles(policy, &state, cluster, shard, now));
+    }
+    let (action, mut reasons) = choose(&mut state, proposal, shrinking, blockers, cluster);
+    reasons.extend(strangers(readings, cluster));
+    reasons.append(&mut evaluated.reasons(readings));
+    if reasons.is_empty() {
+        reasons.push(Reason::Calm { rules: readings.len() });
+    }
+    (Decision { at: now, action, reasons, rules: evaluated.statuses }, state)
+}
+
+/// Takes every reading, and moves the rules' clocks on.
+fn evaluate(
+    policy: &Policy,
+    state: &mut PolicyState,
+    readings: &[RuleReading],
+    cluster: &ClusterView,
+    now: Timestamp,
+) -> Evaluated {
     let mut evaluated = Evaluated::default();
-    for observation in &observations {
-        evaluated.take(policy, &mut state, observation, now);
+    for observation in readings.iter().flat_map(|reading| observe(reading, cluster)) {
+        evaluated.take(policy, state, &observation, now);
     }
     state.timers = std::mem::take(&mut evaluated.timers);
+    evaluated
+}
 
-    let mut blockers = blockers(policy, &state, cluster, now);
+/// The shard to add, if a rule asks for one, and what forbids to act.
+fn weigh_growth(
+    policy: &Policy,
+    state: &mut PolicyState,
+    evaluated: &Evaluated,
+    cluster: &ClusterView,
+    now: Timestamp,
+) -> (Option<Proposal>, Vec<Reason>) {
+    let mut blockers = blockers(policy, state, cluster, now);
     let (proposal, obstacles) = propose(policy, &evaluated.firing, cluster);
     blockers.extend(obstacles);
     if let Some(proposal) = &proposal {
@@ -74,52 +111,61 @@ pub fn decide(
         }
         if blockers.is_empty() {
             state.judge_last_addition();
-            blockers.extend(futility(&state));
+            blockers.extend(futility(state));
         }
     }
-    // Looked at in every round, because its clock goes on; growth goes before it.
-    let calm = scale_in::find_calm(policy, &mut state, &evaluated.statuses, cluster, now);
-    let shrinking = match calm {
-        Some(scale_in::CalmSearch::Calm { shard, calm, held }) if proposal.is_none() => {
-            // That shards were added in vain is no reason to keep them.
-            blockers.retain(|blocker| !matches!(blocker, Reason::Futile { .. }));
-            blockers.extend(scale_in::obstacles(policy, &state, cluster, &shard, now));
-            Some((shard, Cause::Calm(calm), held))
-        }
-        Some(scale_in::CalmSearch::Waiting(reason)) => {
+    (proposal, blockers)
+}
+
+/// A shard that is not needed.
+struct Shrinking {
+    shard: ShardId,
+    cause: Cause,
+    held: Duration,
+}
+
+/// The shard to take away, if calm has lasted long enough. To be called in every round, because the clock of calm goes
+/// on.
+fn weigh_shrinking(
+    policy: &Policy,
+    state: &mut PolicyState,
+    evaluated: &mut Evaluated,
+    cluster: &ClusterView,
+    now: Timestamp,
+) -> Option<Shrinking> {
+    match scale_in::find_calm(policy, state, &evaluated.statuses, cluster, now)? {
+        scale_in::CalmSearch::Calm { shard, calm, held } => Some(Shrinking { shard, cause: Cause::Calm(calm), held }),
+        scale_in::CalmSearch::Waiting(reason) => {
             evaluated.waiting.push(reason);
             None
         }
-        Some(scale_in::CalmSearch::Calm { .. }) | None => None,
-    };
-
-    let mut reasons = Vec::new();
-    let action = match proposal {
-        Some(Proposal { cause, source }) if blockers.is_empty() => {
-            state.addition = Addition::expected(&cause, source.as_ref(), cluster.shards.len() + 1);
-            reasons.push(Reason::ScaleOut { cause: cause.clone(), source: source.clone() });
-            Action::ScaleOut { source, cause }
-        }
-        proposal => match shrinking {
-            Some((shard, cause, held)) if blockers.is_empty() => {
-                state.calm = None;
-                reasons.push(Reason::ScaleIn { cause: cause.clone(), shard: shard.clone(), held });
-                Action::ScaleIn { shard, cause }
-            }
-            shrinking => {
-                let wanted = proposal.map(|proposal| proposal.cause).or(shrinking.map(|(_, cause, _)| cause));
-                reasons.extend(wanted.map(Reason::Wanted));
-                reasons.append(&mut blockers);
-                Action::Hold
-            }
-        },
-    };
-    reasons.extend(strangers(readings, cluster));
-    reasons.append(&mut evaluated.reasons(readings));
-    if reasons.is_empty() {
-        reasons.push(Reason::Calm { rules: readings.len() });
     }
-    (Decision { at: now, action, reasons, rules: evaluated.statuses }, state)
+}
+
+/// Acts where something is wanted and nothing forbids it, and notes that in the state.
+fn choose(
+    state: &mut PolicyState,
+    proposal: Option<Proposal>,
+    shrinking: Option<Shrinking>,
+    blockers: Vec<Reason>,
+    cluster: &ClusterView,
+) -> (Action, Vec<Reason>) {
+    match (proposal, shrinking) {
+        (Some(Proposal { cause, source }), _) if blockers.is_empty() => {
+            state.addition = Addition::expected(&cause, source.as_ref(), cluster.shards.len() + 1);
+            let reason = Reason::ScaleOut { cause: cause.clone(), source: source.clone() };
+            (Action::ScaleOut { source, cause }, vec![reason])
+        }
+        (None, Some(Shrinking { shard, cause, held })) if blockers.is_empty() => {
+            state.calm = None;
+            let reason = Reason::ScaleIn { cause: cause.clone(), shard: shard.clone(), held };
+            (Action::ScaleIn { shard, cause }, vec![reason])
+        }
+        (proposal, shrinking) => {
+            let wanted = proposal.map(|proposal| proposal.cause).or(shrinking.map(|shrinking| shrinking.cause));
+            (Action::Hold, wanted.map(Reason::Wanted).into_iter().chain(blockers).collect())
+        }
+    }
 }
 
 /// One value of one rule, or why there is none. `shard` is `None` for the cluster.

@@ -45,32 +45,32 @@ impl Shape<'_> {
     pub(super) fn into_body(self) -> ContainerCreateBody {
         let options = self.options;
         let mut labels: Labels = options.labels.clone().into_iter().collect();
-        labels.extend(self.labels);
-        let mut port_bindings = HashMap::new();
-        if let Some((address, port)) = self.published {
+        labels.extend(self.labels.clone());
+        if let Some((_, port)) = self.published {
             identity::label_port(&mut labels, port);
-            let binding = PortBinding { host_ip: Some(address.to_string()), host_port: Some(port.to_string()) };
-            port_bindings.insert(EXPOSED.to_owned(), Some(vec![binding]));
         }
-        let driver_config = (options.volume_driver.is_some() || !options.volume_options.is_empty()).then(|| {
-            MountVolumeOptionsDriverConfig {
-                name: options.volume_driver.clone(),
-                options: Some(options.volume_options.clone().into_iter().collect()),
-            }
+        let endpoints = options.network.iter().map(|network| {
+            let settings = EndpointSettings { aliases: Some(vec![self.alias.to_owned()]), ..Default::default() };
+            (network.clone(), settings)
         });
-        let (source, volume_labels) = self.volume.map_or((None, None), |(name, labels)| (Some(name), Some(labels)));
-        let mount = Mount {
-            target: Some(DATA_FOLDER.to_owned()),
-            source,
-            typ: Some(MountType::VOLUME),
-            volume_options: Some(MountVolumeOptions { labels: volume_labels, driver_config, ..Default::default() }),
+        ContainerCreateBody {
+            image: Some(options.image.clone()),
+            labels: Some(labels),
+            cmd: Some(self.command_line()),
+            env: self.root_password.map(|password| environment(self.flavor, password)),
+            exposed_ports: Some(vec![EXPOSED.to_owned()]),
+            host_config: Some(self.host_config()),
+            networking_config: Some(NetworkingConfig { endpoints_config: Some(endpoints.collect()) }),
             ..Default::default()
-        };
+        }
+    }
+
+    fn host_config(&self) -> HostConfig {
         let memory = self.limits.memory_bytes.and_then(|bytes| i64::try_from(bytes).ok());
-        let host_config = HostConfig {
-            mounts: Some(vec![mount]),
-            port_bindings: Some(port_bindings),
-            network_mode: options.network.clone(),
+        HostConfig {
+            mounts: Some(vec![self.data_mount()]),
+            port_bindings: Some(self.port_bindings()),
+            network_mode: self.options.network.clone(),
             memory,
             // Equal to the memory, else the engine adds as much swap again.
             memory_swap: memory,
@@ -90,29 +90,46 @@ impl Shape<'_> {
                 ])),
             }),
             ..Default::default()
-        };
-        let endpoints = options.network.iter().map(|network| {
-            let settings = EndpointSettings { aliases: Some(vec![self.alias.to_owned()]), ..Default::default() };
-            (network.clone(), settings)
+        }
+    }
+
+    fn data_mount(&self) -> Mount {
+        let options = self.options;
+        let driver_config = (options.volume_driver.is_some() || !options.volume_options.is_empty()).then(|| {
+            MountVolumeOptionsDriverConfig {
+                name: options.volume_driver.clone(),
+                options: Some(options.volume_options.clone().into_iter().collect()),
+            }
         });
+        let (source, labels) = self.volume.clone().unzip();
+        Mount {
+            target: Some(DATA_FOLDER.to_owned()),
+            source,
+            typ: Some(MountType::VOLUME),
+            volume_options: Some(MountVolumeOptions { labels, driver_config, ..Default::default() }),
+            ..Default::default()
+        }
+    }
+
+    fn port_bindings(&self) -> HashMap<String, Option<Vec<PortBinding>>> {
+        let binding = self.published.map(|(address, port)| {
+            let binding = PortBinding { host_ip: Some(address.to_string()), host_port: Some(port.to_string()) };
+            (EXPOSED.to_owned(), Some(vec![binding]))
+        });
+        binding.into_iter().collect()
+    }
+
+    /// The server's arguments, the operator's last.
+    fn command_line(&self) -> Vec<String> {
         let mut args = self.flavor.tuning(self.limits);
         if self.flavor == Flavor::MariaDb && self.root_password.is_none() {
             // Its keys, made anew at each start, cost a second of every start. Not where the image is to fill the
             // data folder: its own client insists on TLS.
             args.push("--skip-ssl".to_owned());
         }
-        args.extend(self.args);
-        args.extend_from_slice(&options.extra_args);
-        ContainerCreateBody {
-            image: Some(options.image.clone()),
-            labels: Some(labels),
-            cmd: Some(args),
-            env: self.root_password.map(|password| environment(self.flavor, password)),
-            exposed_ports: Some(vec![EXPOSED.to_owned()]),
-            host_config: Some(host_config),
-            networking_config: Some(NetworkingConfig { endpoints_config: Some(endpoints.collect()) }),
-            ..Default::default()
-        }
+        args.extend_from_slice(&self.args);
+        args.extend_from_slice(&self.options.extra_args);
+        args
     }
 }
 

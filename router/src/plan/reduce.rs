@@ -2,6 +2,7 @@
 //! grouped where that loses nothing, and the rest of the statement runs over those on one shard.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use keyspace::schema::{TableColumn, quote};
 use keyspace::topology::ShardId;
@@ -17,6 +18,9 @@ use crate::sql::text::pieces::{Aggregate, Column, Pieces, pieces};
 use crate::sql::text::splice::splice;
 
 const SCRATCH: &str = "_autoscaler_0";
+
+/// Stretches of the statement's text, with what stands in their places.
+type Edits = Vec<(Range<usize>, String)>;
 
 /// What each shard sends.
 #[derive(Default)]
@@ -35,15 +39,50 @@ impl Planner<'_> {
     pub fn plan_reduced(&self, question: &Question, why: &Unsupported) -> Option<Plan> {
         let Question { sql, read, several, .. } = question;
         let pieces = pieces(sql)?;
-        let list = read.list.as_ref()?;
         let scope = read.scopes.first()?;
         if pieces.has_windows && pieces.is_grouped || !scope.derived.is_empty() || scope.tables.is_empty() {
             return None;
         }
-        let filters = self.scatter_filters(question).ok()?;
+        let adds_up = self.adds_up(question, &pieces)?;
+        let mut sent = SentColumns::default();
+        let mut edits = self.send_columns(read, &pieces, adds_up, &mut sent)?;
+        if adds_up {
+            edits.extend(self.send_aggregates(question, &pieces, &mut sent)?);
+        }
+        if sent.selected.is_empty() {
+            sent.add_expression("1 AS _c0".to_owned());
+        }
+        edits.extend(pieces.unnamed.iter().map(|(end, label)| (*end..*end, format!(" AS {}", quote(label)))));
+        let begin = pieces.clauses.from.as_ref()?.start;
+        let end = pieces.clauses.where_.as_ref().unwrap_or(pieces.clauses.from.as_ref()?).end;
+        edits.push((begin..end, SCRATCH.to_owned()));
+        let at = self.topology.home().id.clone();
+        Some(Plan {
+            route: Route::Scatter,
+            reason: question.reason(why),
+            node: Node::Gather(Gather {
+                original: sql.text.clone(),
+                shards: self.shards_where(|shard| *shard == at || several.shards.contains(shard)),
+                at,
+                inputs: vec![self.scratch_input(question, &pieces, adds_up, sent)?],
+                sql: splice(&sql.text, edits),
+                renamed: Vec::new(),
+                float_columns: Vec::new(),
+                recheck: several.shards.iter().any(|shard| self.is_moving(shard)),
+            }),
+            epoch: self.topology.epoch(),
+            stains: false,
+            slots: Vec::new(),
+        })
+    }
+
+    /// Whether the shards can group their rows, because every aggregate is had from those of the shards.
+    fn adds_up(&self, question: &Question, pieces: &Pieces) -> Option<bool> {
+        let Question { sql, read, .. } = question;
+        let list = read.list.as_ref()?;
         // Inside an expression AVG has more digits than it prints, or not, by the server's plan.
         let is_item = |aggregate: &Aggregate| {
-            let starts = |range: &std::ops::Range<usize>| range.start == aggregate.range.start;
+            let starts = |range: &Range<usize>| range.start == aggregate.range.start;
             let item = pieces.clauses.items.iter().position(starts);
             item.is_some_and(|item| list.items[item].text.len() == aggregate.range.len()) && pieces.aliases.is_empty()
         };
@@ -51,9 +90,13 @@ impl Planner<'_> {
             (aggregate.function != "avg" || is_item(aggregate))
                 && merged(aggregate, self.column_at(read, aggregate), sql).is_some()
         };
-        let adds_up = pieces.is_grouped
-            && pieces.aggregates.iter().all(|aggregate| aggregate.is_distinct || is_merged(aggregate));
-        let mut sent = SentColumns::default();
+        let mut aggregates = pieces.aggregates.iter();
+        Some(pieces.is_grouped && aggregates.all(|aggregate| aggregate.is_distinct || is_merged(aggregate)))
+    }
+
+    /// Has the shards send the columns that the statement names, but for those in aggregates that they compute. Returns
+    /// what stands in the places of the names then.
+    fn send_columns(&self, read: &Read, pieces: &Pieces, adds_up: bool, sent: &mut SentColumns) -> Option<Edits> {
         let mut edits = Vec::new();
         for column in &pieces.columns {
             let is_alias = column.name.qualifier.is_none()
@@ -74,34 +117,36 @@ impl Planner<'_> {
                 }
             }
         }
-        if adds_up {
-            for aggregate in pieces.aggregates.iter().filter(|aggregate| !aggregate.is_distinct) {
-                let name = format!("_a{}", sent.selected.len());
-                let call = sql.slice(aggregate.range.clone());
-                let (_, argument) = call.split_once('(')?;
-                let parts = match aggregate.function.as_str() {
-                    "avg" => format!("SUM({argument} AS {name}, COUNT({argument} AS {name}n"),
-                    _ => format!("{call} AS {name}"),
-                };
-                sent.defined.push(parts.clone());
-                sent.selected.push(parts);
-                let column = self.column_at(read, aggregate);
-                edits.push((aggregate.range.clone(), merged(aggregate, column, sql)?.replace("{}", &name)));
-            }
+        Some(edits)
+    }
+
+    /// Has the shards send their parts of the aggregates. Returns what merges them, for the places of the aggregates.
+    fn send_aggregates(&self, question: &Question, pieces: &Pieces, sent: &mut SentColumns) -> Option<Edits> {
+        let Question { sql, read, .. } = question;
+        let mut edits = Vec::new();
+        for aggregate in pieces.aggregates.iter().filter(|aggregate| !aggregate.is_distinct) {
+            let name = format!("_a{}", sent.selected.len());
+            let call = sql.slice(aggregate.range.clone());
+            let (_, argument) = call.split_once('(')?;
+            sent.add_expression(match aggregate.function.as_str() {
+                "avg" => format!("SUM({argument} AS {name}, COUNT({argument} AS {name}n"),
+                _ => format!("{call} AS {name}"),
+            });
+            let column = self.column_at(read, aggregate);
+            edits.push((aggregate.range.clone(), merged(aggregate, column, sql)?.replace("{}", &name)));
         }
-        if sent.selected.is_empty() {
-            sent.defined.push("1 AS _c0".to_owned());
-            sent.selected.push("1 AS _c0".to_owned());
-        }
-        edits.extend(pieces.unnamed.iter().map(|(end, label)| (*end..*end, format!(" AS {}", quote(label)))));
-        let begin = pieces.clauses.from.as_ref()?.start;
-        let end = pieces.clauses.where_.as_ref().unwrap_or(pieces.clauses.from.as_ref()?).end;
-        edits.push((begin..end, SCRATCH.to_owned()));
+        Some(edits)
+    }
+
+    /// The scratch table with what each shard sends for it.
+    fn scratch_input(&self, question: &Question, pieces: &Pieces, adds_up: bool, sent: SentColumns) -> Option<Input> {
+        let Question { sql, read, several, .. } = question;
+        let filters = self.scatter_filters(question).ok()?;
         let grouped = if adds_up { sent.group_by() } else { String::new() };
-        let tail = if adds_up { grouped.clone() } else { first_rows(sql, &pieces, read) };
+        let tail = if adds_up { grouped.clone() } else { first_rows(sql, pieces, read) };
         let from = sql.slice(pieces.clauses.from.clone()?).to_owned();
         let where_ = pieces.clauses.where_.clone().map(|range| sql.slice(range).to_owned());
-        let modifiers = straight(&list.modifiers);
+        let modifiers = straight(&read.list.as_ref()?.modifiers);
         let statement = |columns: &[String], filter: &Option<String>, tail: &str| {
             let condition = where_clause(where_.as_deref(), filter.as_deref());
             format!("SELECT {modifiers}{} FROM {from}{condition}{tail}", columns.join(", "))
@@ -110,35 +155,13 @@ impl Planner<'_> {
             shard: shard.clone(),
             sql: statement(&sent.selected, filter, &tail),
         };
-        let at = self.topology.home().id.clone();
-        let shards = self.shards_where(|shard| *shard == at || several.shards.contains(shard));
-        let input = Input {
+        let columns = statement(&sent.defined, &None, &grouped);
+        Some(Input {
             scratch: SCRATCH.to_owned(),
-            definition: format!(
-                "CREATE TEMPORARY TABLE {} AS {} LIMIT 0",
-                quote(SCRATCH),
-                statement(&sent.defined, &None, &grouped)
-            ),
+            definition: format!("CREATE TEMPORARY TABLE {} AS {columns} LIMIT 0", quote(SCRATCH)),
             table: from.clone(),
-            origins: sent.origins,
             parts: several.shards.iter().zip(&filters).map(part).collect(),
-        };
-        Some(Plan {
-            route: Route::Scatter,
-            reason: question.reason(why),
-            node: Node::Gather(Gather {
-                original: sql.text.clone(),
-                at,
-                shards,
-                inputs: vec![input],
-                sql: splice(&sql.text, edits),
-                renamed: Vec::new(),
-                float_columns: Vec::new(),
-                recheck: several.shards.iter().any(|shard| self.is_moving(shard)),
-            }),
-            epoch: self.topology.epoch(),
-            stains: false,
-            slots: Vec::new(),
+            origins: sent.origins,
         })
     }
 
@@ -163,6 +186,12 @@ struct UsedColumn<'a> {
 }
 
 impl SentColumns {
+    /// Adds an expression that the scratch table has as the shards select it.
+    fn add_expression(&mut self, expression: String) {
+        self.defined.push(expression.clone());
+        self.selected.push(expression);
+    }
+
     /// The scratch table's name for a column; `None` if its values cannot be sent so.
     fn add_column(&mut self, found: UsedColumn<'_>, is_key: bool) -> Option<String> {
         let UsedColumn { alias, table, column } = found;

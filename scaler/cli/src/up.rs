@@ -23,6 +23,7 @@ use router::Router;
 use router::RouterConfig;
 use router::faults::Faults;
 use scaler::http;
+use scaler::prometheus::Prometheus;
 use scaler::service::api::Api;
 use scaler::service::{Parts, Scaler};
 use tokio::sync::{oneshot, watch};
@@ -85,15 +86,7 @@ impl Machine {
         let owner = config.cluster.clone();
         let provisioner = provisioner(config, data_dir)?;
         self.provisioner = Some((provisioner.clone(), owner.clone()));
-        let seeds = match config.shards.is_empty() {
-            true => instances::own_shards(&*provisioner, &owner, config).await?,
-            false => {
-                let mut seeds = config.shards.clone();
-                seeds.extend(instances::running_again(&*provisioner, &owner).await?);
-                seeds
-            }
-        };
-
+        let seeds = seeds(config, &*provisioner, &owner).await?;
         let accounts = accounts(config, KeyFile::Make(data_dir))?;
         let router = Router::start(RouterConfig {
             seeds: seeds.clone(),
@@ -108,22 +101,8 @@ impl Machine {
         let prometheus = match given_prometheus {
             Some(client) => client,
             None => {
-                // Its targets answer as soon as the scaler below does; until then it retries.
                 let targets = ScrapeTargets { router: router_address, scaler: scaler_address };
-                let directory = data_dir.join("prometheus");
-                let start =
-                    |address| PrometheusServer::start(&directory, address, config.monitoring_interval, &targets);
-                let server = match start(PROMETHEUS_ADDRESS).await {
-                    // As by another cluster on this machine.
-                    Err(UpError::PortInUse { .. } | UpError::EndedAtStart { .. }) => {
-                        start(find_free("prometheus")?).await?
-                    }
-                    other => other?,
-                };
-                let client = prometheus_client(&serde_json::json!({ "url": server.url() }))?;
-                tell(format_args!("Prometheus  {}", server.url()));
-                self.prometheus = Some(server);
-                client
+                self.start_prometheus(config, data_dir, &targets).await?
             }
         };
         let exporters: ExporterAddresses = Arc::default();
@@ -145,6 +124,45 @@ impl Machine {
             nudge: nudge_of(&router),
         })
         .await?;
+        self.start_exporters(&scaler, data_dir, exporters).await?;
+        let (api, limits, hosts) = (Arc::new(Api(scaler.clone())), config.limits.http.clone(), config.hosts.clone());
+        self.serve(|stopped| http::serve(scaler_listener, api, limits, hosts, stopped));
+        self.serve(|stopped| scaler.clone().run(stopped));
+        let cluster = scaler.cluster().clone();
+        self.serve(|stopped| instances::keep_running(provisioner.clone(), owner, cluster, stopped));
+
+        tell_addresses(&scaler, scaler_address, router_address, data_dir);
+        Ok(())
+    }
+
+    /// Starts a Prometheus of our own; returns the client that asks it.
+    async fn start_prometheus(
+        &mut self,
+        config: &Config,
+        data_dir: &Path,
+        targets: &ScrapeTargets,
+    ) -> anyhow::Result<Prometheus> {
+        let directory = data_dir.join("prometheus");
+        // Its targets answer as soon as the scaler does; until then it retries.
+        let start = |address| PrometheusServer::start(&directory, address, config.monitoring_interval, targets);
+        let server = match start(PROMETHEUS_ADDRESS).await {
+            // As by another cluster on this machine.
+            Err(UpError::PortInUse { .. } | UpError::EndedAtStart { .. }) => start(find_free("prometheus")?).await?,
+            other => other?,
+        };
+        let client = prometheus_client(&serde_json::json!({ "url": server.url() }))?;
+        tell(format_args!("Prometheus  {}", server.url()));
+        self.prometheus = Some(server);
+        Ok(client)
+    }
+
+    /// Has an exporter run for each shard of the topology, and its address in `exporters`.
+    async fn start_exporters(
+        &mut self,
+        scaler: &Scaler,
+        data_dir: &Path,
+        exporters: ExporterAddresses,
+    ) -> anyhow::Result<()> {
         let exporter_dir = data_dir.join("exporters");
         end_leftovers(&exporter_dir).await?;
         let (stop, stopped) = oneshot::channel();
@@ -152,19 +170,6 @@ impl Machine {
         let account = scaler.exporter_login().cloned();
         let follow = tokio::spawn(follow_with_exporters(exporter_dir, account, topologies, exporters, stopped));
         self.exporters = Some((stop, follow));
-        let (api, limits, hosts) = (Arc::new(Api(scaler.clone())), config.limits.http.clone(), config.hosts.clone());
-        self.serve(|stopped| http::serve(scaler_listener, api, limits, hosts, stopped));
-        self.serve(|stopped| scaler.clone().run(stopped));
-        let cluster = scaler.cluster().clone();
-        self.serve(|stopped| instances::keep_running(provisioner.clone(), owner, cluster, stopped));
-
-        tell(format_args!("scaler      http://{scaler_address}"));
-        tell(format_args!("router      http://{router_address}"));
-        for shard in scaler.cluster().topology().shards() {
-            tell(format_args!("{:<11} {}", shard.id, shard.endpoint));
-        }
-        tell(format_args!("\ntry         curl -s http://{router_address}/query -d '{{\"query\":\"SHOW TABLES\"}}'"));
-        tell(format_args!("stop        Ctrl-C; the data stays in {}", data_dir.display()));
         Ok(())
     }
 
@@ -204,6 +209,26 @@ impl Machine {
             instances::stop_all(&*provisioner, &owner).await;
         }
     }
+}
+
+/// The shards to begin with: the configured ones, else the backend's own.
+async fn seeds(config: &Config, provisioner: &dyn Provisioner, owner: &Owner) -> anyhow::Result<Vec<Shard>> {
+    if config.shards.is_empty() {
+        return instances::own_shards(provisioner, owner, config).await;
+    }
+    let mut seeds = config.shards.clone();
+    seeds.extend(instances::running_again(provisioner, owner).await?);
+    Ok(seeds)
+}
+
+fn tell_addresses(scaler: &Scaler, scaler_address: SocketAddr, router_address: SocketAddr, data_dir: &Path) {
+    tell(format_args!("scaler      http://{scaler_address}"));
+    tell(format_args!("router      http://{router_address}"));
+    for shard in scaler.cluster().topology().shards() {
+        tell(format_args!("{:<11} {}", shard.id, shard.endpoint));
+    }
+    tell(format_args!("\ntry         curl -s http://{router_address}/query -d '{{\"query\":\"SHOW TABLES\"}}'"));
+    tell(format_args!("stop        Ctrl-C; the data stays in {}", data_dir.display()));
 }
 
 /// Makes the router look at the topology at once.

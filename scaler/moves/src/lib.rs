@@ -98,15 +98,8 @@ pub async fn execute(
         failure = fill_targets(&mut movers, announced + settings.confirmation_wait).await.err();
     }
     let mut switched: BTreeSet<MoveId> = BTreeSet::new();
-    for mover in &mut movers {
-        if failure.is_none() {
-            match mover.cut_over().await {
-                Ok(()) => {
-                    switched.insert(mover.id().clone());
-                }
-                Err(error) => failure = Some(error),
-            }
-        }
+    if failure.is_none() {
+        failure = cut_over_all(&mut movers, &mut switched).await.err();
     }
     let switched_at = Instant::now();
     let mut endings = movers.into_iter().map(Mover::into_ending).collect::<Vec<_>>();
@@ -125,17 +118,30 @@ pub async fn execute(
         reporter.enter(MoveState::CleaningUp, None).await;
         let rows_moved = ending::clean_up_until_done(cluster, layout, &slot_move, settings, &mut reporter).await;
         reporter.enter(MoveState::Done, None).await;
-        reports.push(MoveReport {
-            id: slot_move.id,
-            source: slot_move.source,
-            target: slot_move.target,
-            rows_copied: reporter.progress.rows_copied,
-            rows_moved,
-            cutover: Duration::from_secs_f64(reporter.progress.cutover_millis.unwrap_or_default() / 1e3),
-            attempts: reporter.progress.cutover_attempts,
-        });
+        reports.push(report(slot_move, &reporter.progress, rows_moved));
     }
     failure.map_or(Ok(reports), Err)
+}
+
+/// Switches one move after the other, up to the first that fails. Names in `switched` those that have switched.
+async fn cut_over_all(movers: &mut [Mover<'_>], switched: &mut BTreeSet<MoveId>) -> Result<(), MoveError> {
+    for mover in movers {
+        mover.cut_over().await?;
+        switched.insert(mover.id().clone());
+    }
+    Ok(())
+}
+
+fn report(slot_move: SlotMove, progress: &MoveProgress, rows_moved: u64) -> MoveReport {
+    MoveReport {
+        id: slot_move.id,
+        source: slot_move.source,
+        target: slot_move.target,
+        rows_copied: progress.rows_copied,
+        rows_moved,
+        cutover: Duration::from_secs_f64(progress.cutover_millis.unwrap_or_default() / 1e3),
+        attempts: progress.cutover_attempts,
+    }
 }
 
 /// Ends the moves that an earlier scaler left behind: announced ones are undone, switched ones finished; and removes

@@ -83,35 +83,8 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
     let folds_case = server.try_get_unchecked::<i64, _>(1)? == 1;
     // First: of a table that is made meanwhile the rest would be known in part.
     let named = connection.fetch_all(sqlx::raw_sql(TABLES)).await?;
-    let mut json_columns = Vec::new();
-    if version.contains("MariaDB") {
-        for row in connection.fetch_all(sqlx::raw_sql(JSON_CHECKS)).await? {
-            json_columns.push((text(&row, 0)?, text(&row, 1)?));
-        }
-    }
-    let mut columns: BTreeMap<String, Vec<TableColumn>> = BTreeMap::new();
-    let mut unread: BTreeMap<String, String> = BTreeMap::new();
-    for row in connection.fetch_all(sqlx::raw_sql(COLUMNS)).await? {
-        let table = text(&row, 0)?;
-        let column = read_column(&row, |name| {
-            json_columns.iter().any(|(owner, check)| *owner == table && *check == format!("json_valid(`{name}`)"))
-        });
-        match column {
-            Ok(column) => columns.entry(table).or_default().push(column),
-            Err(error) => {
-                unread.insert(table, format!("one of its columns cannot be understood: {error}"));
-            }
-        }
-    }
-    let mut unique_indexes: BTreeMap<String, Vec<UniqueIndex>> = BTreeMap::new();
-    for row in connection.fetch_all(sqlx::raw_sql(UNIQUE_INDEXES)).await? {
-        let (name, column) = (text(&row, 1)?, text(&row, 2)?);
-        let indexes = unique_indexes.entry(text(&row, 0)?).or_default();
-        match indexes.last_mut().filter(|index| index.name == name) {
-            Some(index) => index.columns.push(column),
-            None => indexes.push(UniqueIndex { name, columns: vec![column] }),
-        }
-    }
+    let (mut columns, mut unread) = columns_by_table(connection, &version).await?;
+    let mut unique_indexes = unique_indexes_by_table(connection).await?;
     let mut referring = BTreeSet::new();
     for row in connection.fetch_all(sqlx::raw_sql(REFERENCES)).await? {
         referring.extend([text(&row, 0)?, text(&row, 1)?]);
@@ -146,6 +119,49 @@ pub async fn load(connection: &mut MySqlConnection, layout: &Layout) -> Result<S
     let surroundings =
         Surroundings { version: ServerVersion::parse(&version), folds_case, ..surroundings(connection).await? };
     Ok(Schema::new(&database, layout, version.contains("MariaDB"), tables).with_surroundings(surroundings))
+}
+
+/// The columns of the tables, and why those of some tables cannot be understood.
+async fn columns_by_table(
+    connection: &mut MySqlConnection,
+    version: &str,
+) -> Result<(BTreeMap<String, Vec<TableColumn>>, BTreeMap<String, String>), SchemaError> {
+    let mut json_columns = Vec::new();
+    if version.contains("MariaDB") {
+        for row in connection.fetch_all(sqlx::raw_sql(JSON_CHECKS)).await? {
+            json_columns.push((text(&row, 0)?, text(&row, 1)?));
+        }
+    }
+    let mut columns: BTreeMap<String, Vec<TableColumn>> = BTreeMap::new();
+    let mut unread: BTreeMap<String, String> = BTreeMap::new();
+    for row in connection.fetch_all(sqlx::raw_sql(COLUMNS)).await? {
+        let table = text(&row, 0)?;
+        let column = read_column(&row, |name| {
+            json_columns.iter().any(|(owner, check)| *owner == table && *check == format!("json_valid(`{name}`)"))
+        });
+        match column {
+            Ok(column) => columns.entry(table).or_default().push(column),
+            Err(error) => {
+                unread.insert(table, format!("one of its columns cannot be understood: {error}"));
+            }
+        }
+    }
+    Ok((columns, unread))
+}
+
+async fn unique_indexes_by_table(
+    connection: &mut MySqlConnection,
+) -> Result<BTreeMap<String, Vec<UniqueIndex>>, SchemaError> {
+    let mut unique_indexes: BTreeMap<String, Vec<UniqueIndex>> = BTreeMap::new();
+    for row in connection.fetch_all(sqlx::raw_sql(UNIQUE_INDEXES)).await? {
+        let (name, column) = (text(&row, 1)?, text(&row, 2)?);
+        let indexes = unique_indexes.entry(text(&row, 0)?).or_default();
+        match indexes.last_mut().filter(|index| index.name == name) {
+            Some(index) => index.columns.push(column),
+            None => indexes.push(UniqueIndex { name, columns: vec![column] }),
+        }
+    }
+    Ok(unique_indexes)
 }
 
 async fn surroundings(connection: &mut MySqlConnection) -> Result<Surroundings, sqlx::Error> {

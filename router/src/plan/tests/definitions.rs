@@ -105,3 +105,40 @@ fn what_is_not_understood_goes_nowhere() {
         assert_eq!(plan, "refused: `FROBNICATE` here in ALTER TABLE is not supported here");
     }
 }
+
+#[test]
+fn definitions_go_everywhere() {
+    check_plan("CREATE TABLE later (k BIGINT PRIMARY KEY)", "scatter, 2 shards");
+    check_refused(
+        "CREATE TABLE later (v BIGINT PRIMARY KEY)",
+        "later cannot be used: it has no column `k`, its sharding key in table_shard_keys",
+    );
+    check_refused(
+        "CREATE TABLE later (k FLOAT)",
+        "later cannot be used: its sharding key `k` is unsupported: type FLOAT cannot be a sharding key",
+    );
+    check_plan("CREATE TABLE other (k FLOAT)", "scatter, 2 shards");
+    check_plan("ALTER TABLE users ADD COLUMN x INT", "scatter, 2 shards");
+    check_refused("ALTER TABLE users DROP COLUMN user_id", "changing `user_id`, the sharding key of users,");
+    check_refused("RENAME TABLE users TO persons", "renaming users");
+    check_plan("DROP TABLE users", "scatter, 2 shards");
+    check_plan("TRUNCATE TABLE users", "scatter, 2 shards");
+    check_refused("CREATE TABLE copy AS SELECT * FROM users", "CREATE TABLE … SELECT on several shards");
+    check_plan("CREATE TABLE later (k BIGINT PRIMARY KEY, v INT UNIQUE)", "scatter, 2 shards");
+    check_refused("ALTER TABLE users ADD UNIQUE (name)", "a unique index (name) without the sharding key `user_id`");
+    check_plan("ALTER TABLE users ADD UNIQUE (name, user_id)", "scatter, 2 shards");
+    check_refused("CREATE UNIQUE INDEX i ON users (name)", "a unique index (name) without the sharding key `user_id`");
+    check_plan("CREATE UNIQUE INDEX i ON currencies (rate)", "scatter, 2 shards");
+    check_plan("CREATE TABLE later (k BIGINT, FOREIGN KEY (k) REFERENCES users (user_id))", "scatter, 2 shards");
+    check_plan("CREATE TABLE later (k BIGINT, c INT REFERENCES currencies (currency))", "scatter, 2 shards");
+    for apart in [
+        "CREATE TABLE later (k BIGINT, v INT, FOREIGN KEY (v) REFERENCES users (user_id))",
+        "CREATE TABLE later (k BIGINT, v INT REFERENCES plain (v))",
+        "ALTER TABLE plain ADD FOREIGN KEY (v) REFERENCES users (user_id)",
+    ] {
+        check_refused(apart, "whose rows may lie on another shard");
+    }
+    check_plan("SHOW TABLES", "home shard-1");
+    check_refused("LOCK TABLES users READ", "LOCK TABLES without a session");
+    check_plan("CALL f()", "CALL is not allowed");
+}

@@ -22,78 +22,89 @@ const TEXT: u8 = 2;
 /// Longer statements are rarely sent twice, and an outline would cost them more than reading them does.
 const LONGEST: usize = 4_096;
 
-/// `None` if the text is longer than 4 KiB, or holds anything but words, plain names in backticks, unsigned integers, printable ASCII strings
-/// without escapes, and the commonest operators.
+/// `None` if the text is longer than 4 KiB, or holds anything but words, plain names in backticks, unsigned integers,
+/// printable ASCII strings without escapes, and the commonest operators.
 pub fn outline(text: &str) -> Option<Outline> {
     if text.len() > LONGEST {
         return None;
     }
-    let bytes = text.as_bytes();
-    let mut outline = Outline { key: Vec::with_capacity(bytes.len()), literals: Vec::new() };
+    let mut outline = Outline { key: Vec::with_capacity(text.len()), literals: Vec::new() };
     let mut at = 0;
     // Adjacent strings are one literal.
     let mut after_string = false;
-    while let Some(&byte) = bytes.get(at) {
-        let rest = &bytes[at..];
+    while let Some(&byte) = text.as_bytes().get(at) {
+        if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            outline.key.push(byte);
+            at += 1;
+            continue;
+        }
+        let is_string = byte == b'\'';
+        if is_string && after_string {
+            return None;
+        }
+        at += outline.take_lexeme(text, at)?;
+        after_string = is_string;
+    }
+    Some(outline)
+}
+
+impl Outline {
+    /// Takes what stands at a byte of the text, and returns its length; `None` if no outline has it.
+    fn take_lexeme(&mut self, text: &str, at: usize) -> Option<usize> {
+        let rest = &text.as_bytes()[at..];
         let next = rest.get(1).copied().unwrap_or(b' ');
-        let length = match byte {
-            b' ' | b'\n' | b'\r' | b'\t' => {
-                outline.key.push(byte);
-                at += 1;
-                continue;
-            }
-            b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'$' => {
-                let length = rest.iter().take_while(|&&byte| is_word(byte)).count();
-                // x'41', N'…', _latin1'…'
-                if rest.get(length) == Some(&b'\'') {
-                    return None;
-                }
-                outline.key.extend_from_slice(&rest[..length]);
-                length
-            }
+        let length = match rest.first()? {
+            b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'$' => word_length(rest)?,
+            b'`' => name_length(rest)?,
             b'0'..=b'9' => {
-                let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-                let follower = rest.get(length).copied().unwrap_or(b' ');
-                let in_a_longer_token = is_word(follower) || follower == b'.' || outline.key.last() == Some(&b'.');
-                if in_a_longer_token {
-                    return None;
-                }
-                outline.key.push(INTEGER);
-                outline.literals.push((at, KeyLiteral::Integer(text[at..at + length].to_owned())));
-                length
+                let length = self.integer_length(rest)?;
+                self.key.push(INTEGER);
+                self.literals.push((at, KeyLiteral::Integer(text[at..at + length].to_owned())));
+                return Some(length);
             }
             b'\'' => {
-                let length = rest[1..].iter().position(|&byte| byte == b'\'')? + 2;
-                let content = &text[at + 1..at + length - 1];
-                let plain = content.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'\\');
-                if !plain || after_string || rest.get(length) == Some(&b'\'') {
-                    return None;
-                }
-                outline.key.push(TEXT);
-                outline.literals.push((at, KeyLiteral::Text(content.to_owned())));
-                length
-            }
-            b'`' => {
-                let length = rest[1..].iter().position(|&byte| !is_word(byte))? + 2;
-                if rest.get(length - 1) != Some(&b'`') || rest.get(length) == Some(&b'`') {
-                    return None;
-                }
-                outline.key.extend_from_slice(&rest[..length]);
-                length
+                let length = string_length(rest)?;
+                self.key.push(TEXT);
+                self.literals.push((at, KeyLiteral::Text(text[at + 1..at + length - 1].to_owned())));
+                return Some(length);
             }
             // Comments begin with these.
             b'-' if next == b'-' => return None,
             b'/' if next == b'*' => return None,
-            b',' | b'.' | b'(' | b')' | b'=' | b'<' | b'>' | b'*' | b'+' | b'-' | b'/' => {
-                outline.key.push(byte);
-                1
-            }
+            b',' | b'.' | b'(' | b')' | b'=' | b'<' | b'>' | b'*' | b'+' | b'-' | b'/' => 1,
             _ => return None,
         };
-        after_string = byte == b'\'';
-        at += length;
+        self.key.extend_from_slice(&rest[..length]);
+        Some(length)
     }
-    Some(outline)
+
+    /// `None` if it is a part of a longer lexeme, as in 1.5, 1e3 and t.1a.
+    fn integer_length(&self, rest: &[u8]) -> Option<usize> {
+        let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let follower = rest.get(length).copied().unwrap_or(b' ');
+        let is_longer = is_word(follower) || follower == b'.' || self.key.last() == Some(&b'.');
+        (!is_longer).then_some(length)
+    }
+}
+
+/// `None` for what introduces a string: x'41', N'…', _latin1'…'.
+fn word_length(rest: &[u8]) -> Option<usize> {
+    let length = rest.iter().take_while(|&&byte| is_word(byte)).count();
+    (rest.get(length) != Some(&b'\'')).then_some(length)
+}
+
+/// Of a name in backticks, with them; `None` unless it is a plain word.
+fn name_length(rest: &[u8]) -> Option<usize> {
+    let length = rest[1..].iter().position(|&byte| !is_word(byte))? + 2;
+    (rest.get(length - 1) == Some(&b'`') && rest.get(length) != Some(&b'`')).then_some(length)
+}
+
+/// Of a string, with its quotes; `None` unless it is printable ASCII without escapes.
+fn string_length(rest: &[u8]) -> Option<usize> {
+    let length = rest[1..].iter().position(|&byte| byte == b'\'')? + 2;
+    let content = &rest[1..length - 1];
+    let is_plain = content.iter().all(|byte| (b' '..=b'~').contains(byte) && *byte != b'\\');
+    (is_plain && rest.get(length) != Some(&b'\'')).then_some(length)
 }
 
 fn is_word(byte: u8) -> bool {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keyspace::errors::chain;
+use keyspace::keys::KeyType;
 use keyspace::schema::{Schema, Table, TableKind, quote};
 use keyspace::slots::SlotSet;
 use keyspace::topology::{MovePhase, ShardId, Topology};
@@ -232,35 +233,17 @@ pub(super) async fn check_table(
     let Some((key, key_type)) = table.shard_key() else {
         return check_home_table(here, topology, table, findings).await;
     };
-    let key = quote(key);
     let (owned, copied) = (topology.owned(&shard), copied_slots(topology, &shard));
-    let owned_test = key_type.slot_in_sql(&key, &owned);
-    let copied_test = key_type.slot_in_sql(&key, &copied);
-    let count = format!(
-        "SELECT COALESCE(SUM(NOT {owned_test} AND NOT {copied_test}),0),\
-         COALESCE(SUM(NOT {owned_test} AND {copied_test}),0),COALESCE(SUM({key} IS NULL),0) \
-         FROM {} WHERE NOT {owned_test} OR {key} IS NULL",
-        quote(&table.name)
-    );
-    let counts = here.fetch_texts::<3>(&count).await?;
-    let [misplaced, copies, keyless] = counts.into_iter().next().unwrap_or_default();
-    let (misplaced, copies, keyless) = (number(&misplaced)?, number(&copies)?, number(&keyless)?);
+    let [misplaced, copies, keyless] = count_by_place(here, table, (key, key_type), &owned, &copied).await?;
     if misplaced > 0 {
         let in_place: SlotSet = owned.iter().chain(copied.iter()).collect();
         let found = match ComparedTable::of(table) {
             Some(compared) => {
-                let mut found = Misplaced::default();
                 let mut walk = Walk::start(here, &in_place, table, &compared).await?;
-                loop {
-                    let batch = walk.next(here, owners, topology).await?;
-                    if batch.is_empty() {
-                        break;
-                    }
-                    batch.iter().for_each(|(_, row, counterpart)| found.count(row, *counterpart));
-                    progress.tell(|| format!("{place}: compared {} of about {misplaced} misplaced rows", found.rows));
-                }
-                found.why_not_compared = walk.why_unknown;
-                found
+                compare_misplaced(&mut walk, here, owners, topology, |rows| {
+                    progress.tell(|| format!("{place}: compared {rows} of about {misplaced} misplaced rows"));
+                })
+                .await?
             }
             None => Misplaced {
                 rows: misplaced,
@@ -288,6 +271,49 @@ pub(super) async fn check_table(
         findings.push(Finding::new(Severity::Warning, &place, problem, "give them one"));
     }
     Ok(())
+}
+
+/// How many rows of a table neither belong to the shard nor are copies, how many are copies, and how many have no key.
+async fn count_by_place(
+    here: &mut ShardSession,
+    table: &Table,
+    (key, key_type): (&str, KeyType),
+    owned: &SlotSet,
+    copied: &SlotSet,
+) -> Result<[u64; 3], CheckError> {
+    let key = quote(key);
+    let owned_test = key_type.slot_in_sql(&key, owned);
+    let copied_test = key_type.slot_in_sql(&key, copied);
+    let count = format!(
+        "SELECT COALESCE(SUM(NOT {owned_test} AND NOT {copied_test}),0),\
+         COALESCE(SUM(NOT {owned_test} AND {copied_test}),0),COALESCE(SUM({key} IS NULL),0) \
+         FROM {} WHERE NOT {owned_test} OR {key} IS NULL",
+        quote(&table.name)
+    );
+    let counts = here.fetch_texts::<3>(&count).await?;
+    let [misplaced, copies, keyless] = counts.into_iter().next().unwrap_or_default();
+    Ok([number(&misplaced)?, number(&copies)?, number(&keyless)?])
+}
+
+/// Compares misplaced rows with what their owners have, and tells after each batch how many are compared.
+async fn compare_misplaced(
+    walk: &mut Walk<'_>,
+    here: &mut ShardSession,
+    owners: &mut Owners<'_>,
+    topology: &Topology,
+    mut tell: impl FnMut(u64),
+) -> Result<Misplaced, CheckError> {
+    let mut found = Misplaced::default();
+    loop {
+        let batch = walk.next(here, owners, topology).await?;
+        if batch.is_empty() {
+            break;
+        }
+        batch.iter().for_each(|(_, row, counterpart)| found.count(row, *counterpart));
+        tell(found.rows);
+    }
+    found.why_not_compared = walk.why_unknown.take();
+    Ok(found)
 }
 
 /// A table that is named nowhere lies on the home shard: rows of it elsewhere are seen by nobody.

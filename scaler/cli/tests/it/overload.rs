@@ -6,7 +6,6 @@ use futures_util::future::join_all;
 use keyspace::mysql::er;
 use keyspace::schema::Layout;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use router::Limits;
 use serde_json::{Value, json};
 
@@ -218,7 +217,7 @@ async fn a_shard_that_stands_still_leaves_turns_to_the_others() {
     let limits = Limits { max_concurrent_queries: 16, statement_timeout: Duration::from_secs(2), ..Limits::default() };
     let Some((servers, front, client)) = front(limits).await else { return };
     let (here, there) = (client.accounts_on("shard-1").await[0], client.accounts_on("shard-2").await[0]);
-    let stalled = Pid::from_raw(servers[1].pid().try_into().unwrap());
+    let stalled = servers[1].pid();
     stop(stalled).await;
     let many = tokio::spawn({
         let client = client.clone();

@@ -11,7 +11,6 @@ use keyspace::schema::Layout;
 use keyspace::slots::{self, SlotSet};
 use keyspace::topology::{ShardId, Transfer};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use router::Limits;
 use router::faults::Faults;
 use router::faults::Point;
@@ -55,13 +54,9 @@ impl Drop for Stalled<'_> {
         match self.proxy {
             Some(proxy) => proxy.set(Mode::Pass),
             // It can only be gone if the test killed it.
-            None => drop(kill(pid_of(self.server), Signal::SIGCONT)),
+            None => drop(kill(self.server.pid(), Signal::SIGCONT)),
         }
     }
-}
-
-fn pid_of(server: &Server) -> Pid {
-    Pid::from_raw(server.pid().try_into().unwrap())
 }
 
 /// Everybody who must not notice: a reader and a writer for each of some shards, until this is dropped.
@@ -145,7 +140,7 @@ impl Fixture {
         let (server, proxy) = (&self.servers[shard], self.proxies.get(shard));
         match proxy {
             Some(proxy) => proxy.set(Mode::Stall(Direction::Both)),
-            None => stop(pid_of(server)).await,
+            None => stop(server.pid()).await,
         }
         Stalled { server, proxy }
     }
@@ -459,7 +454,7 @@ async fn write_while_stopping(point: Point, shard: usize) -> Option<(Fixture, u1
     let is_armed = Arc::new(AtomicBool::new(false));
     let armed = is_armed.clone();
     let stops = move |servers: &[Server]| {
-        let pid = pid_of(&servers[shard]);
+        let pid = servers[shard].pid();
         Faults::hook(move |reached| {
             let is_meant = reached == point && armed.swap(false, Ordering::SeqCst);
             Box::pin(async move {
