@@ -171,28 +171,7 @@ impl Definitions<'_> {
         self.write_journal(&change, &mut home).await?;
         let outcome = match self.carry_out(&mut change, again, &mut home, time).await {
             Ok(()) => Ok(()),
-            Err(Halt::Refused(error)) => {
-                if let Some(inverse) = inverse {
-                    self.take_back(&mut change, &inverse).await?;
-                }
-                Err(error)
-            }
-            Err(Halt::NotNow(_, error)) if change.done.is_empty() => Err(error),
-            Err(Halt::NotNow(shard, _)) => {
-                let done = change.done.clone();
-                let is_taken_back = match &inverse {
-                    Some(inverse) => self.take_back(&mut change, inverse).await.is_ok(),
-                    None => false,
-                };
-                if is_taken_back {
-                    Err(time.is_over())
-                } else {
-                    change.done = done.clone();
-                    Err(QueryError::ChangeUnfinished { shard, done, milliseconds: time.timeout.as_millis() })
-                }
-            }
-            // The journal has what is known.
-            Err(Halt::Unknown(shard, cause)) => return Err(QueryError::OutcomeUnknown { shard, cause }),
+            Err(halt) => Err(self.after_halt(halt, &mut change, inverse.as_deref(), time).await?),
         };
         let is_at_end = outcome.is_ok() || change.done.is_empty();
         let noted = match is_at_end {
@@ -209,6 +188,40 @@ impl Definitions<'_> {
                 shard: self.topology.home().id.clone(),
                 cause: error.to_string(),
             }),
+        }
+    }
+
+    /// Takes back what shards did of a change that does not come to its end, as far as that can be; gives what the client is
+    /// told. An error is what leaves the journal as it is.
+    async fn after_halt(
+        &self,
+        halt: Halt,
+        change: &mut Change,
+        inverse: Option<&str>,
+        time: Time,
+    ) -> Result<QueryError, QueryError> {
+        match halt {
+            Halt::Refused(error) => {
+                if let Some(inverse) = inverse {
+                    self.take_back(change, inverse).await?;
+                }
+                Ok(error)
+            }
+            Halt::NotNow(_, error) if change.done.is_empty() => Ok(error),
+            Halt::NotNow(shard, _) => {
+                let done = change.done.clone();
+                let is_taken_back = match inverse {
+                    Some(inverse) => self.take_back(change, inverse).await.is_ok(),
+                    None => false,
+                };
+                if is_taken_back {
+                    return Ok(time.is_over());
+                }
+                change.done = done.clone();
+                Ok(QueryError::ChangeUnfinished { shard, done, milliseconds: time.timeout.as_millis() })
+            }
+            // The journal has what is known.
+            Halt::Unknown(shard, cause) => Err(QueryError::OutcomeUnknown { shard, cause }),
         }
     }
 

@@ -141,8 +141,10 @@ impl Execution<'_> {
         let started = Instant::now();
         destination.run(AS_BEFORE).await?;
         let mut outcome = self.run_gathered(node, &mut destination, sink).await;
-        if matches!(outcome, Err(QueryError::Database { errno: er::WRONG_FIELD_WITH_GROUP | er::MIX_OF_GROUP_FUNC_AND_FIELDS, .. }))
-            && destination.begin().describe(&node.original, |_, _| false).await.is_ok()
+        if matches!(
+            outcome,
+            Err(QueryError::Database { errno: er::WRONG_FIELD_WITH_GROUP | er::MIX_OF_GROUP_FUNC_AND_FIELDS, .. })
+        ) && destination.begin().describe(&node.original, |_, _| false).await.is_ok()
         {
             destination.run(LOOSE).await?;
             outcome = self.run_gathered(node, &mut destination, sink).await;
@@ -173,7 +175,9 @@ impl Execution<'_> {
         destination.run(LENIENT).await?;
         for input in &node.inputs {
             destination.run(&input.definition).await.map_err(|error| match error {
-                QueryError::Database { errno: er::DBACCESS_DENIED | er::TABLEACCESS_DENIED, shard, .. } => QueryError::MayNotGather(shard),
+                QueryError::Database { errno: er::DBACCESS_DENIED | er::TABLEACCESS_DENIED, shard, .. } => {
+                    QueryError::MayNotGather(shard)
+                }
                 QueryError::Database { errno: er::XA_TEMP_TABLE, .. } => no_tables_in_xa(),
                 error => error,
             })?;
