@@ -24,10 +24,13 @@ UNMODELLED = {".annotations.list[].step", ".annotations.list[].titleFormat", ".a
 
 def known_metrics(root):
     """What we register, and what a recorded scrape of the exporter had."""
-    families = (root / "scaler/src/metrics/families.rs").read_text()
-    registering = r'\b(?:gauges?|counters?|histogram(?:_opts)?)\(\s*"([a-z_]+)"'
-    ours = {f"sql_autoscaler_{name}" for name in re.findall(registering, families)}
-    ours |= set(re.findall(r'"(sql_autoscaler_[a-z_]+)"', (root / "router/src/metrics.rs").read_text()))
+    scalers, routers = (
+        "\n".join(path.read_text() for path in sorted((root / crate / "src/metrics").rglob("*.rs")))
+        for crate in ("scaler", "router")
+    )
+    registering = r'\b(?:gauges?|counters?|histograms?)\(\s*"([a-z_]+)"'
+    ours = {f"sql_autoscaler_{name}" for name in re.findall(registering, scalers)}
+    ours |= set(re.findall(r'"(sql_autoscaler_[a-z_]+)"', routers))
     exporter = (root / "dashboards/source/exporter-metrics.txt").read_text().split()
     return ours | set(exporter)
 

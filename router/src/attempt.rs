@@ -25,7 +25,6 @@ use crate::metrics::Retry;
 use crate::plan::{IdsWanted, Node, Plan, Planner, Refill, Refusal};
 use crate::request::{Answer, Attempt, Parsed};
 use crate::router::Router;
-use crate::sequences;
 use crate::sinks::{Counting, LiteralRows};
 use crate::sql::meaning::statement::{Scope, Statement};
 use crate::sql::read::error::Unsupported;
@@ -335,10 +334,9 @@ impl<S: RowSink> Journey<'_, '_, S> {
         if self.tried.draws >= MOST_DRAWS {
             return false;
         }
-        let shards = &self.router.coordinator.shards;
-        let in_use = sequences::are_in_use(shards, &view.topology, table, column, ids, self.attempt.deadline).await;
-        // Where that cannot be told, the server's own words are the answer.
-        in_use.unwrap_or(false)
+        // Of a table that cannot be undone the statement's own rows have its ids.
+        let is_undone = view.schema.table(table).is_some_and(|table| table.has_transactions);
+        is_undone && self.router.execution(view, false, self.attempt).are_in_use(table, column, ids).await
     }
 }
 

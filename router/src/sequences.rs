@@ -4,7 +4,6 @@
 //! leaves a gap, as a server's own cache does.
 
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -99,27 +98,6 @@ impl Sequences {
     fn blocks(&self) -> MutexGuard<'_, HashMap<String, Block>> {
         self.blocks.lock().expect("no holder of this lock panics")
     }
-}
-
-/// Whether rows have any of these ids, on any shard: they came past every router.
-pub async fn are_in_use(
-    shards: &Shards,
-    topology: &Topology,
-    table: &str,
-    column: &str,
-    ids: &RangeInclusive<u64>,
-    deadline: Instant,
-) -> Result<bool, QueryError> {
-    let (table, column) = (quote(table), quote(column));
-    let look = format!("SELECT 1 FROM {table} WHERE {column} BETWEEN {} AND {} LIMIT 1", ids.start(), ids.end());
-    let looks = topology.shards().iter().map(async |shard| {
-        let mut lease = shards.lease_for_client(shard, deadline).await?;
-        let found = lease.begin().fetch_first(&look).await?;
-        lease.done();
-        Ok::<bool, QueryError>(found.is_some())
-    });
-    let looked = tokio::time::timeout_at(deadline.into(), try_join_all(looks)).await;
-    Ok(looked.is_ok_and(|found| found.is_ok_and(|found| found.contains(&true))))
 }
 
 async fn reserve(

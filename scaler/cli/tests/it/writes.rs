@@ -101,8 +101,19 @@ impl Cluster {
     }
 
     async fn write(&self, sql: &str) -> (u16, Value) {
-        let body = json!({ "query": sql, "format": "rows" });
-        let answer = self.front.client.post(format!("{}/query", self.front.url)).json(&body).send().await.unwrap();
+        self.send(None, sql).await
+    }
+
+    async fn write_in(&self, session: &str, sql: &str) -> (u16, Value) {
+        self.send(Some(session), sql).await
+    }
+
+    async fn send(&self, session: Option<&str>, sql: &str) -> (u16, Value) {
+        let mut request = self.front.client.post(format!("{}/query", self.front.url));
+        if let Some(session) = session {
+            request = request.header("X-Session-Id", session);
+        }
+        let answer = request.json(&json!({ "query": sql, "format": "rows" })).send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
@@ -339,4 +350,19 @@ async fn ids_that_rows_have_already_are_drawn_again() {
     assert_eq!(status, 200, "{answer}");
     let (status, answer) = cluster.write(&format!("INSERT INTO tasks (tenant, code) VALUES (7, '{code}')")).await;
     assert_eq!((status, &answer["error"]["mysql"]["errno"]), (400, &json!(1062)), "{answer}");
+
+    // A shard that is only joining lacks the table, and nobody else sees what a transaction did itself.
+    run(&mut cluster.servers[1 - owner].connect().await, "RENAME TABLE tasks TO elsewhere").await;
+    let (_, last) = cluster.write("INSERT INTO tasks (tenant) VALUES (7)").await;
+    let next = last["last_insert_id"].as_u64().unwrap() + 1;
+    run(&mut cluster.servers[owner].connect().await, &format!("INSERT INTO tasks VALUES ({next}, 7, 'd')")).await;
+    let (status, answer) = cluster.write("INSERT INTO tasks (tenant, code) VALUES (7, 'e')").await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer["last_insert_id"].as_u64().unwrap() > next, "{answer}");
+    let next = answer["last_insert_id"].as_u64().unwrap() + 1;
+    let renumber = format!("UPDATE tasks SET id = {next} WHERE tenant = 7 AND code = 'a'");
+    for statement in ["BEGIN", &renumber, "INSERT INTO tasks (tenant, code) VALUES (7, 'f')", "COMMIT"] {
+        let (status, answer) = cluster.write_in("s", statement).await;
+        assert_eq!(status, 200, "{statement}: {answer}");
+    }
 }
