@@ -3,7 +3,7 @@
 //! The first shard that takes part decides (a last agent): it runs an ordinary transaction, the others branches under
 //! XA. To commit, the others prepare; then the first one commits, together with a row in `_autoscaler.commits` that
 //! holds the transaction's number: this commit is the decision. Then the others commit. Whoever finds a prepared branch
-//! later learns from its name whom to ask ([`recovery`]).
+//! later learns from its name whom to ask ([`keyspace::recovery`]).
 //!
 //! ```text
 //! Executing ─▶ Preparing ─▶ Deciding ══▶ Finishing ─▶ (settled: its rows in `commits` are deleted)
