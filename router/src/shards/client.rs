@@ -223,13 +223,13 @@ impl Row for ShardRow {
     }
 }
 
-/// A server's last words on a connection: it shuts down, MariaDB's KILL, MySQL's KILL, idle for too long.
-const LAST_WORDS: [u16; 4] =
+/// What a server says when it closes a connection: it shuts down, MariaDB's KILL, MySQL's KILL, idle for too long.
+const CLOSING_ERRORS: [u16; 4] =
     [er::SERVER_SHUTDOWN, er::CONNECTION_KILLED, er::SESSION_WAS_KILLED, er::CLIENT_INTERACTION_TIMEOUT];
 
 /// Tells a server's answer from a broken connection.
 pub fn failure(shard: &ShardId, error: sqlx::Error) -> QueryError {
-    let Some(number) = errno(&error).filter(|number| !LAST_WORDS.contains(number)) else {
+    let Some(number) = errno(&error).filter(|number| !CLOSING_ERRORS.contains(number)) else {
         return QueryError::ConnectionBroke { shard: shard.clone(), cause: error.to_string() };
     };
     let (sqlstate, message) = match error.as_database_error() {

@@ -29,10 +29,7 @@ impl Pool {
     }
 
     async fn ask(&self, sql: &str, session: Option<&str>) -> (u16, Value) {
-        let request = self.front.client.post(format!("{}/query", self.front.url));
-        let request = session.into_iter().fold(request, |request, name| request.header("X-Session-Id", name));
-        let answer = request.json(&json!({ "query": sql, "format": "rows" })).send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        self.front.ask(session, sql).await
     }
 
     async fn data(&self, sql: &str, session: Option<&str>) -> Value {

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use router::Limits;
 use serde_json::{Value, json};
 
-use crate::kit::front::Front;
+use crate::kit::front::{Front, ask};
 use crate::kit::processes::{Options, Process, stop};
 use crate::kit::servers::{Flavor, Server, wait_until};
 
@@ -36,13 +36,7 @@ impl Client {
     }
 
     async fn say(&self, session: Option<&str>, sql: &str) -> (u16, Value) {
-        let mut request =
-            self.http.post(format!("{}/query", self.url)).json(&json!({ "query": sql, "format": "rows" }));
-        if let Some(session) = session {
-            request = request.header("X-Session-Id", session);
-        }
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        ask(&self.http, &self.url, session, sql).await
     }
 
     async fn ok(&self, session: Option<&str>, sql: &str) -> Value {

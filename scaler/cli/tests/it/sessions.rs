@@ -68,13 +68,7 @@ impl Sharded {
     }
 
     async fn post(&self, session: Option<&str>, sql: &str) -> (u16, Value) {
-        let body = json!({ "query": sql, "format": "rows" });
-        let mut request = self.front.client.post(format!("{}/query", self.front.url)).json(&body);
-        if let Some(session) = session {
-            request = request.header("X-Session-Id", session);
-        }
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        self.front.ask(session, sql).await
     }
 
     async fn ok(&self, session: Option<&str>, sql: &str) -> Value {

@@ -101,20 +101,7 @@ impl Cluster {
     }
 
     async fn write(&self, sql: &str) -> (u16, Value) {
-        self.send(None, sql).await
-    }
-
-    async fn write_in(&self, session: &str, sql: &str) -> (u16, Value) {
-        self.send(Some(session), sql).await
-    }
-
-    async fn send(&self, session: Option<&str>, sql: &str) -> (u16, Value) {
-        let mut request = self.front.client.post(format!("{}/query", self.front.url));
-        if let Some(session) = session {
-            request = request.header("X-Session-Id", session);
-        }
-        let answer = request.json(&json!({ "query": sql, "format": "rows" })).send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        self.front.ask(None, sql).await
     }
 
     /// Every row of every table, each where it belongs; what moves is left out at its old place.
@@ -362,7 +349,7 @@ async fn ids_that_rows_have_already_are_drawn_again() {
     let next = answer["last_insert_id"].as_u64().unwrap() + 1;
     let renumber = format!("UPDATE tasks SET id = {next} WHERE tenant = 7 AND code = 'a'");
     for statement in ["BEGIN", &renumber, "INSERT INTO tasks (tenant, code) VALUES (7, 'f')", "COMMIT"] {
-        let (status, answer) = cluster.write_in("s", statement).await;
+        let (status, answer) = cluster.front.ask(Some("s"), statement).await;
         assert_eq!(status, 200, "{statement}: {answer}");
     }
 }

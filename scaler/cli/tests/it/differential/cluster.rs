@@ -79,18 +79,14 @@ impl Cluster {
     }
 
     async fn post(&self, sql: &str) -> (u16, Value) {
-        self.post_to("query", sql).await
-    }
-
-    async fn post_to(&self, path: &str, sql: &str) -> (u16, Value) {
-        let body = json!({ "query": sql, "format": "rows" });
-        let answer = self.front.client.post(format!("{}/{path}", self.front.url)).json(&body).send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        self.front.ask(None, sql).await
     }
 
     /// How a statement would be answered, and the statement: what is merged must not be gathered one day, unnoticed.
     pub async fn route(&self, sql: &str) -> String {
-        let (_, plan) = self.post_to("explain", sql).await;
+        let request = self.front.client.post(format!("{}/explain", self.front.url));
+        let plan: Value =
+            request.json(&json!({ "query": sql, "format": "rows" })).send().await.unwrap().json().await.unwrap();
         let steps = plan["merge"].as_array().map_or(&[][..], Vec::as_slice);
         let is_copied = steps.iter().any(|step| step.as_str().is_some_and(|step| step.starts_with("copy ")));
         let reduces = plan["statements"][0]["sql"].as_str().is_some_and(|sent| sent.contains(" AS _"));

@@ -9,6 +9,7 @@ use keyspace::topology::{Shard, ShardId};
 use router::Router;
 use router::faults::Faults;
 use router::{Limits, RouterConfig};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -58,4 +59,19 @@ impl Front {
         }));
         Front { url, client: reqwest::Client::new(), router, _stop: stop }
     }
+
+    /// Asks a statement, for rows as arrays: the answer's status and body.
+    pub async fn ask(&self, session: Option<&str>, sql: &str) -> (u16, Value) {
+        ask(&self.client, &self.url, session, sql).await
+    }
+}
+
+/// As [`Front::ask`], of a router that runs wherever it does.
+pub async fn ask(client: &reqwest::Client, url: &str, session: Option<&str>, sql: &str) -> (u16, Value) {
+    let mut request = client.post(format!("{url}/query")).json(&json!({ "query": sql, "format": "rows" }));
+    if let Some(session) = session {
+        request = request.header("X-Session-Id", session);
+    }
+    let answer = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
 }
